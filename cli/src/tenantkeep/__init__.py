@@ -1,0 +1,1 @@
+"""The `tenantkeep` command: client of the gateway, and the embedded stack."""

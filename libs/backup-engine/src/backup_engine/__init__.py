@@ -1,0 +1,1 @@
+"""The backup repository: cut, encrypt, pack, index, snapshot, restore, verify; storage ports. Usable alone."""

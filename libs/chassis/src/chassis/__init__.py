@@ -1,0 +1,1 @@
+"""What every service needs and none should write twice: settings, TLS, bus, delivery, vault, documents, health, logs."""

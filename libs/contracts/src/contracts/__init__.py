@@ -1,0 +1,1 @@
+"""Subjects, streams, events, rpc and API models, error classes: the words every service shares."""

@@ -1,0 +1,1 @@
+"""Microsoft Graph over httpx: token seam, transport rings, delta, budgets. Usable alone."""

@@ -1,0 +1,1 @@
+"""Plans and runs backups and restores."""

@@ -1,0 +1,1 @@
+"""The REST API: authorisation, secrets into the vault, requests onto the bus."""

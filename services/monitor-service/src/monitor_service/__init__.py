@@ -1,0 +1,1 @@
+"""The ledger of all jobs and the only computation of their health."""

@@ -1,0 +1,1 @@
+"""Obtains, renews and guards the tenants' tokens."""
