@@ -1,0 +1,74 @@
+"""Bodies the API accepts. Secrets enter here and nowhere else; they go into the vault before anything is published."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from contracts.names import Source, Token
+from contracts.rpc import RegisterTenant
+from contracts.views import ProbeStep, StorageTarget
+
+
+class Body(BaseModel):
+    """Unknown fields are refused: a typo must not be silently ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TenantBody(RegisterTenant):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CredentialBody(Body):
+    client_id: str = Field(min_length=1, max_length=128)
+    client_secret: SecretStr = Field(min_length=1, max_length=512)
+
+
+class S3Credentials(Body):
+    access_key: SecretStr = Field(min_length=1, max_length=256)
+    secret_key: SecretStr = Field(min_length=1, max_length=512)
+
+
+class StorageTargetBody(Body):
+    name: str = Field(min_length=1, max_length=100)
+    kind: Literal["s3"] = "s3"
+    endpoint: str = Field(pattern=r"^https://[^/\s]+$", description="https URL of the S3 service, without a path")
+    bucket: str = Field(min_length=3, max_length=63, pattern=r"^[a-z0-9][a-z0-9.-]+$")
+    region: str = Field(default="us-east-1", max_length=64)
+    prefix: str = Field(default="", pattern=r"^[A-Za-z0-9!_.*'()/-]*$", max_length=200)
+    credentials: S3Credentials
+
+
+class StorageTargetResult(Body):
+    target: StorageTarget
+    steps: tuple[ProbeStep, ...]
+
+
+class BackupConfigurationBody(Body):
+    name: str = Field(min_length=1, max_length=100)
+    target: Token
+    sources: tuple[Source, ...] = Field(default=(Source.MAIL,), min_length=1)
+    retention_days: int = Field(default=90, ge=30, le=3660)
+
+
+class ExportBody(Body):
+    format: Literal["eml"] = "eml"
+
+
+class RestoreBody(Body):
+    restore_point: Token
+    target_user: str = Field(min_length=1, max_length=320, description="object id or user principal name")
+    target_folder: str = Field(default="", max_length=200)
+
+
+class Accepted(Body):
+    """202: the request is on the bus; the run can be asked for under this id from now on."""
+
+    run: Token
+
+
+class Download(Body):
+    """Where to fetch an export, once."""
+
+    url: str
+    filename: str

@@ -1,0 +1,40 @@
+"""The one authorisation table: route by role. Every cell is tested."""
+
+from typing import NamedTuple
+
+from contracts.names import Role
+
+_ALL = frozenset(Role)
+_MANAGE = frozenset({Role.OPERATOR, Role.ADMIN})
+_OPERATE = frozenset({Role.OPERATOR})
+
+
+class Route(NamedTuple):
+    """A route of `/api/v1` and who may use it; `{tenant}` in the path is checked before any look-up."""
+
+    method: str
+    path: str
+    roles: frozenset[Role]
+
+
+ROUTES: dict[str, Route] = {
+    "list_tenants": Route("GET", "/tenants", _ALL),
+    "register_tenant": Route("POST", "/tenants", _OPERATE),
+    "get_tenant": Route("GET", "/tenants/{tenant}", _ALL),
+    "list_tokens": Route("GET", "/tenants/{tenant}/tokens", _ALL),
+    "set_credential": Route("PUT", "/tenants/{tenant}/profiles/{profile}/credential", _ALL),
+    "list_storage_targets": Route("GET", "/tenants/{tenant}/storage-targets", _MANAGE),
+    "create_storage_target": Route("POST", "/tenants/{tenant}/storage-targets", _MANAGE),
+    "list_backup_configurations": Route("GET", "/tenants/{tenant}/backup-configurations", _MANAGE),
+    "create_backup_configuration": Route("POST", "/tenants/{tenant}/backup-configurations", _MANAGE),
+    "start_backup": Route("POST", "/tenants/{tenant}/backup-configurations/{configuration}/runs", _MANAGE),
+    "list_runs": Route("GET", "/tenants/{tenant}/runs", _MANAGE),
+    "get_run": Route("GET", "/tenants/{tenant}/runs/{run}", _MANAGE),
+    "list_jobs": Route("GET", "/tenants/{tenant}/runs/{run}/jobs", _MANAGE),
+    "get_job": Route("GET", "/tenants/{tenant}/jobs/{job}", _MANAGE),
+    "list_restore_points": Route("GET", "/tenants/{tenant}/restore-points", _MANAGE),
+    "open_export": Route("POST", "/tenants/{tenant}/restore-points/{restore_point}/exports", _MANAGE),
+    "download": Route("GET", "/tenants/{tenant}/downloads/{ticket}", _MANAGE),
+    "start_restore": Route("POST", "/tenants/{tenant}/restores", _MANAGE),
+    "get_health": Route("GET", "/tenants/{tenant}/health", _ALL),
+}

@@ -1,0 +1,73 @@
+"""Bus users and what each may do: least privilege, as data.
+
+The embedded stack and the Kubernetes manifests render it.
+"""
+
+from dataclasses import dataclass
+
+from contracts import streams, subjects
+from contracts.streams import Durable
+
+
+@dataclass(frozen=True)
+class BusUser:
+    """One NATS user. `responds` allows replies to questions it received, nothing else."""
+
+    name: str
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+    responds: bool = False
+
+    @property
+    def inbox(self) -> str:
+        """Prefix of its own inboxes; nobody else may subscribe there."""
+        return inbox_prefix(self.name)
+
+
+def inbox_prefix(user: str) -> str:
+    return f"_INBOX_{user}"
+
+
+def _consume(*durables: Durable) -> tuple[str, ...]:
+    """What a pull consumer needs when stream and durable exist already."""
+    return tuple(
+        grant
+        for d in durables
+        for grant in (
+            f"$JS.API.CONSUMER.INFO.{d.stream.name}.{d.name}",
+            f"$JS.API.CONSUMER.MSG.NEXT.{d.stream.name}.{d.name}",
+            f"$JS.ACK.{d.stream.name}.{d.name}.>",
+            f"m365.dlq.v1.{d.name}.>",
+        )
+    )
+
+
+def _service(name: str, publish: tuple[str, ...], *durables: Durable, serves: bool = True) -> BusUser:
+    questions = (subjects.rpc(name, "*", ">"),) if serves else ()
+    return BusUser(name, publish + _consume(*durables), (f"{inbox_prefix(name)}.>", *questions), responds=serves)
+
+
+BOOTSTRAP = BusUser("bootstrap", ("$JS.API.>",), (f"{inbox_prefix('bootstrap')}.>",))
+TOKEN_SERVICE = _service(
+    "token-service",
+    (subjects.event("*", "token", "*"), subjects.event("*", "job", "*")),
+    streams.TOKEN_REJECTED,
+)
+BACKUP_SERVICE = _service(
+    "backup-service",
+    (
+        subjects.event("*", "backup", "*"),
+        subjects.event("*", "job", "*"),
+        subjects.event("*", "token", "rejected"),
+        subjects.job("*", "*", "*"),
+    ),
+    streams.BACKUP_REQUESTED,
+    streams.RESTORE_REQUESTED,
+    streams.TOKEN_REFRESHED,
+    streams.JOBS_BACKUP,
+    streams.JOBS_RESTORE,
+)
+MONITOR_SERVICE = _service("monitor-service", (), streams.MONITOR_LEDGER)
+GATEWAY = _service("gateway", ("m365.ext.v1.gateway.>", "m365.rpc.v1.>"), serves=False)
+
+BUS_USERS = (BOOTSTRAP, TOKEN_SERVICE, BACKUP_SERVICE, MONITOR_SERVICE, GATEWAY)

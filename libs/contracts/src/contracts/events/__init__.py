@@ -1,0 +1,52 @@
+"""Events: facts in the past tense, and requests. One module per owner; `EVENTS` lists every one."""
+
+from contracts.events.backup import BackupChunkStored, BackupRequested, RestoreRequested
+from contracts.events.base import Event, Request
+from contracts.events.jobs import (
+    JOB_EVENTS,
+    Counts,
+    JobEvent,
+    JobFailed,
+    JobHeld,
+    JobPartial,
+    JobProgressed,
+    JobQueued,
+    JobStarted,
+    JobSucceeded,
+    JobWakeUp,
+)
+from contracts.events.sync import SyncRequested
+from contracts.events.tokens import TokenRefreshed, TokenRejected
+
+EVENTS: tuple[type[Event], ...] = (
+    TokenRefreshed,
+    TokenRejected,
+    BackupChunkStored,
+    *JOB_EVENTS,
+    SyncRequested,
+    BackupRequested,
+    RestoreRequested,
+)
+
+__all__ = [
+    "EVENTS",
+    "JOB_EVENTS",
+    "BackupChunkStored",
+    "BackupRequested",
+    "Counts",
+    "Event",
+    "JobEvent",
+    "JobFailed",
+    "JobHeld",
+    "JobPartial",
+    "JobProgressed",
+    "JobQueued",
+    "JobStarted",
+    "JobSucceeded",
+    "JobWakeUp",
+    "Request",
+    "RestoreRequested",
+    "SyncRequested",
+    "TokenRefreshed",
+    "TokenRejected",
+]

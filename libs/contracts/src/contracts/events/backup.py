@@ -1,0 +1,60 @@
+"""Requests to backup-service and the event that makes stored data known."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from contracts.events.base import Event, Request
+from contracts.names import Token
+
+RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+
+class BackupRequested(Request):
+    """Someone wants a backup configuration to run now."""
+
+    DOMAIN: ClassVar[str] = "backup"
+    NAME: ClassVar[str] = "requested"
+
+    request: RequestId
+    configuration: Token
+
+    def key(self) -> tuple[str, ...]:
+        return (self.tenant, self.request)
+
+
+class RestoreRequested(Request):
+    """Someone wants a mailbox restored from a restore point into another user's mailbox."""
+
+    DOMAIN: ClassVar[str] = "restore"
+    NAME: ClassVar[str] = "requested"
+
+    request: RequestId
+    restore_point: Token
+    target_user: str = Field(description="Entra object id or user principal name of the mailbox to restore into")
+    target_folder: str = Field(
+        default="", description="folder below the mailbox root; empty = one named after the restore point"
+    )
+    conflict: Literal["copy"] = "copy"
+
+    def key(self) -> tuple[str, ...]:
+        return (self.tenant, self.request)
+
+
+class BackupChunkStored(Event):
+    """A pack is durable and covered by a checkpoint: what it holds will not be read from Microsoft 365 again."""
+
+    DOMAIN: ClassVar[str] = "backup"
+    NAME: ClassVar[str] = "chunk-stored"
+
+    job: Token
+    configuration: Token
+    resource: str
+    session: Token
+    checkpoint: int
+    pack: str
+    size: int
+    sha256: str
+
+    def key(self) -> tuple[str, ...]:
+        return (self.tenant, self.pack)

@@ -1,0 +1,39 @@
+"""Events of token-service, and the complaint others send it. Never a token: only its fingerprint."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import AwareDatetime, StringConstraints
+
+from contracts.events.base import Event
+from contracts.names import Profile
+
+Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+"""First 16 hex digits of the SHA-256 of a token: enough to tell tokens apart, useless to a thief."""
+
+
+class TokenRefreshed(Event):
+    """A new token lies in the vault at `tenants/<tenant>/tokens/<profile>`."""
+
+    DOMAIN: ClassVar[str] = "token"
+    NAME: ClassVar[str] = "refreshed"
+
+    profile: Profile
+    generation: int
+    fingerprint: Fingerprint
+    expires_at: AwareDatetime
+
+    def key(self) -> tuple[str, ...]:
+        return (self.tenant, self.profile, str(self.generation))
+
+
+class TokenRejected(Event):
+    """Graph answered 401 to this token; token-service renews it unless the stored one differs already."""
+
+    DOMAIN: ClassVar[str] = "token"
+    NAME: ClassVar[str] = "rejected"
+
+    profile: Profile
+    fingerprint: Fingerprint
+
+    def key(self) -> tuple[str, ...]:
+        return (self.tenant, self.profile, self.fingerprint)

@@ -1,0 +1,82 @@
+"""Closed sets of names that are the same in subjects, documents, metrics and API."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")]
+"""A tenant or source in subjects, paths and metrics; one token, never a dot."""
+
+Token = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+"""An id that may stand in a subject: jobs, runs, configurations, sessions."""
+
+
+class JobKind(StrEnum):
+    """What a job does (design: one durable per kind, so that a restore never waits behind a backup)."""
+
+    BACKUP = "backup"
+    RESTORE = "restore"
+
+
+class JobState(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
+    FAILED = "failed"
+
+    @property
+    def finished(self) -> bool:
+        """True when nothing more will happen to the job."""
+        return self in {JobState.SUCCEEDED, JobState.PARTIAL, JobState.FAILED}
+
+
+class HoldReason(StrEnum):
+    """Why a waiting job is held: it burns no errors and resumes by itself."""
+
+    NO_VALID_TOKEN = "no_valid_token"  # noqa: S105 - a reason, not a password
+    CONSENT_LOST = "consent_lost"
+    STORAGE_UNREACHABLE = "storage_unreachable"
+    VAULT_UNREACHABLE = "vault_unreachable"
+    GRAPH_UNREACHABLE = "graph_unreachable"
+    TENANT_THROTTLED = "tenant_throttled"
+
+
+class Profile(StrEnum):
+    """App profiles: one app registration per purpose with the least permissions for it."""
+
+    DIRECTORY = "directory"
+    EXCHANGE_BACKUP = "exchange-backup"
+    EXCHANGE_RESTORE = "exchange-restore"
+
+
+class TokenStatus(StrEnum):
+    ACTIVE = "active"
+    EXPIRING = "expiring"
+    EXPIRED = "expired"
+    CONSENT_REQUIRED = "consent_required"
+    DEACTIVATED = "deactivated"
+    UNKNOWN = "unknown"
+
+
+class Health(StrEnum):
+    """Health of a job class over 24 hours: failures under 10 % healthy, 10 % or more critical."""
+
+    HEALTHY = "healthy"
+    CRITICAL = "critical"
+    UNKNOWN = "unknown"
+
+
+class Source(StrEnum):
+    """What a backup configuration covers."""
+
+    MAIL = "mail"
+
+
+class Role(StrEnum):
+    OPERATOR = "operator"
+    ADMIN = "admin"
+    USER = "user"
+    HR = "hr"
+    ACCOUNTING = "accounting"

@@ -1,0 +1,163 @@
+"""Questions and short commands over the bus: one constant per operation, typed on both sides.
+
+A request is the JSON of its model; an answer is `{"result": …}` or `{"problem": …}`. Only the gateway's user may
+publish to `m365.rpc.v1.>`, so services trust the caller named in the headers.
+"""
+
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from contracts.names import Profile, Slug, Source, Token
+from contracts.views import (
+    BackupConfiguration,
+    DownloadTicket,
+    HealthView,
+    Job,
+    Listing,
+    ProbeStep,
+    RestorePoint,
+    Run,
+    StorageTarget,
+    Tenant,
+    TokenView,
+)
+
+CALLER_HEADER = "m365-caller"
+ROLES_HEADER = "m365-roles"
+REQUEST_ID_HEADER = "m365-request-id"
+TIMEOUT = 5.0
+"""Seconds an answer may take; what takes longer is a job."""
+
+Req = TypeVar("Req", bound=BaseModel)
+Res = TypeVar("Res", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Operation(Generic[Req, Res]):
+    """One question: who answers, its name in the subject, its two models."""
+
+    service: str
+    name: str
+    request: type[Req]
+    response: type[Res]
+
+
+class _Question(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Nothing(_Question):
+    """No arguments beyond the tenant of the subject."""
+
+
+class Page(_Question):
+    cursor: str | None = None
+    limit: int = Field(default=100, ge=1, le=500)
+
+
+class ById(_Question):
+    id: Token
+
+
+class RegisterTenant(_Question):
+    tenant: Slug
+    entra_tenant_id: str = Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+    display_name: str = Field(min_length=1, max_length=200)
+    support_contact: str = Field(default="", max_length=200)
+
+
+class SetCredential(_Question):
+    """The secret waits in the vault at `tenants/<tenant>/intake/<intake>`; only its reference travels."""
+
+    profile: Profile
+    client_id: str = Field(min_length=1, max_length=128)
+    intake: Token
+
+
+class CreateTarget(_Question):
+    """Credentials wait in the vault at `tenants/<tenant>/storage/<id>`."""
+
+    id: Token
+    name: str = Field(min_length=1, max_length=100)
+    kind: Literal["s3"] = "s3"
+    endpoint: str = Field(description="https URL of the S3 service")
+    bucket: str = Field(min_length=3, max_length=63)
+    region: str = "us-east-1"
+    prefix: str = Field(default="", pattern=r"^[A-Za-z0-9!_.*'()/-]*$", max_length=200)
+
+
+class CreatedTarget(_Question):
+    """Saved only if every step of the connection test held; otherwise `target` is None and the steps say why."""
+
+    target: StorageTarget | None
+    steps: tuple[ProbeStep, ...]
+
+
+class CreateConfiguration(_Question):
+    name: str = Field(min_length=1, max_length=100)
+    target: Token
+    sources: tuple[Source, ...] = (Source.MAIL,)
+    retention_days: int = Field(default=90, ge=30, le=3660)
+
+
+class RunsOf(Page):
+    configuration: Token | None = None
+
+
+class JobsOf(Page):
+    run: Token
+
+
+class RestorePointsOf(Page):
+    configuration: Token | None = None
+    resource: str | None = None
+
+
+class OpenExport(_Question):
+    restore_point: Token
+    format: Literal["eml"] = "eml"
+
+
+TENANT_REGISTER = Operation("token-service", "tenant.register", RegisterTenant, Tenant)
+TENANT_LIST = Operation("token-service", "tenant.list", Page, Listing[Tenant])
+TENANT_GET = Operation("token-service", "tenant.get", Nothing, Tenant)
+CREDENTIAL_SET = Operation("token-service", "credential.set", SetCredential, TokenView)
+TOKEN_LIST = Operation("token-service", "token.list", Nothing, Listing[TokenView])
+
+TARGET_CREATE = Operation("backup-service", "target.create", CreateTarget, CreatedTarget)
+TARGET_LIST = Operation("backup-service", "target.list", Page, Listing[StorageTarget])
+CONFIGURATION_CREATE = Operation("backup-service", "configuration.create", CreateConfiguration, BackupConfiguration)
+CONFIGURATION_LIST = Operation("backup-service", "configuration.list", Page, Listing[BackupConfiguration])
+CONFIGURATION_GET = Operation("backup-service", "configuration.get", ById, BackupConfiguration)
+RUN_LIST = Operation("backup-service", "run.list", RunsOf, Listing[Run])
+RUN_GET = Operation("backup-service", "run.get", ById, Run)
+JOB_LIST = Operation("backup-service", "job.list", JobsOf, Listing[Job])
+JOB_GET = Operation("backup-service", "job.get", ById, Job)
+RESTORE_POINT_LIST = Operation("backup-service", "restore-point.list", RestorePointsOf, Listing[RestorePoint])
+RESTORE_POINT_GET = Operation("backup-service", "restore-point.get", ById, RestorePoint)
+EXPORT_OPEN = Operation("backup-service", "export.open", OpenExport, DownloadTicket)
+
+HEALTH_GET = Operation("monitor-service", "health.get", Nothing, Listing[HealthView])
+
+OPERATIONS: tuple[Operation[BaseModel, BaseModel], ...] = (
+    TENANT_REGISTER,  # type: ignore[assignment] # the list forgets the exact models on purpose
+    TENANT_LIST,
+    TENANT_GET,
+    CREDENTIAL_SET,
+    TOKEN_LIST,
+    TARGET_CREATE,
+    TARGET_LIST,
+    CONFIGURATION_CREATE,
+    CONFIGURATION_LIST,
+    CONFIGURATION_GET,
+    RUN_LIST,
+    RUN_GET,
+    JOB_LIST,
+    JOB_GET,
+    RESTORE_POINT_LIST,
+    RESTORE_POINT_GET,
+    EXPORT_OPEN,
+    HEALTH_GET,
+)

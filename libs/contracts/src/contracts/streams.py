@@ -1,0 +1,73 @@
+"""Streams and durable consumers, as data. Only the bootstrap command creates them; services bind to what exists."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from contracts import subjects
+from contracts.names import JobKind
+
+_DAY = 86_400.0
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A JetStream stream; durations in seconds, sizes in bytes, 0 = unlimited."""
+
+    name: str
+    subjects: tuple[str, ...]
+    retention: Literal["limits", "workqueue"] = "limits"
+    max_age: float = 0
+    max_bytes: int = 0
+    max_msg_size: int = 0
+    duplicate_window: float = 600
+    compression: bool = False
+    sources: tuple[tuple[str, str], ...] = ()
+    """(stream, filter) pairs this stream copies from."""
+
+
+@dataclass(frozen=True)
+class Durable:
+    """A pull consumer with explicit acks. Its name is fixed: scalers and dashboards key on it."""
+
+    name: str
+    stream: Stream
+    filter: str
+    ack_wait: float = 30
+    max_ack_pending: int = 1000
+    batch: int = field(default=1)
+    """Messages a subscriber asks for at once: 1 for jobs (no prefetch), more for small events."""
+
+
+EVT = Stream("M365_EVT", ("m365.evt.v1.>",), max_age=7 * _DAY, max_bytes=1024 * _MIB, compression=True)
+EXT = Stream("M365_EXT", ("m365.ext.v1.>",), max_age=3 * _DAY, max_bytes=256 * _MIB, max_msg_size=65_536)
+JOBS = Stream("M365_JOBS", ("m365.job.v1.>",), retention="workqueue", max_bytes=256 * _MIB, duplicate_window=120)
+DLQ = Stream("M365_DLQ", ("m365.dlq.v1.>",), max_age=30 * _DAY, max_bytes=256 * _MIB)
+JOBLOG = Stream(
+    "M365_JOBLOG",
+    (),
+    max_age=400 * _DAY,
+    max_bytes=1024 * _MIB,
+    compression=True,
+    sources=((EVT.name, "m365.evt.v1.*.job.>"),),
+)
+
+STREAMS = (EVT, EXT, JOBS, DLQ, JOBLOG)
+
+TOKEN_REJECTED = Durable("token-rejected", EVT, subjects.event("*", "token", "rejected"))
+BACKUP_REQUESTED = Durable("backup-requested", EXT, subjects.requested("*", "*", "backup"))
+RESTORE_REQUESTED = Durable("restore-requested", EXT, subjects.requested("*", "*", "restore"))
+TOKEN_REFRESHED = Durable("backup-token-refreshed", EVT, subjects.event("*", "token", "refreshed"))
+JOBS_BACKUP = Durable("jobs-backup", JOBS, subjects.job("*", JobKind.BACKUP, "*"), ack_wait=60, max_ack_pending=256)
+JOBS_RESTORE = Durable("jobs-restore", JOBS, subjects.job("*", JobKind.RESTORE, "*"), ack_wait=60, max_ack_pending=256)
+MONITOR_LEDGER = Durable("monitor-ledger", JOBLOG, "m365.evt.v1.*.job.>", batch=100)
+
+DURABLES = (
+    TOKEN_REJECTED,
+    BACKUP_REQUESTED,
+    RESTORE_REQUESTED,
+    TOKEN_REFRESHED,
+    JOBS_BACKUP,
+    JOBS_RESTORE,
+    MONITOR_LEDGER,
+)

@@ -1,0 +1,70 @@
+"""What people read: English and German for every code.
+
+Services and API carry codes; only CLI, console and documents render these.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from contracts.names import Health, HoldReason, JobState, TokenStatus
+
+
+class Text(NamedTuple):
+    en: str
+    de: str
+
+
+JOB_STATES: dict[JobState, Text] = {
+    JobState.WAITING: Text("Waiting", "Wartend"),
+    JobState.RUNNING: Text("Running", "Laufend"),
+    JobState.SUCCEEDED: Text("Succeeded", "Erfolgreich"),
+    JobState.PARTIAL: Text("Partial", "Teilweise"),
+    JobState.FAILED: Text("Failed", "Fehlgeschlagen"),
+}
+
+TOKEN_STATUSES: dict[TokenStatus, Text] = {
+    TokenStatus.ACTIVE: Text("Active", "Aktiv"),
+    TokenStatus.EXPIRING: Text("Expiring", "Läuft ab"),
+    TokenStatus.EXPIRED: Text("Expired", "Abgelaufen"),
+    TokenStatus.CONSENT_REQUIRED: Text("Consent required", "Zustimmung erforderlich"),
+    TokenStatus.DEACTIVATED: Text("Deactivated", "Deaktiviert"),
+    TokenStatus.UNKNOWN: Text("Unknown", "Unbekannt"),
+}
+
+HEALTH: dict[Health, Text] = {
+    Health.HEALTHY: Text("Healthy", "Gesund"),
+    Health.CRITICAL: Text("Critical", "Kritisch"),
+    Health.UNKNOWN: Text("Unknown", "Unbekannt"),
+}
+
+HOLD_REASONS: dict[HoldReason, Text] = {
+    HoldReason.NO_VALID_TOKEN: Text(
+        "No valid token; waiting for renewal", "Kein gültiges Token; Warten auf Erneuerung"
+    ),
+    HoldReason.CONSENT_LOST: Text("Admin consent is missing", "Admin-Genehmigung fehlt"),
+    HoldReason.STORAGE_UNREACHABLE: Text(
+        "The storage target cannot be reached", "Das Speicherziel ist nicht erreichbar"
+    ),
+    HoldReason.VAULT_UNREACHABLE: Text("The vault cannot be reached", "Der Tresor ist nicht erreichbar"),
+    HoldReason.GRAPH_UNREACHABLE: Text("Microsoft Graph cannot be reached", "Microsoft Graph ist nicht erreichbar"),
+    HoldReason.TENANT_THROTTLED: Text("Microsoft throttles this tenant", "Microsoft drosselt diesen Mandanten"),
+}
+
+
+def render(text: Text, language: str) -> str:
+    """The German text for `de…`, otherwise the English one."""
+    return text.de if language.lower().startswith("de") else text.en
+
+
+_TABLES: Mapping[type[StrEnum], Mapping[Any, Text]] = {
+    JobState: JOB_STATES,
+    TokenStatus: TOKEN_STATUSES,
+    Health: HEALTH,
+    HoldReason: HOLD_REASONS,
+}
+
+
+def code_text(code: StrEnum, language: str) -> str:
+    """Text of a state, status, health or hold reason; KeyError for a code without text (a test forbids that)."""
+    return render(_TABLES[type(code)][code], language)

@@ -1,0 +1,191 @@
+"""What services answer and the API shows: one model per noun. Codes, never texts; ids, never secrets."""
+
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from contracts.errors import ErrorClass
+from contracts.events.jobs import Counts
+from contracts.names import Health, HoldReason, JobKind, JobState, Profile, Slug, Source, Token, TokenStatus
+
+T = TypeVar("T")
+
+
+class View(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Listing(View, Generic[T]):
+    """One page; `cursor` asks for the next, None means this was the last."""
+
+    items: tuple[T, ...]
+    cursor: str | None = None
+
+
+class Tenant(View):
+    tenant: Slug
+    entra_tenant_id: str
+    display_name: str
+    support_contact: str = ""
+    created_at: AwareDatetime
+
+
+class TokenView(View):
+    """State of one app profile's token. The value is never shown, only that it was proven and when."""
+
+    tenant: Slug
+    profile: Profile
+    status: TokenStatus
+    client_id: str | None = None
+    generation: int = 0
+    expires_at: AwareDatetime | None = None
+    proven_at: AwareDatetime | None = None
+    problem: ErrorClass | None = None
+    detail: str = ""
+
+
+class StorageTarget(View):
+    tenant: Slug
+    id: Token
+    name: str
+    kind: Literal["s3"] = "s3"
+    endpoint: str
+    bucket: str
+    region: str
+    prefix: str
+    created_at: AwareDatetime
+    tested_at: AwareDatetime
+
+
+class ProbeStep(View):
+    """One step of the connection test, in plain words."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+
+
+class BackupConfiguration(View):
+    tenant: Slug
+    id: Token
+    name: str
+    target: Token
+    sources: tuple[Source, ...]
+    retention_days: Annotated[int, Field(ge=30, le=3660)]
+    created_at: AwareDatetime
+    last_run: Token | None = None
+
+
+class ItemProblem(View):
+    """One item that is missing from a restore point or was not restored, and why."""
+
+    item: str
+    error: ErrorClass
+    detail: str = ""
+    folder: str = ""
+
+
+class Failure(View):
+    """The fatal error of a job or run."""
+
+    error: ErrorClass
+    detail: str = ""
+
+
+class Hold(View):
+    reason: HoldReason
+    since: AwareDatetime
+    detail: str = ""
+
+
+class Run(View):
+    """One execution of a request: Succeeded if all jobs succeeded, Failed if none did, else Partial."""
+
+    tenant: Slug
+    id: Token
+    kind: JobKind
+    configuration: Token | None = None
+    state: JobState
+    requested_at: AwareDatetime
+    started_at: AwareDatetime | None = None
+    finished_at: AwareDatetime | None = None
+    jobs: int = 0
+    succeeded: int = 0
+    partial: int = 0
+    failed: int = 0
+    held: int = 0
+    counts: Counts = Counts()
+    fatal: Failure | None = None
+
+
+class Job(View):
+    """One mailbox of a run. Three lists are kept apart: the fatal error, item errors, items skipped with a cause."""
+
+    tenant: Slug
+    id: Token
+    run: Token
+    kind: JobKind
+    resource: str
+    resource_name: str = ""
+    state: JobState
+    hold: Hold | None = None
+    attempt: int = 0
+    queued_at: AwareDatetime
+    started_at: AwareDatetime | None = None
+    finished_at: AwareDatetime | None = None
+    counts: Counts = Counts()
+    restore_point: Token | None = None
+    fatal: Failure | None = None
+    item_errors: tuple[ItemProblem, ...] = ()
+    skipped: tuple[ItemProblem, ...] = ()
+
+
+class Verification(View):
+    """Result of a verification level: `covered` of `denominator` items are proven."""
+
+    level: Literal[0, 1, 2]
+    at: AwareDatetime
+    covered: int
+    denominator: int
+    problems: int = 0
+
+
+class RestorePoint(View):
+    """One state of one mailbox, complete by itself: a synthetic full."""
+
+    tenant: Slug
+    id: Token
+    configuration: Token
+    resource: str
+    resource_name: str = ""
+    taken_at: AwareDatetime
+    expires_at: AwareDatetime
+    complete: bool
+    items: int
+    bytes: int
+    failed_items: int = 0
+    verified: tuple[Verification, ...] = ()
+    content_digest: str = ""
+
+
+class DownloadTicket(View):
+    """A single-use ticket for the streaming download of an export."""
+
+    ticket: Token
+    expires_at: AwareDatetime
+    filename: str
+
+
+class HealthView(View):
+    """Health of one job kind of one tenant over 24 hours; every ratio carries its denominator."""
+
+    tenant: Slug
+    kind: JobKind
+    health: Health
+    failed: int
+    partial: int
+    succeeded: int
+    failure_ratio: float | None = Field(description="failed / (succeeded + partial + failed); None without a run")
+    partial_ratio: float | None = None
+    last_success_at: AwareDatetime | None = None
+    reason: str = ""
