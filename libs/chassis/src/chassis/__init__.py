@@ -1,1 +1,1 @@
-"""What every service needs and none should write twice: settings, TLS, bus, delivery, vault, documents, health, logs."""
+"""What every service needs and none should write twice: settings, TLS, bus, delivery, vault, documents, logs."""

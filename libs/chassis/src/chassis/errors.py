@@ -1,0 +1,18 @@
+"""Two exceptions named after the remedy; `chassis.delivery` turns them into what the bus does next."""
+
+
+class RetryLater(Exception):  # noqa: N818 - the name is the remedy
+    """The work failed for a passing reason: try again `after` seconds."""
+
+    def __init__(self, after: float, reason: str) -> None:
+        super().__init__(f"retry after {after:g} s: {reason}")
+        self.after = after
+        self.reason = reason
+
+
+class GiveUp(Exception):  # noqa: N818 - the name is the remedy
+    """No retry will help: keep the message as a dead letter with `reason`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -1,0 +1,1 @@
+"""Clocks, vaults and servers for tests; nothing here runs in production."""
