@@ -1,1 +1,58 @@
 """Microsoft Graph over httpx: token seam, transport rings, delta, budgets. Usable alone."""
+
+from graph_client.budget import Budget, Limits
+from graph_client.client import GraphClient
+from graph_client.clock import Clock, SystemClock
+from graph_client.delta import DeltaPage, LoopGuard, Page
+from graph_client.errors import (
+    BadResponse,
+    BodyTooLarge,
+    DeltaLoop,
+    Forbidden,
+    GraphError,
+    ItemUnreadable,
+    NotFound,
+    Refused,
+    ResyncRequired,
+    Throttled,
+    TokenUnavailable,
+    Unauthorized,
+    Unreachable,
+)
+from graph_client.messages import Request, Response, Route
+from graph_client.retry_after import parse_retry_after
+from graph_client.rings import Counters, RetryPolicy, TokenSource, Transport
+from graph_client.routes import segment
+
+__all__ = [
+    "BadResponse",
+    "BodyTooLarge",
+    "Budget",
+    "Clock",
+    "Counters",
+    "DeltaLoop",
+    "DeltaPage",
+    "Forbidden",
+    "GraphClient",
+    "GraphError",
+    "ItemUnreadable",
+    "Limits",
+    "LoopGuard",
+    "NotFound",
+    "Page",
+    "Refused",
+    "Request",
+    "Response",
+    "ResyncRequired",
+    "RetryPolicy",
+    "Route",
+    "SystemClock",
+    "Throttled",
+    "TokenSource",
+    "TokenUnavailable",
+    "Transport",
+    "Unauthorized",
+    "Unreachable",
+    "parse_retry_after",
+    "segment",
+]
