@@ -1,7 +1,7 @@
 """Two exceptions named after the remedy; `chassis.delivery` turns them into what the bus does next."""
 
 
-class RetryLater(Exception):  # noqa: N818 - the name is the remedy
+class RetryLater(Exception):
     """The work failed for a passing reason: try again `after` seconds."""
 
     def __init__(self, after: float, reason: str) -> None:
@@ -10,7 +10,7 @@ class RetryLater(Exception):  # noqa: N818 - the name is the remedy
         self.reason = reason
 
 
-class GiveUp(Exception):  # noqa: N818 - the name is the remedy
+class GiveUp(Exception):
     """No retry will help: keep the message as a dead letter with `reason`."""
 
     def __init__(self, reason: str) -> None:

@@ -35,7 +35,7 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
 
 
-class SettingsRefused(Exception):  # noqa: N818 - named after what happened, as all our exceptions
+class SettingsRefused(Exception):
     """The environment cannot be used; `sentences` says why, one per variable, without values."""
 
     def __init__(self, sentences: list[str]) -> None:

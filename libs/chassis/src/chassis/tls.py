@@ -4,7 +4,7 @@ import ssl
 from pathlib import Path
 
 
-class TrustMissing(Exception):  # noqa: N818 - named after what happened
+class TrustMissing(Exception):
     """Neither TENANTKEEP_CA_FILE nor the operating system offers certificate authorities."""
 
 
@@ -37,3 +37,13 @@ def server_context(cert_file: Path, key_file: Path) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(certfile=cert_file, keyfile=key_file)
     return context
+
+
+def system_ca_file() -> Path:
+    """Name the operating system's bundle, for libraries that take a path; raises TrustMissing without one."""
+    bundle = Path(ssl.get_default_verify_paths().openssl_cafile)
+    if not bundle.is_file():
+        raise TrustMissing(
+            "The operating system has no single bundle of authorities: set TENANTKEEP_CA_FILE to a PEM bundle."
+        )
+    return bundle

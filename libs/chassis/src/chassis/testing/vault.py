@@ -1,0 +1,79 @@
+"""A vault in memory that keeps the promises of `chassis.vault.Vault`; the same suite runs on it and on OpenBao."""
+
+import copy
+import secrets
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from chassis.clock import Clock
+from chassis.vault import Secret, VaultConflict, VaultNotFound, VaultRejected
+
+
+@dataclass
+class _Entry:
+    versions: list[tuple[float, Secret]] = field(default_factory=list)
+    """Moment of expiry (monotonic seconds) and data, oldest first."""
+    lifetime: float = float("inf")
+    max_versions: int = 10
+
+
+class MemoryVault:
+    """Without policies: who may read what is proved on the real vault."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._entries: dict[str, _Entry] = {}
+        self._keys: set[str] = set()
+        self._wrapped: dict[tuple[str, str], bytes] = {}
+
+    async def kv_read(self, path: str) -> tuple[Secret, int] | None:
+        entry = self._entries.get(path)
+        if entry is None or not entry.versions:
+            return None
+        expires, data = entry.versions[-1]
+        if self._clock.monotonic() >= expires:
+            return None
+        return copy.deepcopy(data), len(entry.versions)
+
+    async def kv_create(self, path: str, data: Secret) -> int:
+        return await self.kv_write(path, data, cas=0)
+
+    async def kv_write(self, path: str, data: Secret, cas: int | None = None) -> int:
+        newest = len(self._entries[path].versions) if path in self._entries else 0
+        if cas is not None and cas != newest:
+            raise VaultConflict("POST", f"kv/data/{path}", "the version did not match")
+        entry = self._entries.setdefault(path, _Entry())
+        entry.versions.append((self._clock.monotonic() + entry.lifetime, copy.deepcopy(data)))
+        return len(entry.versions)
+
+    async def kv_metadata(
+        self, path: str, *, max_versions: int | None = None, delete_version_after: timedelta | None = None
+    ) -> None:
+        entry = self._entries.setdefault(path, _Entry())
+        if max_versions is not None:  # kept for tests to look at: only the newest version can be read anyway
+            entry.max_versions = max_versions
+        if delete_version_after is not None:
+            entry.lifetime = delete_version_after.total_seconds() or float("inf")
+
+    async def kv_delete(self, path: str) -> None:
+        self._entries.pop(path, None)
+
+    async def transit_create_key(self, name: str) -> None:
+        self._keys.add(name)
+
+    async def transit_data_key(self, name: str) -> tuple[bytes, str]:
+        self._require(name)
+        plaintext, ciphertext = secrets.token_bytes(32), f"vault:v1:{secrets.token_urlsafe(45)}"
+        self._wrapped[name, ciphertext] = plaintext
+        return plaintext, ciphertext
+
+    async def transit_decrypt(self, name: str, ciphertext: str) -> bytes:
+        self._require(name)
+        plaintext = self._wrapped.get((name, ciphertext))
+        if plaintext is None:
+            raise VaultRejected("POST", f"transit/decrypt/{name}", "status 400")
+        return plaintext
+
+    def _require(self, name: str) -> None:
+        if name not in self._keys:
+            raise VaultNotFound("POST", f"transit/keys/{name}", "no such key")
