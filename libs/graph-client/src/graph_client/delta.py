@@ -55,6 +55,10 @@ class _Watch:
         self._payloads: Counter[bytes] = Counter()
         self._empty = 0
 
+    def begin(self, start: str) -> None:
+        """Note where the round starts: a link back to it is a loop."""
+        self._links.add(_digest(start))
+
     def see(self, entries: list[dict[str, Any]], next_link: str | None) -> None:
         """Raise DeltaLoop when this page shows that the round will not end."""
         if next_link is None:
@@ -82,7 +86,7 @@ def _digest(text: str) -> bytes:
 async def follow_pages(fetch: Fetch, start: str, guard: LoopGuard, path: str) -> AsyncIterator[Page]:
     """Yield the pages of a list. Raises DeltaLoop and what `fetch` raises."""
     watch = _Watch(guard, path)
-    watch.see([], start)
+    watch.begin(start)
     link: str | None = start
     number = 0
     while link is not None:
@@ -96,7 +100,7 @@ async def follow_pages(fetch: Fetch, start: str, guard: LoopGuard, path: str) ->
 async def follow_delta(fetch: Fetch, start: str, guard: LoopGuard, path: str) -> AsyncIterator[DeltaPage]:
     """Yield the pages of one round, the last with `delta_link`. Raises DeltaLoop, ResyncRequired."""
     watch = _Watch(guard, path)
-    watch.see([], start)
+    watch.begin(start)
     link: str | None = start
     number = 0
     while link is not None:

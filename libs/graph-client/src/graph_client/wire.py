@@ -1,7 +1,7 @@
 """httpx as the innermost transport; the only place that sees its exceptions."""
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from types import TracebackType
 from typing import Self
 
@@ -63,12 +63,7 @@ class HttpxWire:
         except httpx.HTTPError as error:
             raise _unreachable(error, request) from error
         if request.stream and answer.is_success:
-            return Response(
-                answer.status_code,
-                answer.headers,
-                body=self._chunks(answer, request, limit=None),
-                aclose=answer.aclose,
-            )
+            return self._open(answer, request)
         limit = request.max_bytes if answer.is_success else _ERROR_BODY_LIMIT
         try:
             content = b"".join([chunk async for chunk in self._chunks(answer, request, limit=limit)])
@@ -76,7 +71,18 @@ class HttpxWire:
             await answer.aclose()
         return Response(answer.status_code, answer.headers, content)
 
-    async def _chunks(self, answer: httpx.Response, request: Request, *, limit: int | None) -> AsyncIterator[bytes]:
+    def _open(self, answer: httpx.Response, request: Request) -> Response:
+        chunks = self._chunks(answer, request, limit=None)
+
+        async def close() -> None:
+            await chunks.aclose()
+            await answer.aclose()
+
+        return Response(answer.status_code, answer.headers, body=chunks, aclose=close)
+
+    async def _chunks(
+        self, answer: httpx.Response, request: Request, *, limit: int | None
+    ) -> AsyncGenerator[bytes, None]:
         received = 0
         try:
             async for chunk in answer.aiter_bytes(_CHUNK):
