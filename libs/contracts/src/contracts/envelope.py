@@ -39,7 +39,7 @@ def event_id(event: Event) -> str:
 
 
 def run_id(source: str, identity: str) -> str:
-    """The run a request leads to, derived from (source, ce-id): the asker knows it before anyone has read the request."""
+    """The run a request leads to, derived from (source, ce-id): the asker knows it before anyone read the request."""
     return str(uuid.uuid5(_NAMESPACE, f"run/{source}/{identity}"))
 
 

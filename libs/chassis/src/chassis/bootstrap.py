@@ -1,0 +1,105 @@
+"""`python -m chassis.bootstrap`: create or update every stream and durable of contracts, with its own bus user.
+
+Idempotent; the only process that may change the bus. Services bind to what it made.
+"""
+
+import asyncio
+import sys
+
+import nats
+import structlog
+from nats.js import JetStreamContext, api
+from nats.js.errors import NotFoundError
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from chassis import logs, tls
+from chassis.settings import ProcessSettings, load
+from contracts.bus_users import BOOTSTRAP, inbox_prefix
+from contracts.streams import DURABLES, STREAMS, Durable, Stream
+
+log = structlog.get_logger()
+
+
+class BootstrapSettings(ProcessSettings):
+    """What the bootstrap command reads."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    health_port: int = Field(0, description="Unused: the command serves no probes.")
+    nats_url: str = Field(description="URL of NATS, tls://host:port; several are separated by commas.")
+    nats_nkey: SecretStr = Field(description="nkey seed of the bus user `bootstrap`.")
+    bus_replicas: int = Field(1, ge=1, le=5, description="Replicas of every stream; 3 on a cluster.")
+
+
+def stream_config(stream: Stream, replicas: int) -> api.StreamConfig:
+    """The declaration as JetStream's configuration."""
+    workqueue = stream.retention == "workqueue"
+    return api.StreamConfig(
+        name=stream.name,
+        subjects=list(stream.subjects) or None,
+        retention=api.RetentionPolicy.WORK_QUEUE if workqueue else api.RetentionPolicy.LIMITS,
+        discard=api.DiscardPolicy.NEW if workqueue else api.DiscardPolicy.OLD,
+        discard_new_per_subject=workqueue,
+        max_msgs_per_subject=1 if workqueue else -1,
+        max_age=stream.max_age,
+        max_bytes=stream.max_bytes or -1,
+        max_msg_size=stream.max_msg_size or -1,
+        duplicate_window=stream.duplicate_window,
+        compression=api.StoreCompression.S2 if stream.compression else api.StoreCompression.NONE,
+        storage=api.StorageType.FILE,
+        allow_direct=True,
+        num_replicas=replicas,
+        sources=[api.StreamSource(name=name, filter_subject=subject) for name, subject in stream.sources] or None,
+    )
+
+
+def consumer_config(durable: Durable) -> api.ConsumerConfig:
+    """The declaration as JetStream's configuration; attempts are counted by us, hence no max_deliver."""
+    return api.ConsumerConfig(
+        durable_name=durable.name,
+        filter_subject=durable.filter,
+        ack_policy=api.AckPolicy.EXPLICIT,
+        deliver_policy=api.DeliverPolicy.ALL,
+        ack_wait=durable.ack_wait,
+        max_deliver=-1,
+        max_ack_pending=durable.max_ack_pending,
+    )
+
+
+async def ensure(js: JetStreamContext, replicas: int = 1, ack_wait: float | None = None) -> None:
+    """Create or update everything; running it twice changes nothing. `ack_wait` shortens the wait in tests."""
+    for stream in STREAMS:
+        config = stream_config(stream, replicas)
+        try:
+            await js.stream_info(stream.name)
+            await js.update_stream(config)
+        except NotFoundError:
+            await js.add_stream(config)
+    for durable in DURABLES:
+        consumer = consumer_config(durable)
+        if ack_wait is not None:
+            consumer.ack_wait = ack_wait
+        await js.add_consumer(durable.stream.name, consumer)
+
+
+async def main(settings: BootstrapSettings) -> None:
+    connection = await nats.connect(
+        settings.nats_url.split(","),
+        nkeys_seed_str=settings.nats_nkey.get_secret_value(),
+        tls=tls.client_context(settings.ca_file),
+        inbox_prefix=inbox_prefix(BOOTSTRAP.name).encode(),
+        max_reconnect_attempts=5,
+        reconnect_time_wait=1,
+    )
+    try:
+        await ensure(connection.jetstream(), settings.bus_replicas)
+    finally:
+        await connection.close()
+    log.info("bus is ready", streams=len(STREAMS), durables=len(DURABLES))
+
+
+if __name__ == "__main__":
+    found = load(BootstrapSettings)
+    logs.configure(found.log_level, "bootstrap")
+    sys.exit(asyncio.run(main(found)))

@@ -1,0 +1,226 @@
+"""The one place that decides what happens to a delivered message.
+
+    handler returns          ack
+    RetryLater(after)        nak with that delay, at most 30 s (longer waits belong into the job's `due_at`)
+    GiveUp, unreadable       dead-letter copy with payload and reason, then term
+    any other exception      nak, later and later; dead letter after `attempts` deliveries
+    cancelled (shutdown)     nak at once, so that another replica takes it
+
+No handler touches ack or nak, and none has a bare except.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import structlog
+from faststream import AckPolicy
+from faststream.nats import JStream, NatsMessage, PullSub
+from nats.aio.msg import Msg as RawMessage
+from pydantic import BaseModel, ValidationError
+
+from chassis.bus import Bus
+from chassis.errors import GiveUp, RetryLater
+from contracts import subjects
+from contracts.bus_users import inbox_prefix
+from contracts.envelope import BadEnvelope, decode
+from contracts.streams import DLQ, Durable
+
+log = structlog.get_logger()
+
+LONGEST_NAK = 30.0
+"""Seconds: a delayed message keeps its place in max_ack_pending, so one tenant could stall all."""
+
+_KEPT_HEADERS = ("ce-", "content-type", "traceparent")
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class DeliveryPolicy:
+    """Intervals in seconds; tests use short ones."""
+
+    heartbeat: float = 20.0
+    ladder: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0)
+    attempts: int = 8
+    fetch_timeout: float = 5.0
+
+
+@dataclass(frozen=True)
+class Delivered(Generic[M]):
+    """A readable message: its typed body and where it came from. `id` is the CloudEvents id, "" on wake-ups."""
+
+    body: M
+    subject: str
+    id: str
+    delivery: int
+    traceparent: str | None = None
+
+    @property
+    def source(self) -> str:
+        """Source token of a request subject; empty for anything else."""
+        return subjects.source_of(self.subject) or ""
+
+
+Handler = Callable[[Delivered[M]], Awaitable[None]]
+BatchHandler = Callable[[Sequence[Delivered[M]]], Awaitable[None]]
+
+
+def subscribe(
+    bus: Bus, durable: Durable, model: type[M], handler: Handler[M], policy: DeliveryPolicy, *, parallel: int = 1
+) -> None:
+    """Bind `handler` to a durable, one message at a time in each of `parallel` loops. Call before the broker starts."""
+    consumer = _Consumer(bus, durable, model, policy)
+
+    async def consume(message: NatsMessage) -> None:
+        await consumer.one(message, handler)
+
+    _bind(bus, durable, consume, policy, parallel=parallel, batch=False)
+
+
+def subscribe_batch(
+    bus: Bus, durable: Durable, model: type[M], handler: BatchHandler[M], policy: DeliveryPolicy
+) -> None:
+    """Bind `handler` to a durable, up to `durable.batch` messages at once; all are acked together or none is."""
+    consumer = _Consumer(bus, durable, model, policy)
+
+    async def consume(message: NatsMessage) -> None:
+        await consumer.many(message, handler)
+
+    _bind(bus, durable, consume, policy, parallel=1, batch=True)
+
+
+def _bind(
+    bus: Bus,
+    durable: Durable,
+    consume: Callable[[NatsMessage], Awaitable[None]],
+    policy: DeliveryPolicy,
+    *,
+    parallel: int,
+    batch: bool,
+) -> None:
+    for index in range(parallel):
+        bus.broker.subscriber(
+            durable.filter,
+            stream=JStream(durable.stream.name, declare=False),
+            durable=durable.name,
+            pull_sub=PullSub(durable.batch, timeout=1.0 if batch else policy.fetch_timeout, batch=batch),
+            ack_policy=AckPolicy.MANUAL,
+            inbox_prefix=f"{inbox_prefix(bus.user)}.".encode(),
+            decoder=_raw_body,
+            include_in_schema=index == 0,
+        )(consume)
+
+
+async def _raw_body(message: NatsMessage) -> bytes:
+    """FastStream would decode by content type and fail outside our verdicts; reading is our business."""
+    return message.body
+
+
+class _Consumer(Generic[M]):
+    def __init__(self, bus: Bus, durable: Durable, model: type[M], policy: DeliveryPolicy) -> None:
+        self._bus = bus
+        self._durable = durable
+        self._model = model
+        self._policy = policy
+
+    async def one(self, message: NatsMessage, handler: Handler[M]) -> None:
+        raw = message.raw_message
+        delivered = await self._read(raw)
+        if delivered is None:
+            return
+        async with self._settled([raw]):
+            await handler(delivered)
+
+    async def many(self, message: NatsMessage, handler: BatchHandler[M]) -> None:
+        raws = message.raw_message
+        pairs = [(raw, await self._read(raw)) for raw in (raws if isinstance(raws, list) else [raws])]
+        readable = [(raw, delivered) for raw, delivered in pairs if delivered is not None]
+        if not readable:
+            return
+        async with self._settled([raw for raw, _ in readable]):
+            await handler([delivered for _, delivered in readable])
+
+    async def _read(self, raw: RawMessage) -> Delivered[M] | None:
+        """The typed message, or None after the unreadable one has become a dead letter."""
+        headers = raw.headers or {}
+        deliveries = raw.metadata.num_delivered
+        try:
+            if raw.subject.startswith("m365.job."):
+                return Delivered(self._model.model_validate_json(raw.data), raw.subject, "", deliveries)
+            found = decode(raw.subject, headers, raw.data)
+            body = self._model.model_validate_json(found.body)
+        except BadEnvelope as error:
+            await self._bury(raw, f"unreadable: {error}")
+        except ValidationError as error:
+            await self._bury(raw, f"unreadable: {_fields(error)}")
+        else:
+            return Delivered(body, raw.subject, found.id, deliveries, found.traceparent)
+        return None
+
+    @contextlib.asynccontextmanager
+    async def _settled(self, raws: list[RawMessage]) -> AsyncIterator[None]:
+        beat = asyncio.create_task(self._heartbeat(raws))
+        try:
+            yield
+        except asyncio.CancelledError:
+            await _nak(raws, 0)
+            raise
+        except RetryLater as later:
+            log.info("message put back", durable=self._durable.name, after=later.after, reason=later.reason)
+            await _nak(raws, min(later.after, LONGEST_NAK))
+        except GiveUp as verdict:
+            for raw in raws:
+                await self._bury(raw, verdict.reason)
+        except Exception as error:  # noqa: BLE001 - the boundary: every defect gets a verdict here
+            await self._after_bug(raws, error)
+        else:
+            for raw in raws:
+                await raw.ack()
+        finally:
+            beat.cancel()
+
+    async def _after_bug(self, raws: list[RawMessage], error: Exception) -> None:
+        log.error("handler failed", durable=self._durable.name, exc_info=error)
+        for raw in raws:
+            deliveries = raw.metadata.num_delivered
+            if deliveries >= self._policy.attempts:
+                await self._bury(raw, f"handler failed {deliveries} times: {type(error).__name__}")
+            else:
+                ladder = self._policy.ladder
+                await raw.nak(delay=ladder[min(deliveries, len(ladder)) - 1])
+
+    async def _bury(self, raw: RawMessage, reason: str) -> None:
+        """Copy first, then term: in a work queue term deletes the message."""
+        meta = raw.metadata
+        tenant = subjects.tenant_of(raw.subject) or subjects.ANY_TENANT
+        headers = {
+            **{name: value for name, value in (raw.headers or {}).items() if name.lower().startswith(_KEPT_HEADERS)},
+            "Nats-Msg-Id": f"dlq-{self._durable.name}-{meta.sequence.stream}",
+            "m365-dlq-reason": reason.replace("\n", " ")[:500],
+            "m365-dlq-subject": raw.subject,
+            "m365-dlq-stream": meta.stream,
+            "m365-dlq-sequence": str(meta.sequence.stream),
+            "m365-dlq-deliveries": str(meta.num_delivered),
+        }
+        log.error("message became a dead letter; replay it after the fix", durable=self._durable.name, reason=reason)
+        await self._bus.publish_raw(subjects.dead_letter(self._durable.name, tenant), raw.data, headers, DLQ)
+        await raw.term()
+
+    async def _heartbeat(self, raws: list[RawMessage]) -> None:
+        while True:
+            await asyncio.sleep(self._policy.heartbeat)
+            for raw in raws:
+                await raw.in_progress()
+
+
+async def _nak(raws: list[RawMessage], delay: float) -> None:
+    for raw in raws:
+        await raw.nak(delay=delay or None)
+
+
+def _fields(error: ValidationError) -> str:
+    faults = error.errors(include_input=False, include_url=False, include_context=False)
+    return "; ".join(f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in faults[:5])
