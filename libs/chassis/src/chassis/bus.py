@@ -4,6 +4,7 @@ FastStream carries it. Its traps decide this module: streams are never declared 
 reconnects never end, every publish names its stream (so that an unbound subject is an error instead of a loss).
 """
 
+import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
