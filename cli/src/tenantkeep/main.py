@@ -1,0 +1,125 @@
+"""The `tenantkeep` command."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+from rich.table import Table
+
+from contracts.names import Slug
+from tenantkeep.exit_codes import ExitCode
+from tenantkeep.stack import launch, objects, stack
+from tenantkeep.stack import status as stack_status
+from tenantkeep.stack.display import console
+from tenantkeep.stack.errors import StackError
+from tenantkeep.stack.home import Home
+from tenantkeep.stack.settings import load
+
+app = typer.Typer(
+    name="tenantkeep",
+    help="Backs up and restores Microsoft 365 tenants.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,  # locals may hold secrets
+)
+objects_app = typer.Typer(help="The embedded object store.", no_args_is_help=True)
+app.add_typer(objects_app, name="objects")
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Print what went wrong and what to do next, exit code 1."""
+    try:
+        yield
+    except StackError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(ExitCode.FAILED) from None
+
+
+@app.command()
+def up(
+    detach: Annotated[bool, typer.Option("--detach", help="Return when everything is ready.")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Start these processes only (comma-separated; for developers).")
+    ] = None,
+) -> None:
+    """Start the embedded stack: servers, simulator and services on this machine."""
+    chosen = [name for item in only or [] for name in item.split(",") if name]
+    with explained():
+        settings = load()
+        if detach:
+            launch.up_detached(settings, chosen)
+        else:
+            asyncio.run(launch.up(settings, chosen))
+
+
+@app.command()
+def down() -> None:
+    """Stop the embedded stack; its state stays."""
+    with explained():
+        count = launch.down(load())
+    typer.echo(f"stopped ({count} processes)")
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show each process of the embedded stack; exit code 0 when all are ready, else 1."""
+    with explained():
+        home = Home(load().home)
+        processes = asyncio.run(stack_status.ask(home, stack.running_ports(home)))
+    ready = bool(processes) and all(process.ready for process in processes)
+    if as_json:
+        json.dump(
+            {"ready": ready, "home": str(home.root), "processes": [asdict(p) for p in processes]}, sys.stdout, indent=2
+        )
+        typer.echo()
+    elif not processes:
+        typer.echo(f"No stack runs in {home.root}. Start one: tenantkeep up")
+    else:
+        console().print(_status_table(processes))
+    raise typer.Exit(ExitCode.SUCCEEDED if ready else ExitCode.FAILED)
+
+
+def _status_table(processes: list[stack_status.ProcessStatus]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for title in ("process", "state", "pid", "ports", "uptime", "restarts", "log"):
+        table.add_column(title, overflow="fold")
+    for process in processes:
+        table.add_row(
+            process.name,
+            f"[green]{process.state}[/]" if process.ready else f"[red]{process.state} {process.detail}[/]",
+            "" if process.pid is None else str(process.pid),
+            " ".join(str(port) for port in process.ports.values()),
+            "" if process.uptime_seconds is None else f"{process.uptime_seconds:.0f} s",
+            str(process.restarts),
+            process.log,
+        )
+    return table
+
+
+@objects_app.command()
+def identity(tenant: Annotated[str, typer.Argument(help="Slug of the tenant.")], as_json: Json = False) -> None:
+    """Give a tenant its own access key to its own prefix of the embedded object store."""
+    try:
+        slug = TypeAdapter(Slug).validate_python(tenant)
+    except ValidationError:
+        raise typer.BadParameter("a tenant is 1 to 32 of a-z, 0-9 and -") from None
+    with explained():
+        home = Home(load().home)
+        made = asyncio.run(objects.create_tenant_identity(home, stack.running_ports(home), slug))
+    if as_json:
+        typer.echo(json.dumps(made, indent=2))
+        return
+    for name, value in made.items():
+        typer.echo(f"{name}: {value}")
+
+
+if __name__ == "__main__":
+    app()

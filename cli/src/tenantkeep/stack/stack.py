@@ -1,0 +1,212 @@
+"""The whole stack in order: prepare the folder, start, keep running, stop."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from contracts.bus_users import BUS_USERS
+from tenantkeep.stack import (
+    documents,
+    files,
+    issuer,
+    nats,
+    objects,
+    pki,
+    process,
+    secrets,
+    services,
+    simulator,
+    vault,
+)
+from tenantkeep.stack import (
+    home as homes,
+)
+from tenantkeep.stack import (
+    ports as stack_ports,
+)
+from tenantkeep.stack import (
+    state as states,
+)
+from tenantkeep.stack.errors import StackError, StartFailed
+from tenantkeep.stack.home import Home
+from tenantkeep.stack.ports import Ports
+from tenantkeep.stack.settings import StackSettings
+from tenantkeep.stack.state import ProcessState, StackState
+from tenantkeep.stack.supervisor import Supervised
+from tenantkeep.stack.vault_policies import POLICIES
+
+SERVERS = (nats.NAME, documents.NAME, vault.NAME, objects.NAME, issuer.NAME, simulator.NAME)
+BOOTSTRAP = "bootstrap"
+_CERTIFICATES = (nats.NAME, documents.NAME, vault.NAME, objects.NAME, issuer.NAME, *services.CERTIFICATES)
+_BOOTSTRAP_SECONDS = 60.0
+
+Watch = Callable[[StackState], None]
+
+
+def names(settings: StackSettings) -> tuple[str, ...]:
+    """Every process of a full stack, in start order."""
+    workers = tuple(services.worker_name(n) for n in range(1, settings.workers + 1))
+    return (*SERVERS, services.TOKEN, services.PLANNER, *workers, services.MONITOR, services.GATEWAY)
+
+
+class Stack:
+    """One run of the stack in one state folder. `only` limits it to some processes (for developers)."""
+
+    def __init__(self, settings: StackSettings, *, only: Sequence[str] = (), watch: Watch) -> None:
+        self.settings = settings
+        self.home = Home(settings.home)
+        self._watch = watch
+        self._wanted = _selection(settings, only)
+        self._running: list[Supervised] = []
+        me = states.identify(os.getpid())
+        assert me is not None
+        self.state = StackState(me)
+        self.ports: Ports = {}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Stack"]:
+        """Start everything, yield when all of it is ready, stop everything at the end, however that comes."""
+        homes.prepare(self.home, furnish)
+        with homes.locked(self.home):
+            _end_leftovers(self.home)
+            furnish(self.home)
+            self._choose_ports()
+            try:
+                await self._start()
+                yield self
+            finally:
+                await self._stop()
+
+    async def keep(self) -> None:
+        """Restart what dies, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for supervised in self._running:
+                group.create_task(supervised.keep())
+
+    def _choose_ports(self) -> None:
+        chosen = stack_ports.choose(self.settings, self.home.ports)
+        stack_ports.refuse_taken({name: port for name, port in chosen.items() if self._needs(name)})
+        files.write_json(self.home.ports, chosen)
+        self.ports = chosen
+
+    def _needs(self, port: str) -> bool:
+        if port == "gateway_health":
+            return services.GATEWAY in self._wanted
+        return any(port.replace("_", "-").startswith(name) for name in self._wanted)
+
+    async def _start(self) -> None:
+        await self._start_together(self._server_specs())
+        pki.write_bundle(self.home)
+        wanted = [spec for spec in services.specs(self.home, self.ports, self.settings) if spec.name in self._wanted]
+        if wanted:
+            await asyncio.to_thread(self._bootstrap)
+            await _all([self._run(spec) for spec in wanted])
+        homes.write_stamp(self.home)
+        self._publish(replace(self.state, ready=True))
+
+    def _server_specs(self) -> list[Callable[[], process.ProcessSpec]]:
+        home, ports = self.home, self.ports
+
+        def prepared_documents() -> process.ProcessSpec:
+            documents.initialise(home, ports)
+            return documents.spec(home, ports)
+
+        makers: dict[str, Callable[[], process.ProcessSpec]] = {
+            nats.NAME: lambda: nats.spec(home, ports),
+            documents.NAME: prepared_documents,
+            vault.NAME: lambda: vault.spec(home, ports),
+            objects.NAME: lambda: objects.spec(home, ports),
+            issuer.NAME: lambda: issuer.spec(home, ports),
+            simulator.NAME: lambda: simulator.spec(home, ports),
+        }
+        return [make for name, make in makers.items() if name in self._wanted]
+
+    async def _start_together(self, makers: Sequence[Callable[[], process.ProcessSpec]]) -> None:
+        """Start processes that do not need each other; the first failure ends the others' start."""
+
+        async def start(make: Callable[[], process.ProcessSpec]) -> None:
+            await self._run(await asyncio.to_thread(make))
+
+        await _all([start(make) for make in makers])
+
+    async def _run(self, spec: process.ProcessSpec) -> None:
+        supervised = Supervised(spec, self._changed, start_timeout=self.settings.start_timeout)
+        self._running.append(supervised)
+        await supervised.start()
+
+    def _bootstrap(self) -> None:
+        """Create streams and consumers; harmless when they exist."""
+        log = self.home.log(BOOTSTRAP)
+        code = process.run_to_end(
+            (sys.executable, "-m", "chassis.bootstrap"),
+            env=services.bootstrap_environment(self.home, self.ports, self.settings),
+            cwd=self.home.root,
+            log=log,
+            timeout=_BOOTSTRAP_SECONDS,
+        )
+        if code != 0:
+            raise StartFailed("The bootstrap of the bus", f"ended with exit code {code}", log)
+
+    async def _stop(self) -> None:
+        """Services first, so that they can hand back what they hold, then the servers."""
+        for is_service in (True, False):
+            await _all([s.stop() for s in self._running if s.spec.is_service is is_service])
+        self.home.processes.unlink(missing_ok=True)
+
+    def _changed(self, changed: ProcessState) -> None:
+        self._publish(self.state.with_process(changed))
+
+    def _publish(self, state: StackState) -> None:
+        self.state = state
+        states.save(self.home, state)
+        self._watch(state)
+
+
+def furnish(home: Home) -> None:
+    """Keys, passwords and certificates; what exists stays."""
+    pki.ensure(home, _CERTIFICATES)
+    secrets.ensure(
+        home,
+        bus_users=tuple(user.name for user in BUS_USERS),
+        database_users=tuple(documents.DATABASES),
+        vault_roles=tuple(POLICIES),
+    )
+    pki.write_bundle(home)
+
+
+def running_ports(home: Home) -> Ports:
+    """The ports of the stack that runs in this folder, or ran there last."""
+    ports = stack_ports.recall(home.ports)
+    if not ports:
+        raise StackError(f"There is no stack in {home.root}.", remedy="Start one: tenantkeep up")
+    return ports
+
+
+def _selection(settings: StackSettings, only: Sequence[str]) -> frozenset[str]:
+    known = names(settings)
+    unknown = sorted(set(only) - set(known))
+    if unknown:
+        raise StackError(f"No such process: {', '.join(unknown)}.", remedy=f"Choose from: {', '.join(known)}")
+    return frozenset(only or known)
+
+
+def _end_leftovers(home: Home) -> None:
+    """Where the kernel does not tie children to their parent, a killed launcher leaves some; end them now."""
+    last = states.load(home)
+    if last is not None:
+        states.end(last.leftovers(), process.SERVER_GRACE)
+        home.processes.unlink()
+
+
+async def _all(coroutines: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Run together; the first `StackError` cancels the rest and is raised bare."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for coroutine in coroutines:
+                group.create_task(coroutine)
+    except* StackError as errors:
+        raise errors.exceptions[0] from None

@@ -1,0 +1,39 @@
+"""What each service may do in the vault, as data. Nobody may do anything that is not written here."""
+
+from typing import Any
+
+Policy = dict[str, dict[str, Any]]
+"""Path pattern → rule; `+` stands for one segment, a final `*` for any rest."""
+
+
+def _may(*capabilities: str) -> dict[str, Any]:
+    return {"capabilities": list(capabilities)}
+
+
+# A tenant's key stays in the vault: none of these may be switched on, at creation or later.
+_NEVER_EXPORTED: dict[str, list[str]] = {"exportable": [], "allow_plaintext_backup": [], "deletion_allowed": []}
+
+POLICIES: dict[str, Policy] = {
+    "gateway": {
+        # Secrets enter here: it may put a new one down, not read or replace any.
+        "kv/data/tenants/+/intake/+": _may("create"),
+        "kv/data/tenants/+/storage/+": _may("create"),
+        "kv/metadata/tenants/+/storage/+": _may("delete"),
+    },
+    "token-service": {
+        "kv/data/tenants/+/intake/+": _may("read"),
+        "kv/metadata/tenants/+/intake/+": _may("delete"),
+        "kv/data/tenants/+/credentials/+": _may("create", "read", "update"),
+        "kv/data/tenants/+/tokens/+": _may("create", "read", "update"),
+        "kv/metadata/tenants/+/tokens/+": _may("create", "update", "read", "delete"),
+        "transit/keys/tenant-*": {**_may("create", "update", "read"), "denied_parameters": _NEVER_EXPORTED},
+    },
+    "backup-service": {
+        "kv/data/tenants/+/storage/+": _may("read"),
+        "kv/data/tenants/+/tokens/exchange-backup": _may("read"),
+        "kv/data/tenants/+/tokens/exchange-restore": _may("read"),
+        "transit/datakey/plaintext/tenant-*": _may("update"),
+        "transit/decrypt/tenant-*": _may("update"),
+    },
+    "monitor-service": {},
+}
