@@ -84,12 +84,13 @@ def status(as_json: Json = False) -> None:
         typer.echo(f"No stack runs in {home.root}. Start one: tenantkeep up")
     else:
         console().print(_status_table(processes))
+        console().print(f"Logs: {home.logs}", style="dim", soft_wrap=True)
     raise typer.Exit(ExitCode.SUCCEEDED if ready else ExitCode.FAILED)
 
 
 def _status_table(processes: list[stack_status.ProcessStatus]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for title in ("process", "state", "pid", "ports", "uptime", "restarts", "log"):
+    for title in ("process", "state", "pid", "ports", "uptime", "restarts"):
         table.add_column(title, overflow="fold")
     for process in processes:
         table.add_row(
@@ -99,7 +100,6 @@ def _status_table(processes: list[stack_status.ProcessStatus]) -> Table:
             " ".join(str(port) for port in process.ports.values()),
             "" if process.uptime_seconds is None else f"{process.uptime_seconds:.0f} s",
             str(process.restarts),
-            process.log,
         )
     return table
 

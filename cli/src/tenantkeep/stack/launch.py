@@ -1,12 +1,10 @@
 """The launcher: `up` in the foreground or detached, and `down`."""
 
 import asyncio
-import logging
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from logging.handlers import RotatingFileHandler
 from tempfile import TemporaryFile
 from threading import Event
 
@@ -22,7 +20,6 @@ from tenantkeep.stack.stack import Stack, names
 
 _LOOK_EVERY = 0.1
 _DOWN_SECONDS = 25.0
-_LAUNCHER_LOG_BYTES = 1024 * 1024
 
 
 async def up(settings: StackSettings, only: Sequence[str]) -> None:
@@ -37,7 +34,6 @@ async def up(settings: StackSettings, only: Sequence[str]) -> None:
         loop.add_signal_handler(number, _once(task.cancel))
     try:
         async with stack.running():
-            _log_to_file(stack.home)
             display.close()
             screen.print(ready_panel(stack.home, stack.ports, stack.state, detached=False))
             await stack.keep()
@@ -122,12 +118,3 @@ def _once(action: Callable[[], object]) -> Callable[[], None]:
             action()
 
     return act
-
-
-def _log_to_file(home: Home) -> None:
-    handler = RotatingFileHandler(home.log("launcher"), maxBytes=_LAUNCHER_LOG_BYTES, backupCount=1)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    root = logging.getLogger()
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    logging.getLogger("httpx").setLevel(logging.WARNING)

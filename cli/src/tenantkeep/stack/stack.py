@@ -33,6 +33,7 @@ from tenantkeep.stack import (
 )
 from tenantkeep.stack.errors import StackError, StartFailed
 from tenantkeep.stack.home import Home
+from tenantkeep.stack.launcher_log import launcher_log
 from tenantkeep.stack.ports import Ports
 from tenantkeep.stack.settings import StackSettings
 from tenantkeep.stack.state import ProcessState, StackState
@@ -71,7 +72,7 @@ class Stack:
     async def running(self) -> AsyncIterator["Stack"]:
         """Start everything, yield when all of it is ready, stop everything at the end, however that comes."""
         homes.prepare(self.home, furnish)
-        with homes.locked(self.home):
+        with homes.locked(self.home), launcher_log(self.home):
             _end_leftovers(self.home)
             furnish(self.home)
             self._choose_ports()
@@ -158,7 +159,9 @@ class Stack:
         self.home.processes.unlink(missing_ok=True)
 
     def _changed(self, changed: ProcessState) -> None:
-        self._publish(self.state.with_process(changed))
+        known = {**self.state.processes, changed.name: changed}
+        in_order = {name: known[name] for name in names(self.settings) if name in known}
+        self._publish(replace(self.state, processes=in_order))
 
     def _publish(self, state: StackState) -> None:
         self.state = state

@@ -1,7 +1,7 @@
 """What a running launcher tells other commands: run/processes.json, replaced whole at every change."""
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -72,9 +72,6 @@ class StackState:
     launcher: Identity
     ready: bool = False
     processes: dict[str, ProcessState] = field(default_factory=dict)
-
-    def with_process(self, process: ProcessState) -> "StackState":
-        return replace(self, processes={**self.processes, process.name: process})
 
     def leftovers(self) -> list[psutil.Process]:
         """Processes of this state that still run."""

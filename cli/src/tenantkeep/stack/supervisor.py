@@ -58,8 +58,7 @@ class Supervised:
         while monotonic() < deadline:
             code = self._exit_code()
             if code is not None:
-                await self._after_death(code)
-                if self._deaths >= _DEATHS_BEFORE_READY:
+                if self._deaths + 1 >= _DEATHS_BEFORE_READY:
                     raise StartFailed(self.spec.name, f"ended at its start ({_ending(code)})", self.spec.log)
                 await self._spawn()
             try:
@@ -70,6 +69,7 @@ class Supervised:
                 await asyncio.sleep(_PROBE_EVERY)
                 continue
             self._set(state=State.READY, detail="")
+            logger.info("%s is ready", self.spec.name)
             return
         raise StartFailed(self.spec.name, f"was not ready within {self._start_timeout:.0f} s: {why}", self.spec.log)
 
@@ -83,6 +83,7 @@ class Supervised:
                     self._deaths = 0
                 elif self._state.state is not State.READY and await self._is_ready():
                     ready_since = monotonic()
+                    logger.info("%s is ready again", self.spec.name)
                 await asyncio.sleep(_LOOK_EVERY)
                 continue
             await self._after_death(code)
@@ -93,6 +94,7 @@ class Supervised:
         """SIGTERM, SIGKILL after the grace; the log is closed."""
         await self._watcher._stop(close_output_streams=True)  # noqa: SLF001 -- stop() needs the arbiter we do without
         self._set(state=State.STOPPED, identity=None, detail="")
+        logger.info("%s stopped", self.spec.name)
 
     async def _spawn(self) -> None:
         self._set(state=State.STARTING, detail="", identity=None)
@@ -101,6 +103,7 @@ class Supervised:
         if pid is None:
             raise StartFailed(self.spec.name, "could not be started", self.spec.log)
         self._set(identity=identify(pid))
+        logger.info("%s started as process %d", self.spec.name, pid)
 
     async def _after_death(self, code: int) -> None:
         """Collect what is left of it and wait the pause that its deaths so far have earned."""
