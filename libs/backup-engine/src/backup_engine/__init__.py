@@ -1,1 +1,65 @@
-"""The backup repository: cut, encrypt, pack, index, snapshot, restore, verify; storage ports. Usable alone."""
+"""The backup repository: cut, encrypt, pack, index, snapshot, restore, verify."""
+
+from backup_engine.errors import (
+    AlreadyCommitted,
+    AlreadyExists,
+    FormatUnsupported,
+    IntegrityError,
+    InvalidName,
+    KeyUnavailable,
+    NotFound,
+    RepositoryError,
+    SessionFenced,
+    StorageDenied,
+    StorageError,
+    StorageUnreachable,
+    UnknownItem,
+)
+from backup_engine.keys import KeyWrapper
+from backup_engine.model import (
+    Checkpoint,
+    FailedItem,
+    ItemRow,
+    NewItem,
+    PackRef,
+    Problem,
+    Skipped,
+    Snapshot,
+    SnapshotInfo,
+    StoredItem,
+    VerificationReport,
+)
+from backup_engine.repository import Repository
+from backup_engine.session import Session
+from backup_engine.tuning import Tuning
+
+__all__ = [
+    "AlreadyCommitted",
+    "AlreadyExists",
+    "Checkpoint",
+    "FailedItem",
+    "FormatUnsupported",
+    "IntegrityError",
+    "InvalidName",
+    "ItemRow",
+    "KeyUnavailable",
+    "KeyWrapper",
+    "NewItem",
+    "NotFound",
+    "PackRef",
+    "Problem",
+    "Repository",
+    "RepositoryError",
+    "Session",
+    "SessionFenced",
+    "Skipped",
+    "Snapshot",
+    "SnapshotInfo",
+    "StorageDenied",
+    "StorageError",
+    "StorageUnreachable",
+    "StoredItem",
+    "Tuning",
+    "UnknownItem",
+    "VerificationReport",
+]

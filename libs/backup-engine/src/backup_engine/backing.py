@@ -1,0 +1,18 @@
+"""What a repository's sessions, readers and checks share."""
+
+from dataclasses import dataclass
+
+from backup_engine.index import BlobIndex
+from backup_engine.keys import KeyRing
+from backup_engine.sealed import SealedObjects
+from backup_engine.storage.base import Storage
+from backup_engine.tuning import Tuning
+
+
+@dataclass(frozen=True, slots=True)
+class Backing:
+    storage: Storage
+    ring: KeyRing
+    objects: SealedObjects
+    index: BlobIndex
+    tuning: Tuning

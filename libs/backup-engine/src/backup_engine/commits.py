@@ -1,0 +1,105 @@
+"""The commit names of a shard: snapshots and tombstones (format, section 8)."""
+
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+from backup_engine import names
+from backup_engine.errors import AlreadyExists, IntegrityError, NotFound, SessionFenced
+from backup_engine.header import Kind
+from backup_engine.model import FailedItem, PackRef, Skipped, Snapshot
+from backup_engine.sealed import SealedObjects
+
+_AS_IS = [
+    field.name
+    for field in fields(Snapshot)
+    if field.name not in {"id", "taken_at", "expires_at", "packs", "failed", "skipped", "segments"}
+]
+
+
+def read(objects: SealedObjects, shard: str, session: str) -> Snapshot | None:
+    """The snapshot under a commit name, None for a tombstone. Raises NotFound."""
+    name = names.snapshot(shard, session)
+    kind, payload = objects.get_any(name)
+    if kind is Kind.TOMBSTONE:
+        return None
+    if kind is not Kind.SNAPSHOT:
+        raise IntegrityError(f"{name} holds a {kind.name.lower()}", key=name)
+    snapshot = _decoded(payload, name)
+    if (snapshot.shard, snapshot.id) != (shard, session):
+        raise IntegrityError(f"{name} holds the snapshot of another session", key=name)
+    return snapshot
+
+
+def commit(objects: SealedObjects, snapshot: Snapshot) -> None:
+    """The one write that makes a restore point. Raises SessionFenced."""
+    name = names.snapshot(snapshot.shard, snapshot.id)
+    try:
+        objects.put(name, Kind.SNAPSHOT, _encoded(snapshot))
+    except AlreadyExists:
+        kind, payload = objects.get_any(name)
+        if kind is Kind.TOMBSTONE:
+            raise SessionFenced(snapshot.id, fenced_by=payload["fenced_by"]) from None
+        # A put whose answer was lost: the nonce tells that the snapshot is ours.
+        if payload.get("nonce") != snapshot.nonce:
+            raise IntegrityError(f"{name} was written by somebody else", key=name) from None
+
+
+def fence(objects: SealedObjects, shard: str, session: str, *, by: str) -> Snapshot | None:
+    """Make sure `session` never commits; its snapshot when it did already."""
+    try:
+        payload = {"session": session, "fenced_by": by}
+        objects.put(names.snapshot(shard, session), Kind.TOMBSTONE, payload)
+    except AlreadyExists:
+        return read(objects, shard, session)
+    return None
+
+
+def has_committed(objects: SealedObjects, shard: str, session: str) -> bool:
+    try:
+        return read(objects, shard, session) is not None
+    except NotFound:
+        return False
+
+
+def _encoded(snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        **{name: getattr(snapshot, name) for name in _AS_IS},
+        "session": snapshot.id,
+        "taken_at": _timestamp(snapshot.taken_at),
+        "expires_at": _timestamp(snapshot.expires_at),
+        "segments": list(snapshot.segments),
+        "packs": encode_packs(snapshot.packs),
+        "failed": [[item.key, item.reason, item.detail] for item in snapshot.failed],
+        "skipped": [[item.key, item.reason, item.detail] for item in snapshot.skipped],
+    }
+
+
+def _decoded(payload: dict[str, Any], name: str) -> Snapshot:
+    try:
+        return Snapshot(
+            **{field: payload[field] for field in _AS_IS},
+            id=payload["session"],
+            taken_at=datetime.fromisoformat(payload["taken_at"]),
+            expires_at=datetime.fromisoformat(payload["expires_at"]),
+            segments=tuple(payload["segments"]),
+            packs=decode_packs(payload["packs"]),
+            failed=tuple(FailedItem(*item) for item in payload["failed"]),
+            skipped=tuple(Skipped(*item) for item in payload["skipped"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise IntegrityError(f"{name} is no snapshot", key=name) from error
+
+
+def _timestamp(moment: datetime) -> str:
+    if moment.tzinfo is None:
+        raise ValueError("a snapshot's times carry a time zone")
+    return moment.astimezone(UTC).isoformat()
+
+
+def encode_packs(packs: tuple[PackRef, ...]) -> list[list[Any]]:
+    return [[pack.key, pack.size] for pack in packs]
+
+
+def decode_packs(packs: list[list[Any]]) -> tuple[PackRef, ...]:
+    return tuple(PackRef(key, size, names.pack_sha256(key)) for key, size in packs)

@@ -1,0 +1,31 @@
+"""zstd, one compressor per thread."""
+
+import threading
+
+import zstandard
+
+from backup_engine.header import Codec
+
+_LEVEL = 3
+_WORTH = 0.98  # a frame longer than this share of its input is not kept
+
+_local = threading.local()
+
+
+def compress(plain: bytes) -> tuple[Codec, bytes]:
+    compressor = getattr(_local, "compressor", None)
+    if compressor is None:
+        compressor = _local.compressor = zstandard.ZstdCompressor(level=_LEVEL, write_content_size=True)
+    frame: bytes = compressor.compress(plain)
+    return (Codec.RAW, plain) if len(frame) > len(plain) * _WORTH else (Codec.ZSTD, frame)
+
+
+def decompress(codec: Codec, coded: bytes) -> bytes:
+    """Raises zstandard.ZstdError for a damaged frame."""
+    if codec is Codec.RAW:
+        return coded
+    decompressor = getattr(_local, "decompressor", None)
+    if decompressor is None:
+        decompressor = _local.decompressor = zstandard.ZstdDecompressor()
+    plain: bytes = decompressor.decompress(coded)
+    return plain

@@ -1,0 +1,140 @@
+"""The nouns of the engine, as values."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias
+
+Meta: TypeAlias = Mapping[str, Any]  # whatever JSON can say
+Opaque: TypeAlias = bytes
+
+
+def canonical_json(meta: Meta) -> str:
+    """One text per meaning: sorted keys, no spaces. Raises TypeError or ValueError for what JSON cannot say."""
+    return json.dumps(meta, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    key: str  # unique in the shard, e.g. the immutable id
+    kind: str  # e.g. "mail"
+    version: str  # the source's change mark, e.g. changeKey
+    parent: str  # key of the containing folder, "" at the top
+    meta: Meta = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BlobSlice:
+    id: bytes  # 32 bytes
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """One item of a restore point; sha256 and recipe are absent when it has no body (a mail folder)."""
+
+    key: str
+    kind: str
+    version: str
+    parent: str
+    meta: Meta
+    size: int  # bytes of the body
+    sha256: bytes | None
+    recipe: tuple[BlobSlice, ...] = ()
+
+    @property
+    def has_body(self) -> bool:
+        return self.sha256 is not None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredItem:
+    key: str
+    size: int  # bytes handed in
+    sha256: str  # hex
+    new_bytes: int  # of these, bytes the repository did not hold yet (before compression)
+
+
+@dataclass(frozen=True, slots=True)
+class PackRef:
+    key: str
+    size: int  # bytes
+    sha256: str  # hex, over the stored bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What became durable; `items` and `bytes` count the put_item calls since the checkpoint before."""
+
+    n: int
+    packs: tuple[PackRef, ...]
+    items: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailedItem:
+    key: str
+    reason: str  # a code
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    key: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A restore point; `id` is the ULID of the session that committed it."""
+
+    id: str
+    shard: str
+    parent: str | None
+    taken_at: datetime
+    expires_at: datetime
+    complete: bool  # nothing failed
+    listed: int  # items the source named
+    items: int  # items with a body in this restore point
+    bytes: int  # their sizes
+    changed: int  # items put or updated by the session
+    removed: int
+    stored_bytes: int  # bytes of the packs the session wrote
+    packs: tuple[PackRef, ...]  # the packs the session wrote or took over
+    failed: tuple[FailedItem, ...]
+    skipped: tuple[Skipped, ...]
+    cursor: Opaque = field(repr=False)  # of the source; not for logs
+    segments: tuple[str, ...]  # newest first
+    nonce: Opaque = field(repr=False)
+    engine: str
+
+
+SnapshotInfo = Snapshot  # a listing gives the whole commit object: it is small
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    kind: str  # missing_blob, missing_pack, wrong_size, damaged_pack, damaged_item, missing_segment
+    key: str  # the object or item it is about
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationReport:
+    """Level 0 counts items, 1 the session's new packs, 2 all packs of the restore point."""
+
+    level: int
+    items: int
+    packs: int
+    bytes: int  # bytes read from storage or, at level 0, known to be listed
+    covered: int  # how many of `denominator` were checked and found good
+    denominator: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def good(self) -> bool:
+        return not self.problems and self.covered == self.denominator

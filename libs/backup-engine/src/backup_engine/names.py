@@ -1,0 +1,94 @@
+"""Object names of the format (docs/reference/repository-format.md, section 1)."""
+
+import re
+
+from backup_engine.errors import IntegrityError, InvalidName
+
+CONFIG = "config"
+KEYS = "keys/"
+DATA = "data/"
+INDEX = "index/"
+SNAPSHOTS = "snapshots/"
+SESSIONS = "sessions/"
+GC = "gc/"
+
+_SESSION = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}")
+_PACK = re.compile(r"data/(?P<session>[0-9A-Z]{26})/\d{6}-(?P<sha256>[0-9a-f]{64})")
+
+
+def check_session(session: str) -> str:
+    if not _SESSION.fullmatch(session):
+        raise InvalidName(f"a session is a ULID of 26 upper-case characters, not {session!r}")
+    return session
+
+
+def check_shard(shard: str) -> str:
+    if not all(_PART.fullmatch(part) for part in shard.split("/")):
+        raise InvalidName(f"not a shard name: {shard!r}")
+    return shard
+
+
+def data_key(n: int) -> str:
+    return f"{KEYS}{n}"
+
+
+def pack(session: str, seq: int, sha256: str) -> str:
+    return f"{DATA}{session}/{seq:06d}-{sha256}"
+
+
+def packs_of(session: str) -> str:
+    return f"{DATA}{session}/"
+
+
+def pack_session(name: str) -> str:
+    return _pack(name)["session"]
+
+
+def pack_sha256(name: str) -> str:
+    return _pack(name)["sha256"]
+
+
+def _pack(name: str) -> re.Match[str]:
+    match = _PACK.fullmatch(name)
+    if match is None:
+        raise IntegrityError(f"{name} is not the name of a pack", key=name)
+    return match
+
+
+def index_delta(session: str, seq: int) -> str:
+    return f"{INDEX}{session}/{seq:06d}"
+
+
+def segment(shard: str, session: str, seq: int) -> str:
+    return f"manifests/{shard}/{session}-{seq:06d}"
+
+
+def snapshot(shard: str, session: str) -> str:
+    return f"{SNAPSHOTS}{shard}/{session}"
+
+
+def snapshot_parts(name: str) -> tuple[str, str]:
+    """Shard and session of a commit name."""
+    shard, _, session = name.removeprefix(SNAPSHOTS).rpartition("/")
+    return check_shard(shard), check_session(session)
+
+
+def session_objects(session: str) -> str:
+    return f"{SESSIONS}{session}/"
+
+
+def session_open(session: str) -> str:
+    return f"{SESSIONS}{session}/open"
+
+
+def checkpoints(session: str) -> str:
+    return f"{SESSIONS}{session}/ckpt-"
+
+
+def checkpoint(session: str, seq: int) -> str:
+    return f"{SESSIONS}{session}/ckpt-{seq:06d}"
+
+
+def intent(session: str) -> str:
+    return f"{SESSIONS}{session}/intent"

@@ -1,0 +1,66 @@
+"""Threads with a bounded queue, or none at all."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+
+class Pool:
+    """Runs tasks on `threads` threads, or in the caller's thread when that is 0.
+
+    At most `queue` tasks are under way or waiting: submit blocks until there is room. The first error of a
+    task is kept and raised by the next submit or wait, in the thread that calls it.
+    """
+
+    def __init__(self, threads: int, queue: int, name: str) -> None:
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name) if threads else None
+        self._room = threading.Semaphore(max(queue, 1))
+        self._lock = threading.Lock()
+        self._open: set[Future[None]] = set()
+        self._failure: BaseException | None = None
+
+    def submit(self, task: Callable[[], None]) -> None:
+        self.raise_failure()
+        if self._executor is None:
+            task()
+            return
+        self._room.acquire()
+        try:
+            future = self._executor.submit(task)
+        except RuntimeError:  # closed while we waited
+            self._room.release()
+            raise
+        with self._lock:
+            self._open.add(future)
+        future.add_done_callback(self._finished)
+
+    def wait(self) -> None:
+        """Until every task submitted so far has ended; raises RuntimeError when the pool was closed meanwhile."""
+        with self._lock:
+            pending = list(self._open)
+        wait(pending)
+        for future in pending:
+            # A future tells its waiters before its callbacks: ask it, not only the kept failure.
+            if future.cancelled():
+                raise RuntimeError("the session was closed while work was under way")
+            if (error := future.exception()) is not None:
+                raise error
+        self.raise_failure()
+
+    def raise_failure(self) -> None:
+        with self._lock:
+            failure = self._failure
+        if failure is not None:
+            raise failure
+
+    def close(self) -> None:
+        """Drop what has not begun, wait for what has."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _finished(self, future: Future[None]) -> None:
+        self._room.release()
+        with self._lock:
+            self._open.discard(future)
+            if not future.cancelled() and self._failure is None:
+                self._failure = future.exception()

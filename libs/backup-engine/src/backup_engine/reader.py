@@ -1,0 +1,128 @@
+"""From rows back to bytes: one range read for few blobs, whole packs for many."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from backup_engine.backing import Backing
+from backup_engine.errors import IntegrityError, NotFound
+from backup_engine.index import PackInfo, Place
+from backup_engine.model import ItemRow
+from backup_engine.pack import BlobEntry, PackOpener
+
+_WHOLE = 0.25  # share of a pack above which it is fetched whole
+_GAP = 128 << 10  # bytes worth reading over to save a request
+_FETCHERS = 4
+
+Blobs = dict[bytes, bytes]
+
+
+class Reader:
+    """Thread-safe; holds no more than about one read window of items and the packs they lie in."""
+
+    def __init__(self, backing: Backing) -> None:
+        self._backing = backing
+
+    def read(self, row: ItemRow) -> bytes:
+        """The exact bytes that were put. Raises IntegrityError; ValueError for a row without body."""
+        if not row.has_body:
+            raise ValueError("this item has no body")
+        blobs: Blobs = {}
+        for pack, entries in self._places([row]).items():
+            blobs |= self._fetch(pack, entries)
+        return _checked(row, _assembled(row, blobs))
+
+    def read_many(self, rows: Iterable[ItemRow]) -> Iterator[tuple[ItemRow, bytes]]:
+        """Every row that has a body, with it, in the order of the packs."""
+        for row, body in self.read_blobs(rows):
+            yield row, _checked(row, body)
+
+    def read_blobs(self, rows: Iterable[ItemRow]) -> Iterator[tuple[ItemRow, bytes]]:
+        """Like read_many without the check against the manifest's SHA-256."""
+        ordered = sorted((row for row in rows if row.has_body), key=self._position)
+        with ThreadPoolExecutor(_FETCHERS, thread_name_prefix="fetch") as fetchers:
+            for window in self._windows(ordered):
+                blobs: Blobs = {}
+                places = self._places(window)
+                for found in fetchers.map(self._fetch, places.keys(), places.values()):
+                    blobs |= found
+                for row in window:
+                    yield row, _assembled(row, blobs)
+
+    def _windows(self, rows: list[ItemRow]) -> Iterator[list[ItemRow]]:
+        window: list[ItemRow] = []
+        size = 0
+        for row in rows:
+            window.append(row)
+            size += row.size
+            if size >= self._backing.tuning.read_window:
+                yield window
+                window, size = [], 0
+        if window:
+            yield window
+
+    def _position(self, row: ItemRow) -> tuple[str, int]:
+        if not row.recipe:
+            return "", 0
+        place = self._place(row.recipe[0].id, row)
+        return place.pack.name, place.entry.offset
+
+    def _places(self, rows: list[ItemRow]) -> dict[PackInfo, list[BlobEntry]]:
+        wanted: dict[bytes, Place] = {}
+        for row in rows:
+            for part in row.recipe:
+                if part.id not in wanted:
+                    wanted[part.id] = self._place(part.id, row)
+        grouped: dict[PackInfo, list[BlobEntry]] = defaultdict(list)
+        for place in wanted.values():
+            grouped[place.pack].append(place.entry)
+        return grouped
+
+    def _place(self, ident: bytes, row: ItemRow) -> Place:
+        place = self._backing.index.find(ident)
+        if place is None:
+            self._backing.index.refresh()  # another process may have published it since
+            place = self._backing.index.find(ident)
+        if place is None:
+            raise IntegrityError("a blob of the item is in no index delta", key=row.key)
+        return place
+
+    def _fetch(self, pack: PackInfo, entries: list[BlobEntry]) -> Blobs:
+        opener = PackOpener(self._backing.ring, pack.header, pack.name)
+        blobs: Blobs = {}
+        for run in _runs(pack, entries):
+            start, end = run[0].offset, run[-1].offset + run[-1].stored
+            try:
+                body = self._backing.storage.get(pack.name, start, end - start)
+            except NotFound as error:
+                raise IntegrityError(f"{pack.name} is missing", key=pack.name) from error
+            for entry in run:
+                record = body[entry.offset - start : entry.offset - start + entry.stored]
+                blobs[entry.id] = opener.blob(entry, record)
+        return blobs
+
+
+def _runs(pack: PackInfo, entries: list[BlobEntry]) -> Iterator[list[BlobEntry]]:
+    """Entries to fetch with one read each, in order of offset."""
+    entries = sorted(entries, key=lambda entry: entry.offset)
+    if sum(entry.stored for entry in entries) > pack.size * _WHOLE:
+        yield entries
+        return
+    run = [entries[0]]
+    for entry in entries[1:]:
+        if entry.offset - (run[-1].offset + run[-1].stored) > _GAP:
+            yield run
+            run = []
+        run.append(entry)
+    yield run
+
+
+def _assembled(row: ItemRow, blobs: Blobs) -> bytes:
+    return b"".join(blobs[part.id][part.offset : part.offset + part.length] for part in row.recipe)
+
+
+def _checked(row: ItemRow, body: bytes) -> bytes:
+    if len(body) != row.size or hashlib.sha256(body).digest() != row.sha256:
+        raise IntegrityError("the blobs of the item do not make up the bytes that came in", key=row.key)
+    return body

@@ -1,0 +1,183 @@
+"""The repository of one tenant: the door to everything else."""
+
+import secrets
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from backup_engine import adoption, commits, header, manifest, names
+from backup_engine.adoption import Inheritance
+from backup_engine.backing import Backing
+from backup_engine.errors import AlreadyCommitted, AlreadyExists, IntegrityError, KeyUnavailable, NotFound
+from backup_engine.header import Kind
+from backup_engine.index import BlobIndex
+from backup_engine.keys import KeyRing, KeyWrapper, create_first
+from backup_engine.mime_cut import PART_MIN
+from backup_engine.model import ItemRow, Snapshot, VerificationReport
+from backup_engine.reader import Reader
+from backup_engine.recipe import BLOB_MAX
+from backup_engine.sealed import SealedObjects
+from backup_engine.session import Session
+from backup_engine.storage.base import Storage
+from backup_engine.tuning import Tuning
+from backup_engine.verification import verify_bytes, verify_references, verify_trailers
+
+
+class Repository:
+    """Thread-safe. Open it once per process and tenant: the index and the unwrapped keys are shared.
+
+    Sessions of other processes may write at the same time; `refresh` lets this one see what they stored.
+    """
+
+    def __init__(self, backing: Backing, tenant: str) -> None:
+        self.tenant = tenant
+        self._backing = backing
+        self._reader = Reader(backing)
+        self._commits: dict[str, Snapshot | None] = {}  # commit objects never change; None is a tombstone
+
+    @classmethod
+    def create(
+        cls,
+        storage: Storage,
+        wrapper: KeyWrapper,
+        *,
+        tenant: str,
+        key_name: str | None = None,
+        tuning: Tuning | None = None,
+    ) -> "Repository":
+        """Make a new repository. `key_name` names the wrapping key in the record (default tenant-<tenant>).
+
+        Raises AlreadyExists when there is one.
+        """
+        create_first(storage, wrapper, key_name or f"tenant-{tenant}")
+        tuning = tuning or Tuning()
+        objects = SealedObjects(storage, KeyRing.open(storage, wrapper))
+        config = {
+            "tenant": tenant,
+            "repository": secrets.token_bytes(16),
+            "part_min": PART_MIN,
+            "blob_max": BLOB_MAX,
+            "pack_size": tuning.pack_size,
+            "pack_blobs": tuning.pack_blobs,
+        }
+        objects.put(names.CONFIG, Kind.CONFIG, config)
+        return cls.open(storage, wrapper, tenant=tenant, tuning=tuning)
+
+    @classmethod
+    def open(
+        cls, storage: Storage, wrapper: KeyWrapper, *, tenant: str | None = None, tuning: Tuning | None = None
+    ) -> "Repository":
+        """Open an existing repository; `tenant`, when given, must be its owner.
+
+        Raises NotFound when there is none, FormatUnsupported, KeyUnavailable, and IntegrityError when it is
+        damaged or belongs to another tenant.
+        """
+        head = header.decode(storage.get(names.CONFIG, 0, header.LENGTH), names.CONFIG)
+        try:
+            ring = KeyRing.open(storage, wrapper)
+        except NotFound as error:
+            raise KeyUnavailable(f"config names keys/{head.key}, but the repository has no key") from error
+        objects = SealedObjects(storage, ring)
+        owner = objects.get(names.CONFIG, Kind.CONFIG).get("tenant")
+        if not isinstance(owner, str) or tenant not in {None, owner}:
+            raise IntegrityError(f"this repository belongs to {owner!r}, not to {tenant!r}", key=names.CONFIG)
+        index = BlobIndex(storage, objects)
+        repository = cls(Backing(storage, ring, objects, index, tuning or Tuning()), owner)
+        repository.refresh()
+        return repository
+
+    @classmethod
+    def open_or_create(
+        cls, storage: Storage, wrapper: KeyWrapper, *, tenant: str, tuning: Tuning | None = None
+    ) -> "Repository":
+        """Open, or create where there is none; safe when several processes do it at once."""
+        try:
+            return cls.open(storage, wrapper, tenant=tenant, tuning=tuning)
+        except NotFound:
+            pass
+        try:
+            return cls.create(storage, wrapper, tenant=tenant, tuning=tuning)
+        except AlreadyExists:
+            return cls.open(storage, wrapper, tenant=tenant, tuning=tuning)
+
+    def refresh(self) -> None:
+        """Take in what other processes stored since: one listing and one read per new index delta."""
+        self._backing.index.refresh()
+
+    def open_session(self, shard: str, session: str, *, parent: str | None, adopt: str | None = None) -> Session:
+        """Begin a backup of `shard` on top of snapshot `parent`, or go on where session `adopt` died.
+
+        `session` is a fresh ULID. With `adopt` the dead session is fenced first; raises AlreadyCommitted when
+        it had committed after all. Its checkpoint decides parent and state, `parent` only counts without one.
+        """
+        names.check_shard(shard)
+        names.check_session(session)
+        opened = {"shard": shard, "parent": parent, "adopts": adopt}
+        self._backing.objects.put(names.session_open(session), Kind.SESSION_OPEN, opened)
+        try:
+            inheritance = self._inherit(shard, session, parent, adopt)
+        except AlreadyCommitted:
+            self._backing.storage.delete(names.session_open(session))
+            raise
+        return Session(self._backing, shard, session, inheritance)
+
+    def _inherit(self, shard: str, session: str, parent: str | None, adopt: str | None) -> Inheritance:
+        if adopt is not None:
+            dead = names.check_session(adopt)
+            return adoption.take_over(self._backing, shard, session, dead, parent)
+        self.refresh()
+        return Inheritance(adoption.from_parent(self._backing, shard, parent))
+
+    def snapshots(self, shard: str | None = None) -> list[Snapshot]:
+        """Restore points, newest first: one listing, one read for each not seen before."""
+        prefix = names.SNAPSHOTS if shard is None else names.snapshot(names.check_shard(shard), "")
+        found = []
+        for info in self._backing.storage.list(prefix):
+            owner, session = names.snapshot_parts(info.key)
+            if shard in {None, owner}:
+                snapshot = self._commit(owner, session)
+                if snapshot is not None:
+                    found.append(snapshot)
+        return sorted(found, key=lambda snapshot: (snapshot.taken_at, snapshot.id), reverse=True)
+
+    def snapshot(self, shard: str, snapshot: str) -> Snapshot:
+        """Raises NotFound, also for a fenced session."""
+        found = self._commit(names.check_shard(shard), names.check_session(snapshot))
+        if found is None:
+            name = names.snapshot(shard, snapshot)
+            raise NotFound(f"{name} is a fenced session, not a snapshot", key=name)
+        return found
+
+    def items(self, shard: str, snapshot: str, kind: str | None = None) -> Iterator[ItemRow]:
+        """Every item of the restore point in order of key: each one is a synthetic full."""
+        state = manifest.load(self._backing.objects, self.snapshot(shard, snapshot).segments)
+        return (row for row in state.rows() if kind in {None, row.kind})
+
+    def read(self, row: ItemRow) -> bytes:
+        """The exact bytes of one item, checked against the manifest. Raises IntegrityError."""
+        return self._reader.read(row)
+
+    def read_many(self, rows: Iterable[ItemRow]) -> Iterator[tuple[ItemRow, bytes]]:
+        """Rows with a body and their bytes, in the order of the packs: the fast way to read many."""
+        return self._reader.read_many(rows)
+
+    def verify(self, shard: str, snapshot: str, level: Literal[0, 1, 2] = 0) -> VerificationReport:
+        """Check a restore point; problems are in the report, an error means the check could not run.
+
+        Level 0: references and listed sizes. 1: trailers of the packs the session wrote. 2: every byte.
+        """
+        self.refresh()
+        found = self.snapshot(shard, snapshot)
+        if level == 1:
+            return verify_trailers(self._backing, found.packs, found.items)
+        rows = self.items(shard, snapshot)
+        return verify_bytes(self._backing, rows) if level else verify_references(self._backing, rows, None)
+
+    def content_digest(self, shard: str, snapshot: str) -> str:
+        """Hex SHA-256 over all items; equal for two restore points with equal contents."""
+        return manifest.content_digest(self.items(shard, snapshot))
+
+    def _commit(self, shard: str, session: str) -> Snapshot | None:
+        name = names.snapshot(shard, session)
+        if name not in self._commits:
+            self._commits[name] = commits.read(self._backing.objects, shard, session)
+        return self._commits[name]

@@ -1,0 +1,65 @@
+"""Sealed objects: everything in the repository that is not a pack or a wrapped key (format, section 2)."""
+
+from typing import Any
+
+import zstandard
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from backup_engine import header, messagepack
+from backup_engine.compression import compress, decompress
+from backup_engine.errors import IntegrityError, NotFound
+from backup_engine.header import Header, Kind
+from backup_engine.keys import KeyRing
+from backup_engine.storage.base import Storage
+
+_NONCE = bytes(12)  # one message per key: the key is derived from a fresh salt
+
+
+class SealedObjects:
+    """Reads and writes sealed objects of one repository; thread-safe."""
+
+    def __init__(self, storage: Storage, ring: KeyRing) -> None:
+        self._storage = storage
+        self._ring = ring
+
+    def put(self, name: str, kind: Kind, payload: dict[str, Any]) -> None:
+        """Raises AlreadyExists when the name is taken, and every other storage error."""
+        codec, coded = compress(messagepack.encode(payload))
+        key = self._ring.writing
+        head = Header(kind=kind, key=key.n, codec=codec)
+        aad = head.encode()
+        sealed = AESGCM(key.for_object(head.salt)).encrypt(_NONCE, coded, aad + name.encode())
+        self._storage.put(name, aad + sealed)
+
+    def get(self, name: str, kind: Kind) -> dict[str, Any]:
+        """Raises NotFound, IntegrityError, FormatUnsupported, KeyUnavailable."""
+        found, payload = self.get_any(name)
+        if found is not kind:
+            raise IntegrityError(f"{name} holds a {found.name.lower()}, not a {kind.name.lower()}", key=name)
+        return payload
+
+    def get_any(self, name: str) -> tuple[Kind, dict[str, Any]]:
+        body = self._storage.get(name)
+        head = header.decode(body, name)
+        if head.kind is Kind.PACK:
+            raise IntegrityError(f"{name} holds a pack", key=name)
+        key = self._ring.key(head.key).for_object(head.salt)
+        aad = body[: header.LENGTH] + name.encode()
+        try:
+            coded = AESGCM(key).decrypt(_NONCE, body[header.LENGTH :], aad)
+            payload = messagepack.decode(decompress(head.codec, coded))
+        except InvalidTag as error:
+            raise IntegrityError(f"{name} does not open: damaged, moved, or of another tenant", key=name) from error
+        except (zstandard.ZstdError, ValueError) as error:
+            raise IntegrityError(f"{name} opens but cannot be read", key=name) from error
+        if not isinstance(payload, dict):
+            raise IntegrityError(f"{name} opens but holds no map", key=name)
+        return head.kind, payload
+
+    def require(self, name: str, kind: Kind) -> dict[str, Any]:
+        """Like get, for an object another object refers to: its absence is damage, not an answer."""
+        try:
+            return self.get(name, kind)
+        except NotFound as error:
+            raise IntegrityError(f"{name} is referred to but missing", key=name) from error

@@ -1,0 +1,280 @@
+"""One backup of one shard, from open to commit."""
+
+import hashlib
+import logging
+import secrets
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from importlib.metadata import version
+from typing import Self
+
+from backup_engine import adoption, commits, manifest, names
+from backup_engine.adoption import Inheritance
+from backup_engine.backing import Backing
+from backup_engine.errors import FormatUnsupported, IntegrityError, RepositoryError, UnknownItem
+from backup_engine.header import Kind
+from backup_engine.model import (
+    BlobSlice,
+    Checkpoint,
+    FailedItem,
+    ItemRow,
+    Meta,
+    NewItem,
+    PackRef,
+    Skipped,
+    Snapshot,
+    StoredItem,
+    VerificationReport,
+)
+from backup_engine.pack import PackEntry, blob_id
+from backup_engine.packer import Packer
+from backup_engine.recipe import divide
+from backup_engine.verification import verify_references
+
+_log = logging.getLogger(__name__)
+
+
+class Session:
+    """Made by Repository.open_session.
+
+    put_item, put_record, update_meta, remove, known and keys may be called from several threads; checkpoint,
+    commit and abort by one thread at a time. A storage error in put_item, checkpoint or commit ends the
+    session: abort it and let another one adopt it.
+    """
+
+    def __init__(self, backing: Backing, shard: str, session: str, inheritance: Inheritance) -> None:
+        self.shard = shard
+        self.id = session
+        self.verification: VerificationReport | None = None  # of the commit
+        self._backing = backing
+        self._progress = inheritance.progress
+        self._dead = inheritance.dead
+        self._state = manifest.load(backing.objects, inheritance.progress.segments)
+        self._packer = Packer(session, backing.storage, backing.ring, backing.index, backing.tuning)
+        self._lock = threading.RLock()
+        self._dirty: dict[str, manifest.Change] = {}
+        self._items = 0
+        self._bytes = 0
+        self._changed = 0
+        self._removed = 0
+        self._seq = {"index": 0, "segment": 0, "checkpoint": 0}
+        self._usable = True
+        self._new_packs: list[PackRef] = []
+        if inheritance.orphans:
+            self._publish(list(inheritance.orphans))
+
+    @property
+    def adopted_cursor(self) -> bytes | None:
+        """Where the session that was taken over had got to; None when it left no checkpoint."""
+        return self._progress.cursor if self._dead else None
+
+    @property
+    def parent(self) -> str | None:
+        return self._progress.parent
+
+    def put_item(self, item: NewItem, body: bytes) -> StoredItem:
+        """Store an item with its bytes; replaces the item of the same key."""
+        division = divide(body)
+        key = self._backing.ring.blob_id
+        ids = [blob_id(key, blob) for blob in division.blobs]
+        new = sum(len(blob) for ident, blob in zip(ids, division.blobs, strict=True) if self._packer.add(ident, blob))
+        sha256 = hashlib.sha256(body).digest()
+        recipe = tuple(BlobSlice(ids[s.blob], s.offset, s.length) for s in division.slices)
+        # The row follows its blobs: a checkpoint that takes the row finds the blobs submitted.
+        with self._lock:
+            self._put(_row(item, len(body), sha256, recipe))
+            self._items += 1
+            self._bytes += len(body)
+        return StoredItem(item.key, len(body), sha256.hex(), new)
+
+    def put_record(self, key: str, kind: str, version: str, parent: str, meta: Meta) -> None:
+        """Store an item that has no body, e.g. a mail folder."""
+        with self._lock:
+            self._put(_row(NewItem(key, kind, version, parent, meta), 0, None, ()))
+
+    def update_meta(self, key: str, version: str, parent: str, meta: Meta) -> None:
+        """Change what is known about an item and keep its body. Raises UnknownItem."""
+        with self._lock:
+            row = self._state.get(key)
+            if row is None:
+                raise UnknownItem(key)
+            self._put(replace(row, version=version, parent=parent, meta=meta))
+
+    def remove(self, key: str) -> bool:
+        """The item is gone from the source; False when this state did not hold it."""
+        with self._lock:
+            self._require_usable()
+            if key not in self._state:
+                return False
+            self._state.put(key, None)
+            self._dirty[key] = None
+            self._removed += 1
+            return True
+
+    def known(self, key: str) -> ItemRow | None:
+        """The item as of now: the parent snapshot and this session's changes. A look-up in memory."""
+        with self._lock:
+            return self._state.get(key)
+
+    def keys(self, kind: str | None = None, parent: str | None = None) -> Iterator[ItemRow]:
+        """The rows of the current state in order of key, optionally of one kind or below one parent."""
+        with self._lock:
+            rows = self._state.rows()
+        return (row for row in rows if kind in {None, row.kind} and parent in {None, row.parent})
+
+    def checkpoint(self, cursor: bytes) -> Checkpoint:
+        """Make everything put so far durable, together with the cursor that covers it.
+
+        Order: packs, index delta, manifest segment, checkpoint; each durable before the next.
+        """
+        self._require_usable()
+        self._usable = False  # until every step below has succeeded
+        with self._lock:
+            dirty, self._dirty = self._dirty, {}
+            counts = (self._items, self._bytes)
+            changed, removed = self._changed, self._removed
+            self._items = self._bytes = self._changed = self._removed = 0
+        packs = self._packer.flush()
+        if packs:
+            self._publish(packs)
+            self._packer.forget(packs)
+        segments = self._progress.segments
+        if dirty:
+            segments = (self._write_segment(dirty, full=False), *segments)
+        new_packs, self._new_packs = tuple(self._new_packs), []
+        self._progress = replace(
+            self._progress,
+            segments=segments,
+            cursor=cursor,
+            changed=self._progress.changed + changed,
+            removed=self._progress.removed + removed,
+            stored_bytes=self._progress.stored_bytes + sum(pack.size for pack in new_packs),
+            packs=self._progress.packs + new_packs,
+        )
+        n = self._next("checkpoint")
+        payload = adoption.encode_checkpoint(self.shard, self._progress)
+        self._backing.objects.put(names.checkpoint(self.id, n), Kind.CHECKPOINT, payload)
+        self._usable = True
+        return Checkpoint(n, new_packs, *counts)
+
+    def commit(
+        self,
+        cursor: bytes,
+        *,
+        listed: int,
+        skipped: list[Skipped],
+        failed: list[FailedItem],
+        expires_at: datetime,
+        taken_at: datetime,
+        verify: bool = True,
+    ) -> Snapshot:
+        """Make the restore point. Raises SessionFenced, and IntegrityError when V0 finds a problem.
+
+        `verify` checks, before the commit, that every row's blobs are in the index and that storage lists
+        the packs of this session with their sizes.
+        """
+        self.checkpoint(cursor)
+        self._usable = False
+        self._merge_segments()
+        intent = {"shard": self.shard, "segments": list(self._progress.segments)}
+        self._backing.objects.put(names.intent(self.id), Kind.INTENT, intent)
+        self._refuse_collector()
+        if verify:
+            self.verification = self._verified()
+        with_body = [row for row in self._state.rows() if row.has_body]
+        progress = self._progress
+        snapshot = Snapshot(
+            id=self.id,
+            shard=self.shard,
+            parent=progress.parent,
+            taken_at=taken_at,
+            expires_at=expires_at,
+            complete=not failed,
+            listed=listed,
+            items=len(with_body),
+            bytes=sum(row.size for row in with_body),
+            changed=progress.changed,
+            removed=progress.removed,
+            stored_bytes=progress.stored_bytes,
+            packs=progress.packs,
+            failed=tuple(failed),
+            skipped=tuple(skipped),
+            cursor=cursor,
+            segments=progress.segments,
+            nonce=secrets.token_bytes(16),
+            engine=version("tenantkeep-backup-engine"),
+        )
+        commits.commit(self._backing.objects, snapshot)
+        self._packer.close()
+        self._remove_session_objects()
+        return snapshot
+
+    def abort(self) -> None:
+        """Drop what is in memory and wait for running uploads; the last checkpoint stays for an adopter."""
+        self._usable = False
+        self._packer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.abort()
+
+    def _put(self, row: ItemRow) -> None:
+        self._require_usable()
+        packed = manifest.pack_row(row)
+        self._state.put(row.key, packed)
+        self._dirty[row.key] = packed
+        self._changed += 1
+
+    def _require_usable(self) -> None:
+        if not self._usable:
+            raise RepositoryError(f"session {self.id} is over: open another one that adopts it")
+
+    def _next(self, kind: str) -> int:
+        n = self._seq[kind]
+        self._seq[kind] = n + 1
+        return n
+
+    def _publish(self, packs: list[PackEntry]) -> None:
+        self._backing.index.publish(names.index_delta(self.id, self._next("index")), packs)
+        self._new_packs += [PackRef(pack.name, pack.size, names.pack_sha256(pack.name)) for pack in packs]
+
+    def _write_segment(self, changes: dict[str, manifest.Change], *, full: bool) -> str:
+        name = names.segment(self.shard, self.id, self._next("segment"))
+        manifest.write_segment(self._backing.objects, name, self.shard, self.id, changes, full=full)
+        return name
+
+    def _merge_segments(self) -> None:
+        if len(self._progress.segments) > self._backing.tuning.merge_above:
+            merged = self._write_segment(self._state.changes(), full=True)
+            self._progress = replace(self._progress, segments=(merged,))
+
+    def _refuse_collector(self) -> None:
+        if next(self._backing.storage.list(names.GC), None) is not None:
+            raise FormatUnsupported("a newer release collects garbage in this repository: use it for backups, too")
+
+    def _verified(self) -> VerificationReport:
+        report = verify_references(self._backing, self._state.rows(), self._progress.packs)
+        if not report.good:
+            first = report.problems[0]
+            raise IntegrityError(
+                f"V0 found {len(report.problems)} problems, first {first.kind} {first.key}: {first.detail}",
+                key=first.key,
+            )
+        return report
+
+    def _remove_session_objects(self) -> None:
+        """After the commit nobody needs them; leaving some behind costs a few hundred bytes."""
+        try:
+            for session in (self.id, *self._dead):
+                for info in list(self._backing.storage.list(names.session_objects(session))):
+                    self._backing.storage.delete(info.key)
+        except RepositoryError:
+            _log.warning("session objects left behind after commit", extra={"session": self.id}, exc_info=True)
+
+
+def _row(item: NewItem, size: int, sha256: bytes | None, recipe: tuple[BlobSlice, ...]) -> ItemRow:
+    return ItemRow(item.key, item.kind, item.version, item.parent, item.meta, size, sha256, recipe)

@@ -1,0 +1,26 @@
+"""Storage ports: where the repository's objects lie."""
+
+from backup_engine.storage.base import ObjectInfo, Storage
+from backup_engine.storage.local import LocalStorage
+from backup_engine.storage.measured import MeasuredStorage, Meter
+from backup_engine.storage.memory import MemoryStorage
+from backup_engine.storage.prefixed import PrefixedStorage
+from backup_engine.storage.probing import ProbeReport, ProbeStep, probe
+from backup_engine.storage.retrying import RetryingStorage, RetryPolicy
+from backup_engine.storage.s3 import S3Storage
+
+__all__ = [
+    "LocalStorage",
+    "MeasuredStorage",
+    "MemoryStorage",
+    "Meter",
+    "ObjectInfo",
+    "PrefixedStorage",
+    "ProbeReport",
+    "ProbeStep",
+    "RetryPolicy",
+    "RetryingStorage",
+    "S3Storage",
+    "Storage",
+    "probe",
+]

@@ -1,0 +1,76 @@
+"""Tries again what is worth trying again, and settles puts whose answer was lost."""
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from backup_engine.errors import AlreadyExists, StorageUnreachable
+from backup_engine.storage.base import ObjectInfo, Storage
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    attempts: int = 5
+    first_delay: float = 0.2  # seconds; doubles with every attempt, full jitter
+    max_delay: float = 10.0  # seconds
+
+
+def _wait(seconds: float) -> None:
+    threading.Event().wait(seconds)
+
+
+class RetryingStorage:
+    """Retries StorageUnreachable only; every other error is an answer."""
+
+    def __init__(
+        self,
+        inner: Storage,
+        policy: RetryPolicy | None = None,
+        *,
+        wait: Callable[[float], None] = _wait,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._inner = inner
+        self._policy = policy or RetryPolicy()
+        self._wait = wait
+        self._rng = rng or random.Random()  # noqa: S311 - jitter is no secret
+
+    def put(self, key: str, body: bytes) -> None:
+        lost_answers = 0
+
+        def attempt() -> None:
+            nonlocal lost_answers
+            try:
+                self._inner.put(key, body)
+            except StorageUnreachable:
+                lost_answers += 1
+                raise
+            except AlreadyExists:
+                # An earlier attempt whose answer was lost may have stored it: equal bytes are our success.
+                if not lost_answers or self._inner.get(key) != body:
+                    raise
+
+        self._retry(attempt)
+
+    def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+        return self._retry(lambda: self._inner.get(key, offset, length))
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        return iter(self._retry(lambda: list(self._inner.list(prefix))))
+
+    def delete(self, key: str) -> None:
+        self._retry(lambda: self._inner.delete(key))
+
+    def _retry(self, attempt: Callable[[], T]) -> T:
+        delay = self._policy.first_delay
+        for _ in range(self._policy.attempts - 1):
+            try:
+                return attempt()
+            except StorageUnreachable:
+                self._wait(self._rng.uniform(0, delay))
+                delay = min(delay * 2, self._policy.max_delay)
+        return attempt()

@@ -1,0 +1,16 @@
+"""Sizes and threads. Nothing here changes what a reader must understand."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Memory of a session is bounded by about (compressors + 2 x uploaders) packs."""
+
+    pack_size: int = 16 << 20  # bytes of records after which a pack is closed
+    pack_blobs: int = 10_000  # records after which a pack is closed
+    compressors: int = 2  # threads; 0 compresses in the caller's thread
+    uploaders: int = 4  # threads; 0 uploads in the caller's thread
+    batch: int = 1 << 20  # bytes of new blobs handed to a compressor at once
+    merge_above: int = 16  # manifest segments a snapshot may have before they become one
+    read_window: int = 32 << 20  # bytes of items read_many holds at once
