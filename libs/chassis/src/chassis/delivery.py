@@ -50,11 +50,12 @@ class DeliveryPolicy:
 
 @dataclass(frozen=True)
 class Delivered(Generic[M]):
-    """A readable message: its typed body and where it came from. `id` is the CloudEvents id, "" on wake-ups."""
+    """A readable message: its typed body and where it came from. `id` and `type` are CloudEvents', "" on wake-ups."""
 
     body: M
     subject: str
     id: str
+    type: str
     delivery: int
     traceparent: str | None = None
 
@@ -149,15 +150,15 @@ class _Consumer(Generic[M]):
         deliveries = raw.metadata.num_delivered
         try:
             if raw.subject.startswith("m365.job."):
-                return Delivered(self._model.model_validate_json(raw.data), raw.subject, "", deliveries)
+                return Delivered(self._model.model_validate_json(raw.data), raw.subject, "", "", deliveries)
             found = decode(raw.subject, headers, raw.data)
-            body = self._model.model_validate_json(found.body)
+            body = self._model.model_validate_json(found.body, context={"type": found.type})
         except BadEnvelope as error:
             await self._bury(raw, f"unreadable: {error}")
         except ValidationError as error:
             await self._bury(raw, f"unreadable: {_fields(error)}")
         else:
-            return Delivered(body, raw.subject, found.id, deliveries, found.traceparent)
+            return Delivered(body, raw.subject, found.id, found.type, deliveries, found.traceparent)
         return None
 
     @contextlib.asynccontextmanager

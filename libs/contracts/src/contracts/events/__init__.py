@@ -4,6 +4,7 @@ from contracts.events.backup import BackupChunkStored, BackupRequested, RestoreR
 from contracts.events.base import Event, Request
 from contracts.events.jobs import (
     JOB_EVENTS,
+    AnyJobEvent,
     Counts,
     JobEvent,
     JobFailed,
@@ -14,6 +15,7 @@ from contracts.events.jobs import (
     JobStarted,
     JobSucceeded,
     JobWakeUp,
+    parse_job_event,
 )
 from contracts.events.sync import SyncRequested
 from contracts.events.tokens import TokenRefreshed, TokenRejected
@@ -31,6 +33,7 @@ EVENTS: tuple[type[Event], ...] = (
 __all__ = [
     "EVENTS",
     "JOB_EVENTS",
+    "AnyJobEvent",
     "BackupChunkStored",
     "BackupRequested",
     "Counts",
@@ -49,4 +52,5 @@ __all__ = [
     "SyncRequested",
     "TokenRefreshed",
     "TokenRejected",
+    "parse_job_event",
 ]

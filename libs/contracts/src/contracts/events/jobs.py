@@ -1,8 +1,18 @@
 """The job family, common to all services: what happened to a run or to one of its jobs."""
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    RootModel,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from contracts.errors import ErrorClass
 from contracts.events.base import Event
@@ -119,3 +129,35 @@ JOB_EVENTS: tuple[type[JobEvent], ...] = (
     JobPartial,
     JobFailed,
 )
+
+_BY_TYPE: dict[str, type[JobEvent]] = {model.type_name(): model for model in JOB_EVENTS}
+
+
+def parse_job_event(type_name: str, body: Mapping[str, Any]) -> JobEvent:
+    """The event of the family that `type_name` (the CloudEvents type) stands for.
+
+    Raises ValueError for a type this release does not know and ValidationError for a body that does not fit.
+    """
+    model = _BY_TYPE.get(type_name)
+    if model is None:
+        raise ValueError("this release does not know the type")
+    return model.model_validate(body)
+
+
+class AnyJobEvent(RootModel[JobEvent]):
+    """Any event of the family, for consumers of all of them.
+
+    The body does not name its type, so `type` is expected in the validation context (chassis.delivery puts it there).
+    """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_its_type(cls, body: Any, info: ValidationInfo) -> Any:
+        if isinstance(body, JobEvent):
+            return body
+        try:
+            return parse_job_event((info.context or {}).get("type", ""), body)
+        except ValidationError as error:
+            # Its own text quotes the payload, which must not travel in the reason of a dead letter.
+            fields = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False))
+            raise ValueError(f"fields missing or wrong: {fields}") from error
