@@ -25,6 +25,9 @@ SCHEMA = "schema_version"
 AHEAD = 1
 """How many versions newer than its own a process still reads."""
 
+_PATIENCE = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, "socketTimeoutMS": 30_000}
+"""Waits that the URL may set otherwise."""
+
 _BATCH = 200
 _ATTEMPTS = 5
 
@@ -58,17 +61,16 @@ def connect(settings: StoreSettings, database: str) -> Database:
     Acknowledged means written to the journal of the majority. TLS is on, trusting `ca_file`, unless the URL says
     tls=false. Whether writes are retried is the URL's choice (SecantusDB needs retryWrites=false).
     """
-    options: dict[str, Any] = {
+    named = parse_uri(settings.mongo_url, warn=False)["options"]
+    options: dict[str, Any] = {key: value for key, value in _PATIENCE.items() if key not in named}
+    options |= {
         "w": "majority",
         "journal": True,
         "tz_aware": True,
         "uuidRepresentation": "standard",
-        "serverSelectionTimeoutMS": 5_000,
-        "connectTimeoutMS": 5_000,
-        "socketTimeoutMS": 30_000,
         "appname": f"tenantkeep-{database}",
     }
-    if parse_uri(settings.mongo_url, warn=False)["options"].get("tls", True):
+    if named.get("tls", True):
         options |= {"tls": True, "tlsCAFile": str(settings.ca_file or tls.system_ca_file())}
     if settings.mongo_user is not None and settings.mongo_password is not None:
         options |= {
@@ -140,8 +142,8 @@ async def _migrate(
         if current is None or current[SCHEMA] >= version:
             return  # deleted, or another replica was faster
         replacement = upgraded(current, version, migrations, collection.name)
-        # The whole content is the condition: a field set between reading and writing would be lost otherwise.
-        unchanged = {key: {"$eq": value} for key, value in current.items()}
+        # The whole content is the condition: anything another process changed or added would be lost otherwise.
+        unchanged = {"_id": current["_id"], "$expr": {"$eq": ["$$ROOT", {"$literal": current}]}}
         result = await collection.replace_one(unchanged, replacement)
         if result.matched_count == 1:
             return

@@ -23,6 +23,7 @@ from chassis.vault import (
     VaultNotFound,
     VaultRejected,
     VaultUnreachable,
+    whole_seconds,
 )
 
 _RENEW_AT = 0.5
@@ -78,7 +79,7 @@ class AppRoleVault:
         if max_versions is not None:
             body["max_versions"] = max_versions
         if delete_version_after is not None:
-            body["delete_version_after"] = f"{delete_version_after.total_seconds():.3f}s"
+            body["delete_version_after"] = f"{whole_seconds(delete_version_after)}s"
         await self._call("POST", f"kv/metadata/{path}", body)
 
     async def kv_delete(self, path: str) -> None:

@@ -63,7 +63,10 @@ class Vault(Protocol):
     async def kv_metadata(
         self, path: str, *, max_versions: int | None = None, delete_version_after: timedelta | None = None
     ) -> None:
-        """Limit the versions kept and how long later ones live; works before the first write."""
+        """Limit the versions kept and how long later ones live; works before the first write.
+
+        `delete_version_after` is in whole seconds, at least one (ValueError): OpenBao ignores fractions silently.
+        """
         ...
 
     async def kv_delete(self, path: str) -> None:
@@ -81,3 +84,11 @@ class Vault(Protocol):
     async def transit_decrypt(self, name: str, ciphertext: str) -> bytes:
         """Unwrap; raises VaultRejected for a ciphertext of another key, VaultNotFound without key `name`."""
         ...
+
+
+def whole_seconds(lifetime: timedelta) -> int:
+    """Return `lifetime` in seconds; raises ValueError unless it is a whole number of at least one."""
+    seconds = lifetime // timedelta(seconds=1)
+    if seconds < 1 or timedelta(seconds=seconds) != lifetime:
+        raise ValueError(f"{lifetime} is not a whole number of seconds, at least one")
+    return seconds

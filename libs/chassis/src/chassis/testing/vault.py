@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from chassis.clock import Clock
-from chassis.vault import Secret, VaultConflict, VaultNotFound, VaultRejected
+from chassis.vault import Secret, VaultConflict, VaultNotFound, VaultRejected, whole_seconds
 
 
 @dataclass
@@ -49,11 +49,12 @@ class MemoryVault:
     async def kv_metadata(
         self, path: str, *, max_versions: int | None = None, delete_version_after: timedelta | None = None
     ) -> None:
+        lifetime = None if delete_version_after is None else float(whole_seconds(delete_version_after))
         entry = self._entries.setdefault(path, _Entry())
         if max_versions is not None:  # kept for tests to look at: only the newest version can be read anyway
             entry.max_versions = max_versions
-        if delete_version_after is not None:
-            entry.lifetime = delete_version_after.total_seconds() or float("inf")
+        if lifetime is not None:
+            entry.lifetime = lifetime
 
     async def kv_delete(self, path: str) -> None:
         self._entries.pop(path, None)

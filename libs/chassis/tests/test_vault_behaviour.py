@@ -1,0 +1,125 @@
+"""The promises of chassis.vault.Vault, on the memory vault and on OpenBao alike."""
+
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from chassis import http
+from chassis.clock import SystemClock
+from chassis.openbao import AppRoleVault
+from chassis.testing.clock import ManualClock
+from chassis.testing.pki import ServerTls
+from chassis.testing.servers import BaoProcess
+from chassis.testing.vault import MemoryVault
+from chassis.vault import Vault, VaultConflict, VaultNotFound, VaultRejected
+
+
+@dataclass(frozen=True)
+class Place:
+    vault: Vault
+    name: str
+    """A path and key name of this test alone."""
+    pass_time: Callable[[float], Awaitable[None]]
+
+
+@pytest.fixture(params=["memory", "openbao"])
+async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
+    name = f"test-{uuid.uuid4().hex}"
+    if request.param == "memory":
+        clock = ManualClock()
+        yield Place(MemoryVault(clock), name, clock.advance)
+        return
+    bao: BaoProcess = request.getfixturevalue("bao")
+    server_tls: ServerTls = request.getfixturevalue("server_tls")
+    async with http.client(server_tls.ca_file, base_url=bao.url) as client:
+        secret_id = SecretStr(bao.secret_ids["keeper"])
+        real = SystemClock()
+        yield Place(AppRoleVault(client, role_id="keeper", secret_id=secret_id, clock=real), name, real.sleep)
+
+
+class TestSecrets:
+    async def test_what_was_written_is_read_with_its_version(self, place: Place) -> None:
+        assert await place.vault.kv_read(place.name) is None
+        assert await place.vault.kv_write(place.name, {"value": "one", "n": 1, "nested": {"a": [1, None]}}) == 1
+        assert await place.vault.kv_write(place.name, {"value": "two"}) == 2
+        assert await place.vault.kv_read(place.name) == ({"value": "two"}, 2)
+
+    async def test_create_refuses_what_exists(self, place: Place) -> None:
+        assert await place.vault.kv_create(place.name, {"value": "one"}) == 1
+        with pytest.raises(VaultConflict) as refused:
+            await place.vault.kv_create(place.name, {"value": "planted"})
+        assert "planted" not in str(refused.value)
+        assert await place.vault.kv_read(place.name) == ({"value": "one"}, 1)
+
+    async def test_check_and_set_needs_the_newest_version(self, place: Place) -> None:
+        await place.vault.kv_create(place.name, {"value": "one"})
+        assert await place.vault.kv_write(place.name, {"value": "two"}, cas=1) == 2
+        for stale in (0, 1, 3):
+            with pytest.raises(VaultConflict):
+                await place.vault.kv_write(place.name, {"value": "three"}, cas=stale)
+        assert await place.vault.kv_read(place.name) == ({"value": "two"}, 2)
+
+    async def test_delete_destroys_everything_and_may_be_repeated(self, place: Place) -> None:
+        await place.vault.kv_create(place.name, {"value": "one"})
+        await place.vault.kv_delete(place.name)
+        await place.vault.kv_delete(place.name)
+        assert await place.vault.kv_read(place.name) is None
+        assert await place.vault.kv_create(place.name, {"value": "anew"}) == 1
+
+    async def test_a_limited_life_ends(self, place: Place) -> None:
+        await place.vault.kv_metadata(place.name, max_versions=1, delete_version_after=timedelta(seconds=1))
+        assert await place.vault.kv_create(place.name, {"value": "short"}) == 1
+        assert await place.vault.kv_read(place.name) == ({"value": "short"}, 1)
+        await place.pass_time(1.2)
+        assert await place.vault.kv_read(place.name) is None
+        assert await place.vault.kv_write(place.name, {"value": "next"}, cas=1) == 2
+        assert await place.vault.kv_read(place.name) == ({"value": "next"}, 2)
+
+    @pytest.mark.parametrize("seconds", [0, 0.5, 1.5, -1])
+    async def test_a_life_the_vault_would_ignore_is_refused(self, place: Place, seconds: float) -> None:
+        with pytest.raises(ValueError, match="whole number of seconds"):
+            await place.vault.kv_metadata(place.name, delete_version_after=timedelta(seconds=seconds))
+
+    async def test_a_reader_cannot_change_what_is_stored(self, place: Place) -> None:
+        await place.vault.kv_create(place.name, {"list": [1]})
+        found = await place.vault.kv_read(place.name)
+        assert found is not None
+        found[0]["list"].append(2)
+        assert await place.vault.kv_read(place.name) == ({"list": [1]}, 1)
+
+
+class TestTransit:
+    async def test_a_data_key_is_unwrapped_to_itself_and_never_drawn_twice(self, place: Place) -> None:
+        await place.vault.transit_create_key(place.name)
+        plaintext, wrapped = await place.vault.transit_data_key(place.name)
+        other, other_wrapped = await place.vault.transit_data_key(place.name)
+        assert len(plaintext) == len(other) == 32
+        assert plaintext != other
+        assert await place.vault.transit_decrypt(place.name, wrapped) == plaintext
+        assert await place.vault.transit_decrypt(place.name, other_wrapped) == other
+
+    async def test_creating_a_key_again_keeps_it(self, place: Place) -> None:
+        await place.vault.transit_create_key(place.name)
+        plaintext, wrapped = await place.vault.transit_data_key(place.name)
+        await place.vault.transit_create_key(place.name)
+        assert await place.vault.transit_decrypt(place.name, wrapped) == plaintext
+
+    async def test_another_tenants_key_does_not_unwrap(self, place: Place) -> None:
+        other = f"{place.name}-other"
+        await place.vault.transit_create_key(place.name)
+        await place.vault.transit_create_key(other)
+        _, wrapped = await place.vault.transit_data_key(place.name)
+        with pytest.raises(VaultRejected):
+            await place.vault.transit_decrypt(other, wrapped)
+        with pytest.raises(VaultRejected):
+            await place.vault.transit_decrypt(place.name, "vault:v1:bm90IGEgY2lwaGVydGV4dA==")
+
+    async def test_a_missing_key_is_not_created_in_passing(self, place: Place) -> None:
+        with pytest.raises(VaultNotFound):
+            await place.vault.transit_data_key(place.name)
+        with pytest.raises(VaultNotFound):
+            await place.vault.transit_decrypt(place.name, "vault:v1:bm90IGEgY2lwaGVydGV4dA==")
