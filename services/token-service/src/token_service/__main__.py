@@ -1,0 +1,9 @@
+from chassis import lifecycle, logs
+from chassis.settings import load
+from token_service import app
+from token_service.settings import TokenServiceSettings
+
+if __name__ == "__main__":
+    settings = load(TokenServiceSettings)
+    logs.configure(settings.log_level, app.SERVICE)
+    lifecycle.run(lambda drain: app.main(settings, drain), settings)

@@ -1,0 +1,64 @@
+"""The register of tenants in MongoDB."""
+
+from collections.abc import Sequence
+from typing import Self
+
+from pymongo import ASCENDING, IndexModel
+from pymongo.errors import DuplicateKeyError
+
+from chassis.documents import SCHEMA, Collection, Database, Document, Migration, open_collection, upgraded
+from token_service.domain.tenant import TenantRecord
+from token_service.ports import EntraTenantTaken, SlugTaken
+
+_NAME = "tenants"
+_VERSION = 1
+_MIGRATIONS: dict[int, Migration] = {}
+
+
+class MongoTenants:
+    """`_id` is the slug; a unique index guards the Entra tenant id. There is no delete."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    @classmethod
+    async def open(cls, db: Database) -> Self:
+        indexes = [IndexModel([("entra_tenant_id", ASCENDING)], unique=True)]
+        return cls(await open_collection(db, _NAME, _VERSION, _MIGRATIONS, indexes))
+
+    async def add(self, tenant: TenantRecord) -> None:
+        try:
+            await self._collection.insert_one(
+                {
+                    "_id": tenant.slug,
+                    SCHEMA: _VERSION,
+                    "entra_tenant_id": tenant.entra_tenant_id,
+                    "display_name": tenant.display_name,
+                    "support_contact": tenant.support_contact,
+                    "created_at": tenant.created_at,
+                }
+            )
+        except DuplicateKeyError as error:
+            if await self._collection.find_one({"_id": tenant.slug}, {"_id": 1}) is not None:
+                raise SlugTaken(tenant.slug) from error
+            raise EntraTenantTaken(tenant.entra_tenant_id) from error
+
+    async def get(self, slug: str) -> TenantRecord | None:
+        document = await self._collection.find_one({"_id": slug})
+        return None if document is None else _tenant(document)
+
+    async def page(self, after: str | None, limit: int) -> Sequence[TenantRecord]:
+        query = {} if after is None else {"_id": {"$gt": after}}
+        found = self._collection.find(query).sort("_id", ASCENDING).limit(limit)
+        return [_tenant(document) async for document in found]
+
+
+def _tenant(stored: Document) -> TenantRecord:
+    document = upgraded(stored, _VERSION, _MIGRATIONS, _NAME)
+    return TenantRecord(
+        slug=document["_id"],
+        entra_tenant_id=document["entra_tenant_id"],
+        display_name=document["display_name"],
+        support_contact=document["support_contact"],
+        created_at=document["created_at"],
+    )

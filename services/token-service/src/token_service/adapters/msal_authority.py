@@ -1,0 +1,134 @@
+"""Microsoft's identity platform through msal, with its traps fenced off.
+
+A new msal application per acquisition: its memory would replay a 400 for a minute after the administrator fixed
+the cause, hand out a token that Graph has just refused, and share tokens between hosts that differ in the port.
+Its own HTTP session would follow CA variables of the environment and wait for ever, so it gets ours.
+(msal 1.39: throttled_http_client.py, token_cache.py, application.py)
+"""
+
+import asyncio
+import re
+import ssl
+from collections.abc import Mapping
+from datetime import timedelta
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import msal
+from pydantic import SecretStr
+
+from chassis.clock import Clock
+from contracts.errors import ErrorClass
+from token_service.ports import Issued, NoAnswer, Outcome, Refused
+
+_TIMEOUT = httpx.Timeout(connect=2.0, read=5.0, write=5.0, pool=5.0)
+
+# Branch on `error`, which is stable; the AADSTS number is for people (identity-platform/reference-error-codes).
+_REFUSALS = {
+    "invalid_client": ErrorClass.TOKEN_EXPIRED,
+    "unauthorized_client": ErrorClass.CONSENT_REQUIRED,
+    "invalid_grant": ErrorClass.CONSENT_REQUIRED,
+    "interaction_required": ErrorClass.CONSENT_REQUIRED,
+    "consent_required": ErrorClass.CONSENT_REQUIRED,
+    "access_denied": ErrorClass.ACCESS_DENIED,
+    "invalid_scope": ErrorClass.ACCESS_DENIED,
+    "invalid_resource": ErrorClass.ACCESS_DENIED,
+    "invalid_request": ErrorClass.NO_VALID_TOKEN,
+    "invalid_tenant": ErrorClass.NO_VALID_TOKEN,
+}
+_NUMBER = re.compile(r"AADSTS[0-9]{4,8}")
+
+
+class MsalAuthority:
+    """An `Authority`. `url` is the platform's base URL; a context manager that closes its connections."""
+
+    def __init__(self, url: str, scope: str, *, trust: ssl.SSLContext, proxy: str | None, clock: Clock) -> None:
+        self._url = url.rstrip("/")
+        self._scope = scope
+        self._clock = clock
+        self._client = httpx.Client(
+            verify=trust,
+            proxy=None if proxy is None else httpx.Proxy(proxy, ssl_context=trust),
+            trust_env=False,
+            timeout=_TIMEOUT,
+        )
+
+    def __enter__(self) -> Self:
+        self._client.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.__exit__(kind, error, trace)
+
+    async def acquire(self, entra_tenant_id: str, client_id: str, client_secret: SecretStr) -> Outcome:
+        return await asyncio.to_thread(self._acquire, entra_tenant_id, client_id, client_secret)
+
+    def _acquire(self, entra_tenant_id: str, client_id: str, client_secret: SecretStr) -> Outcome:
+        wire = _Wire(self._client)
+        try:
+            application = msal.ConfidentialClientApplication(
+                client_id,
+                client_credential=client_secret.get_secret_value(),
+                authority=f"{self._url}/{entra_tenant_id}",
+                instance_discovery=False,
+                http_client=wire,
+            )
+            answer = application.acquire_token_for_client(scopes=[self._scope])
+        except httpx.HTTPError as error:
+            return NoAnswer(ErrorClass.CONNECTION_TIMEOUT, type(error).__name__)
+        except (msal.exceptions.MsalError, ValueError, KeyError, RuntimeError) as error:
+            # msal says "not 200" in four ways; the status it saw is the only reliable part.
+            return _without_answer(wire.last_status, type(error).__name__)
+        return self._outcome(answer, wire.last_status)
+
+    def _outcome(self, answer: Mapping[str, Any], status: int) -> Outcome:
+        token, expires_in = answer.get("access_token"), answer.get("expires_in")
+        if isinstance(token, str) and isinstance(expires_in, int):
+            return Issued(SecretStr(token), self._clock.now() + timedelta(seconds=expires_in))
+        error = str(answer.get("error", ""))
+        detail = _detail(error, str(answer.get("error_description", "")))
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            return NoAnswer(ErrorClass.RATE_LIMITED, detail)
+        refusal = _REFUSALS.get(error)
+        if refusal is None:
+            return NoAnswer(ErrorClass.CONNECTION_TIMEOUT, detail)
+        return Refused(refusal, detail)
+
+
+class _Wire:
+    """The http client msal gets: ours, remembering the last status."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+        self.last_status = 0
+
+    def get(self, url: str, **options: Any) -> httpx.Response:
+        return self._note(self._client.get(url, **options))
+
+    def post(self, url: str, **options: Any) -> httpx.Response:
+        return self._note(self._client.post(url, **options))
+
+    def close(self) -> None:
+        """Stay open: the client serves the next application too."""
+
+    def _note(self, response: httpx.Response) -> httpx.Response:
+        self.last_status = response.status_code
+        return response
+
+
+def _without_answer(status: int, kind: str) -> Outcome:
+    if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}:
+        return Refused(ErrorClass.NO_VALID_TOKEN, "the Entra tenant is unknown to Microsoft's sign-in")
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return NoAnswer(ErrorClass.RATE_LIMITED, "HTTP 429")
+    return NoAnswer(ErrorClass.CONNECTION_TIMEOUT, f"HTTP {status}" if status else kind)
+
+
+def _detail(error: str, description: str) -> str:
+    """Keep the code and the AADSTS number; the rest of the description may name people and addresses."""
+    number = _NUMBER.search(description)
+    return " ".join(part for part in (error[:60], number[0] if number else "") if part) or "no error code"

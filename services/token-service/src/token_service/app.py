@@ -1,0 +1,174 @@
+"""The only wiring of token-service."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from chassis import documents, health, tls
+from chassis.bus import Bus, connect
+from chassis.clock import Clock, SystemClock
+from chassis.delivery import DeliveryPolicy
+from chassis.lifecycle import Drain
+from chassis.metrics import new_registry
+from chassis.openbao import open_vault
+from chassis.pending import PendingEvents
+from chassis.rpc import RpcServer
+from chassis.seed import rng as seeded
+from chassis.sweep import Sweep
+from chassis.vault import Vault
+from token_service.adapters.bus_announcements import BusAnnouncements
+from token_service.adapters.mongo_connections import MongoConnections
+from token_service.adapters.mongo_tenants import MongoTenants
+from token_service.adapters.msal_authority import MsalAuthority
+from token_service.adapters.prometheus_tokens import TokenMetrics
+from token_service.domain.connection import RenewalPolicy
+from token_service.entrypoints import stream
+from token_service.entrypoints.questions import Questions
+from token_service.ports import Announcements, Authority, Connections, Tenants
+from token_service.settings import TokenServiceSettings
+from token_service.usecases.answer_rejection import AnswerRejection
+from token_service.usecases.keep_token import KeepToken
+from token_service.usecases.register_tenant import RegisterTenant
+from token_service.usecases.renew_tokens import RenewTokens
+from token_service.usecases.set_credential import SetCredential
+
+SERVICE = "token-service"
+DATABASE = "token_service"
+VERSION = "0.1.0"
+
+
+@dataclass(frozen=True)
+class App:
+    """What the entry points call."""
+
+    questions: Questions
+    renew: RenewTokens
+    answer_rejection: AnswerRejection
+    metrics: TokenMetrics
+
+
+def build_with(
+    *,
+    tenants: Tenants,
+    connections: Connections,
+    vault: Vault,
+    authority: Authority,
+    announcements: Announcements,
+    clock: Clock,
+    rng: random.Random,
+    policy: RenewalPolicy,
+    registry: CollectorRegistry,
+) -> App:
+    """Wire the use cases to the given ports."""
+    metrics = TokenMetrics(connections, clock, registry)
+    keep = KeepToken(connections, vault, clock, rng, policy)
+    renew = RenewTokens(
+        tenants=tenants,
+        connections=connections,
+        vault=vault,
+        authority=authority,
+        keep=keep,
+        announcements=announcements,
+        clock=clock,
+        rng=rng,
+        policy=policy,
+        count=metrics.count,
+    )
+    set_credential = SetCredential(
+        tenants=tenants,
+        connections=connections,
+        vault=vault,
+        authority=authority,
+        keep=keep,
+        announcements=announcements,
+    )
+    return App(
+        Questions(tenants, connections, RegisterTenant(tenants, vault, clock), set_credential, clock),
+        renew,
+        AnswerRejection(connections, vault, renew, clock, policy),
+        metrics,
+    )
+
+
+@contextlib.asynccontextmanager
+async def _stores(
+    settings: TokenServiceSettings, clock: Clock
+) -> AsyncIterator[tuple[documents.Database, Vault, MsalAuthority]]:
+    trust = tls.client_context(settings.ca_file)
+    authority = MsalAuthority(
+        settings.authority_url,
+        settings.graph_scope,
+        trust=trust,
+        proxy=settings.https_proxy,
+        clock=clock,
+    )
+    db = documents.connect(settings, DATABASE)
+    try:
+        with authority:
+            async with open_vault(settings, clock) as vault:
+                yield db, vault, authority
+    finally:
+        db.client.close()
+
+
+async def main(settings: TokenServiceSettings, drain: Drain) -> None:
+    """Serve until `drain` is requested."""
+    clock = SystemClock()
+    registry = new_registry(SERVICE, VERSION)
+    async with _stores(settings, clock) as (db, vault, authority):
+        connections = await MongoConnections.open(db, clock)
+        broker = connect(settings, SERVICE)
+        bus = Bus(broker, SERVICE, clock)
+        pending = PendingEvents(connections.collection, bus, clock)
+        announcements = BusAnnouncements(pending)
+        app = build_with(
+            tenants=await MongoTenants.open(db),
+            connections=connections,
+            vault=vault,
+            authority=authority,
+            announcements=announcements,
+            clock=clock,
+            rng=seeded(settings.seed, SERVICE),
+            policy=settings.renewal(),
+            registry=registry,
+        )
+        app.questions.bind(RpcServer(bus))
+        stream.bind(bus, app.answer_rejection, DeliveryPolicy(heartbeat=settings.heartbeat_interval))
+        tasks = {
+            "renewals": app.renew.sweep,
+            "pending-events": pending.sweep,
+            "metrics": app.metrics.refresh,
+        }
+        sweep = Sweep(settings.sweep_interval, clock, tasks, registry)
+        checks = {"documents": _pings(db), "bus": _connected(bus)}
+        async with health.serve_health(settings, checks, registry), broker:
+            await broker.start()
+            await _run(sweep, announcements, drain)
+
+
+async def _run(sweep: Sweep, announcements: BusAnnouncements, drain: Drain) -> None:
+    async with asyncio.TaskGroup() as group:
+        announcing = group.create_task(announcements.run())
+        sweeping = group.create_task(sweep.run(drain.requested))
+        await drain.wait()
+        await sweeping
+        announcing.cancel()
+
+
+def _pings(db: documents.Database) -> health.Check:
+    async def ping() -> None:
+        await db.command("ping")
+
+    return ping
+
+
+def _connected(bus: Bus) -> health.Check:
+    async def connected() -> None:
+        if not await bus.broker.ping(timeout=1.0):
+            raise ConnectionError("the bus does not answer")
+
+    return connected

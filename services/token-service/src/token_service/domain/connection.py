@@ -1,0 +1,127 @@
+"""A connection: one app profile of one tenant, with what is known about its token. Never the token itself."""
+
+import hashlib
+import random
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from contracts.errors import ErrorClass
+from contracts.names import Profile, TokenStatus
+
+
+def fingerprint(token: str) -> str:
+    """Give the first 16 hex digits of the SHA-256: tells tokens apart and is useless to a thief."""
+    return hashlib.sha256(token.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class TokenFacts:
+    """What may be known about a token by everybody. `generation` counts from 1 per connection."""
+
+    generation: int
+    fingerprint: str
+    acquired_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why the last acquisition failed; `detail` is for people and holds no secret."""
+
+    error: ErrorClass
+    detail: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class RenewalPolicy:
+    """When to renew and when to try again; durations in seconds.
+
+    A token is renewed after `share` of its life, spread by `jitter` of it, and at the latest after `longest`
+    (the vault forgets tokens after two hours). What is left of its life is the reserve for an outage.
+    """
+
+    share: float = 0.6
+    jitter: float = 0.1
+    longest: float = 5_400.0
+    retry_base: float = 5.0
+    retry_cap: float = 300.0
+    claim: float = 60.0
+    rejected_pause: float = 5.0
+
+    def due_after(self, lifetime: float, rng: random.Random) -> float:
+        """Give the seconds after which a token of `lifetime` seconds is renewed."""
+        return min(lifetime * (self.share + rng.uniform(0.0, self.jitter)), self.longest)
+
+    def retry_after(self, failures: int, rng: random.Random) -> float:
+        """Give the seconds until the next attempt after so many failures in a row, 1 or more."""
+        ceiling = min(self.retry_cap, self.retry_base * 2.0 ** (min(failures, 20) - 1))
+        return ceiling * rng.uniform(0.5, 1.0)
+
+
+_EXPIRING_SHARE = 0.25
+"""With less than this share of its life left a token should long have been renewed."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """State of one profile. `version` is the fence: a save is accepted only on the version that was read."""
+
+    tenant: str
+    profile: Profile
+    version: int = 0
+    client_id: str | None = None
+    intake: str | None = None
+    proven_at: datetime | None = None
+    token: TokenFacts | None = None
+    trouble: Trouble | None = None
+    failures: int = 0
+    due_at: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        return f"{self.tenant}/{self.profile}"
+
+    def status(self, now: datetime) -> TokenStatus:
+        """Tell what an administrator needs to know; without a token and without a verdict it is unknown."""
+        if self.trouble is not None and self.trouble.error is ErrorClass.CONSENT_REQUIRED:
+            return TokenStatus.CONSENT_REQUIRED
+        if self.token is None:
+            return TokenStatus.UNKNOWN
+        left = self.token.expires_at - now
+        if left <= timedelta(0):
+            return TokenStatus.EXPIRED
+        life = self.token.expires_at - self.token.acquired_at
+        return TokenStatus.EXPIRING if left < life * _EXPIRING_SHARE else TokenStatus.ACTIVE
+
+    def is_due(self, now: datetime) -> bool:
+        return self.due_at is not None and self.due_at <= now
+
+    def claimed(self, until: datetime) -> "Connection":
+        """Reserve the renewal for one worker; when it dies the connection is due again at `until`."""
+        return replace(self, due_at=until)
+
+    def due(self, at: datetime) -> "Connection":
+        """Ask for a renewal at `at`, or earlier if one is planned earlier."""
+        return replace(self, due_at=at if self.due_at is None else min(at, self.due_at))
+
+    def renewed(
+        self, client_id: str, token: str, *, now: datetime, expires_at: datetime, due_at: datetime
+    ) -> "Connection":
+        """Record a new token as the next generation."""
+        generation = 1 if self.token is None else self.token.generation + 1
+        return replace(
+            self,
+            client_id=client_id,
+            proven_at=now,
+            token=TokenFacts(generation, fingerprint(token), now, expires_at),
+            trouble=None,
+            failures=0,
+            due_at=due_at,
+        )
+
+    def failed(self, error: ErrorClass, detail: str, *, now: datetime, retry_at: datetime) -> "Connection":
+        """Record a failed acquisition; the last good token stays what it is."""
+        same = self.trouble is not None and self.trouble.error is error
+        since = self.trouble.since if same and self.trouble is not None else now
+        return replace(self, trouble=Trouble(error, detail, since), failures=self.failures + 1, due_at=retry_at)

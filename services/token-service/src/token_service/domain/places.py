@@ -1,0 +1,23 @@
+"""Where things of a tenant lie in the vault."""
+
+from contracts.names import Profile
+
+
+def intake(tenant: str, reference: str) -> str:
+    """A secret the gateway has brought: `{"client_secret"}`."""
+    return f"tenants/{tenant}/intake/{reference}"
+
+
+def credentials(tenant: str, profile: Profile) -> str:
+    """A proven credential: `{"client_id", "client_secret"}`. Nobody but this service reads it."""
+    return f"tenants/{tenant}/credentials/{profile}"
+
+
+def token(tenant: str, profile: Profile) -> str:
+    """The current token: `{"access_token", "expires_at", "generation", "fingerprint"}`."""
+    return f"tenants/{tenant}/tokens/{profile}"
+
+
+def transit_key(tenant: str) -> str:
+    """The key that wraps the data keys of the tenant's repository."""
+    return f"tenant-{tenant}"

@@ -1,0 +1,1 @@
+"""Events, questions and due work: a typed call in, no decisions."""

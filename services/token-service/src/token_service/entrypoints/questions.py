@@ -1,0 +1,92 @@
+"""Answers over the bus (contracts.rpc)."""
+
+from chassis.clock import Clock
+from chassis.rpc import Call, RpcServer
+from contracts import rpc, views
+from contracts.names import Profile, TokenStatus
+from contracts.problem import invalid, not_found
+from token_service.domain.connection import Connection
+from token_service.domain.tenant import TenantRecord
+from token_service.ports import Connections, Tenants
+from token_service.usecases.register_tenant import RegisterTenant
+from token_service.usecases.set_credential import SetCredential
+
+
+class Questions:
+    def __init__(
+        self,
+        tenants: Tenants,
+        connections: Connections,
+        register: RegisterTenant,
+        set_credential: SetCredential,
+        clock: Clock,
+    ) -> None:
+        self._tenants = tenants
+        self._connections = connections
+        self._register = register
+        self._set_credential = set_credential
+        self._clock = clock
+
+    def bind(self, server: RpcServer) -> None:
+        """Register all answers; call before the broker starts."""
+        server.answer(rpc.TENANT_REGISTER, self.tenant_register)
+        server.answer(rpc.TENANT_LIST, self.tenant_list)
+        server.answer(rpc.TENANT_GET, self.tenant_get)
+        server.answer(rpc.CREDENTIAL_SET, self.credential_set)
+        server.answer(rpc.TOKEN_LIST, self.token_list)
+
+    async def tenant_register(self, call: Call[rpc.RegisterTenant]) -> views.Tenant:
+        if call.tenant not in (None, call.question.tenant):
+            raise invalid("the question is about another tenant than its subject")
+        return _tenant_view(await self._register(call.question))
+
+    async def tenant_list(self, call: Call[rpc.Page]) -> views.Listing[views.Tenant]:
+        limit = call.question.limit
+        found = await self._tenants.page(call.question.cursor, limit + 1)
+        cursor = found[limit - 1].slug if len(found) > limit else None
+        return views.Listing[views.Tenant](items=tuple(_tenant_view(record) for record in found[:limit]), cursor=cursor)
+
+    async def tenant_get(self, call: Call[rpc.Nothing]) -> views.Tenant:
+        return _tenant_view(await self._known(call.one_tenant()))
+
+    async def credential_set(self, call: Call[rpc.SetCredential]) -> views.TokenView:
+        return self._token_view(await self._set_credential(call.one_tenant(), call.question))
+
+    async def token_list(self, call: Call[rpc.Nothing]) -> views.Listing[views.TokenView]:
+        """Show every profile, also those without a credential: those are unknown, not absent."""
+        tenant = (await self._known(call.one_tenant())).slug
+        known = {connection.profile: connection for connection in await self._connections.of_tenant(tenant)}
+        return views.Listing[views.TokenView](
+            items=tuple(self._token_view(known.get(profile) or Connection(tenant, profile)) for profile in Profile)
+        )
+
+    async def _known(self, slug: str) -> TenantRecord:
+        record = await self._tenants.get(slug)
+        if record is None:
+            raise not_found("tenant")
+        return record
+
+    def _token_view(self, connection: Connection) -> views.TokenView:
+        token, trouble = connection.token, connection.trouble
+        status: TokenStatus = connection.status(self._clock.now())
+        return views.TokenView(
+            tenant=connection.tenant,
+            profile=connection.profile,
+            status=status,
+            client_id=connection.client_id,
+            generation=0 if token is None else token.generation,
+            expires_at=None if token is None else token.expires_at,
+            proven_at=connection.proven_at,
+            problem=None if trouble is None else trouble.error,
+            detail="" if trouble is None else trouble.detail,
+        )
+
+
+def _tenant_view(record: TenantRecord) -> views.Tenant:
+    return views.Tenant(
+        tenant=record.slug,
+        entra_tenant_id=record.entra_tenant_id,
+        display_name=record.display_name,
+        support_contact=record.support_contact,
+        created_at=record.created_at,
+    )

@@ -1,0 +1,104 @@
+"""What the use cases need. Each Protocol has a real adapter and a fake, and one suite that both pass."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from contracts.errors import ErrorClass
+from contracts.events import Event
+from contracts.names import Profile
+from token_service.domain.connection import Connection
+from token_service.domain.tenant import TenantRecord
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A new token and when it ends."""
+
+    token: SecretStr
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The authority will not issue a token until somebody changes something; `detail` names its code."""
+
+    error: ErrorClass
+    detail: str
+
+
+@dataclass(frozen=True)
+class NoAnswer:
+    """The authority did not answer usefully; trying again may help."""
+
+    error: ErrorClass
+    detail: str
+
+
+Outcome = Issued | Refused | NoAnswer
+
+
+class Authority(Protocol):
+    """Microsoft's identity platform."""
+
+    async def acquire(self, entra_tenant_id: str, client_id: str, client_secret: SecretStr) -> Outcome:
+        """Ask for a token that was not handed out before; never raises for what the authority does."""
+        ...
+
+
+class SlugTaken(Exception):
+    """The slug belongs to another Entra tenant."""
+
+
+class EntraTenantTaken(Exception):
+    """The Entra tenant is registered under another slug."""
+
+
+class Tenants(Protocol):
+    """The register of tenants. Nothing is ever removed from it."""
+
+    async def add(self, tenant: TenantRecord) -> None:
+        """Add for ever. Raises SlugTaken or EntraTenantTaken, also when two ask at the same moment."""
+        ...
+
+    async def get(self, slug: str) -> TenantRecord | None: ...
+
+    async def page(self, after: str | None, limit: int) -> Sequence[TenantRecord]:
+        """Give up to `limit` tenants behind the slug `after`, in the order of their slugs."""
+        ...
+
+
+class Connections(Protocol):
+    """State of the connections; every write is a compare-and-set on the version."""
+
+    async def get(self, tenant: str, profile: Profile) -> Connection | None: ...
+
+    async def of_tenant(self, tenant: str) -> Sequence[Connection]:
+        """Give all connections of a tenant, in the order of their profiles."""
+        ...
+
+    async def everything(self) -> Sequence[Connection]:
+        """Give all connections of all tenants."""
+        ...
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Connection]:
+        """Give some connections whose `due_at` has come."""
+        ...
+
+    async def save(self, connection: Connection, events: Sequence[Event] = ()) -> Connection | None:
+        """Store with its events in one write and give it with its new version.
+
+        None when the stored version is not `connection.version` (0: nothing is stored): somebody was faster.
+        """
+        ...
+
+
+class Announcements(Protocol):
+    """Publishes events that were saved; what it misses the sweep publishes."""
+
+    def soon(self, connection_id: str) -> None:
+        """Publish the pending events of a connection without making the caller wait."""
+        ...

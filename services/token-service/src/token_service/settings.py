@@ -1,0 +1,38 @@
+"""Settings of token-service; the only reader of the environment."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from chassis.settings import Seconds, ServiceSettings
+from token_service.domain.connection import RenewalPolicy
+
+
+class TokenServiceSettings(ServiceSettings):
+    """+ when tokens are renewed."""
+
+    graph_scope: str = Field(
+        "https://graph.microsoft.com/.default",
+        description="Scope of the tokens that are asked for (national clouds have their own).",
+    )
+    token_renew_share: Annotated[float, Field(gt=0, lt=0.9)] = Field(
+        0.6, description="Share of a token's life after which it is renewed; up to a tenth is added at random."
+    )
+    token_retry_base: Seconds = Field(
+        5.0, description="Seconds until the second attempt to get a token; then doubling."
+    )
+    token_retry_cap: Seconds = Field(
+        300.0, description="Longest pause between two attempts to get a token, in seconds."
+    )
+    token_claim: Seconds = Field(
+        60.0, description="Seconds after which another replica takes over a renewal whose worker died."
+    )
+
+    def renewal(self) -> RenewalPolicy:
+        """Give the policy these settings describe."""
+        return RenewalPolicy(
+            share=self.token_renew_share,
+            retry_base=self.token_retry_base,
+            retry_cap=self.token_retry_cap,
+            claim=self.token_claim,
+        )

@@ -1,0 +1,134 @@
+"""Renew what is due. One worker per connection, whatever the number of replicas; the last good token is kept."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Literal
+
+import structlog
+from pydantic import SecretStr
+
+from chassis.clock import Clock
+from chassis.vault import Vault, VaultError
+from contracts.errors import ErrorClass
+from contracts.names import Profile
+from token_service.domain import places
+from token_service.domain.connection import Connection, RenewalPolicy
+from token_service.ports import Announcements, Authority, Connections, Issued, NoAnswer, Refused, Tenants
+from token_service.usecases.keep_token import KeepToken
+
+log = structlog.get_logger(__name__)
+
+Result = Literal["renewed", "refused", "no_answer", "vault", "superseded"]
+RESULTS: tuple[Result, ...] = ("renewed", "refused", "no_answer", "vault", "superseded")
+
+_AT_ONCE = 8
+_PER_ROUND = 64
+
+
+class RenewTokens:
+    """`count` hears the result of every attempt."""
+
+    def __init__(
+        self,
+        *,
+        tenants: Tenants,
+        connections: Connections,
+        vault: Vault,
+        authority: Authority,
+        keep: KeepToken,
+        announcements: Announcements,
+        clock: Clock,
+        rng: random.Random,
+        policy: RenewalPolicy,
+        count: Callable[[Result], None],
+    ) -> None:
+        self._tenants = tenants
+        self._connections = connections
+        self._vault = vault
+        self._authority = authority
+        self._keep = keep
+        self._announcements = announcements
+        self._clock = clock
+        self._rng = rng
+        self._policy = policy
+        self._count = count
+
+    async def sweep(self) -> int:
+        """Renew some of what is due now; gives how many attempts this replica made."""
+        due = await self._connections.due(self._clock.now(), _PER_ROUND)
+        places_left = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(connection: Connection) -> bool:
+            async with places_left:
+                return await self._renew(connection)
+
+        async with asyncio.TaskGroup() as group:
+            attempts = [group.create_task(one(connection)) for connection in due]
+        return sum(attempt.result() for attempt in attempts)
+
+    async def now(self, tenant: str, profile: Profile) -> None:
+        """Renew one connection if it is due and nobody else does."""
+        connection = await self._connections.get(tenant, profile)
+        if connection is not None and connection.is_due(self._clock.now()):
+            await self._renew(connection)
+
+    async def _renew(self, connection: Connection) -> bool:
+        until = self._clock.now() + timedelta(seconds=self._policy.claim)
+        claimed = await self._connections.save(connection.claimed(until))
+        if claimed is None:
+            return False
+        result = await self._attempt(claimed)
+        self._count(result)
+        # Plain facts only: neither token nor secret is anywhere near this line.
+        log.info("token renewal", tenant=claimed.tenant, profile=claimed.profile.value, result=result)
+        return True
+
+    async def _attempt(self, claimed: Connection) -> Result:
+        try:
+            credential = await self._credential(claimed)
+            if credential is None:
+                detail = "the vault holds no credential; set it again"
+                return await self._fail(claimed, ErrorClass.NO_VALID_TOKEN, detail, "refused")
+            outcome = await self._authority.acquire(*credential)
+            match outcome:
+                case Issued():
+                    return await self._succeed(claimed, credential[1], outcome)
+                case Refused(error=error, detail=detail):
+                    return await self._fail(claimed, error, detail, "refused")
+                case NoAnswer(error=error, detail=detail):
+                    return await self._fail(claimed, error, detail, "no_answer")
+        except VaultError as lost:
+            detail = f"{type(lost).__name__} at {lost.operation}"
+            return await self._fail(claimed, ErrorClass.VAULT_UNREACHABLE, detail, "vault")
+
+    async def _credential(self, claimed: Connection) -> tuple[str, str, SecretStr] | None:
+        tenant = await self._tenants.get(claimed.tenant)
+        found = await self._vault.kv_read(places.credentials(claimed.tenant, claimed.profile))
+        if tenant is None or found is None:
+            return None
+        client_id, secret = found[0].get("client_id"), found[0].get("client_secret")
+        if not isinstance(client_id, str) or not isinstance(secret, str):
+            return None
+        return tenant.entra_tenant_id, client_id, SecretStr(secret)
+
+    async def _succeed(self, claimed: Connection, client_id: str, issued: Issued) -> Result:
+        kept = await self._keep(claimed, client_id, issued)
+        if kept is None:
+            # Somebody set a new credential meanwhile, and our token may have overwritten theirs: once more.
+            await self._ask_again(claimed)
+            return "superseded"
+        self._announcements.soon(kept.id)
+        return "renewed"
+
+    async def _fail(self, claimed: Connection, error: ErrorClass, detail: str, result: Result) -> Result:
+        now = self._clock.now()
+        pause = self._policy.retry_after(claimed.failures + 1, self._rng)
+        failed = claimed.failed(error, detail, now=now, retry_at=now + timedelta(seconds=pause))
+        return "superseded" if await self._connections.save(failed) is None else result
+
+    async def _ask_again(self, claimed: Connection) -> None:
+        current = await self._connections.get(claimed.tenant, claimed.profile)
+        if current is not None:
+            await self._connections.save(current.due(self._clock.now()))

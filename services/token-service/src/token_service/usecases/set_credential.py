@@ -1,0 +1,114 @@
+"""Take over a credential: prove it by a token, only then keep it."""
+
+import asyncio
+import dataclasses
+
+from pydantic import SecretStr
+
+from chassis.vault import Vault, VaultError
+from contracts import rpc
+from contracts.problem import Problem, ProblemError, conflict, invalid, not_found, unavailable
+from token_service.domain import places
+from token_service.domain.connection import Connection
+from token_service.ports import Announcements, Authority, Connections, Issued, NoAnswer, Refused, Tenants
+from token_service.usecases.keep_token import KeepToken
+
+_ATTEMPTS = 5
+
+
+class SetCredential:
+    """`patience` (seconds) bounds the authority's answer, so that the asker hears ours in time."""
+
+    def __init__(
+        self,
+        *,
+        tenants: Tenants,
+        connections: Connections,
+        vault: Vault,
+        authority: Authority,
+        keep: KeepToken,
+        announcements: Announcements,
+        patience: float = 3.5,
+    ) -> None:
+        self._tenants = tenants
+        self._connections = connections
+        self._vault = vault
+        self._authority = authority
+        self._keep = keep
+        self._announcements = announcements
+        self._patience = patience
+
+    async def __call__(self, tenant: str, wish: rpc.SetCredential) -> Connection:
+        """Prove and keep the credential that waits in the intake; the intake is empty afterwards in any case.
+
+        A repeat of a question that was answered before gives the same connection. Raises ProblemError.
+        """
+        try:
+            return await self._take_over(tenant, wish)
+        except VaultError as error:
+            raise unavailable("the vault does not answer; set the credential again shortly") from error
+
+    async def _take_over(self, tenant: str, wish: rpc.SetCredential) -> Connection:
+        record = await self._tenants.get(tenant)
+        if record is None:
+            raise not_found("tenant")
+        path = places.intake(tenant, wish.intake)
+        secret = await self._waiting_secret(path)
+        if secret is None:
+            return await self._answered_before(tenant, wish)
+        try:
+            issued = await self._prove(record.entra_tenant_id, wish.client_id, secret)
+            connection = await self._keep_both(tenant, wish, secret, issued)
+        finally:
+            # A refused secret must not lie about, and an accepted one lies in its own place now.
+            await self._vault.kv_delete(path)
+        self._announcements.soon(connection.id)
+        return connection
+
+    async def _waiting_secret(self, path: str) -> SecretStr | None:
+        found = await self._vault.kv_read(path)
+        if found is None:
+            return None
+        value = found[0].get("client_secret")
+        if not isinstance(value, str) or not value:
+            await self._vault.kv_delete(path)
+            raise invalid("the intake holds no client_secret; set the credential again")
+        return SecretStr(value)
+
+    async def _answered_before(self, tenant: str, wish: rpc.SetCredential) -> Connection:
+        known = await self._connections.get(tenant, wish.profile)
+        if known is not None and known.intake == wish.intake:
+            return known
+        raise invalid("nothing waits in the intake; set the credential again")
+
+    async def _prove(self, entra_tenant_id: str, client_id: str, secret: SecretStr) -> Issued:
+        try:
+            async with asyncio.timeout(self._patience):
+                outcome = await self._authority.acquire(entra_tenant_id, client_id, secret)
+        except TimeoutError as error:
+            raise unavailable("Microsoft's sign-in did not answer in time; set the credential again") from error
+        match outcome:
+            case Issued():
+                return outcome
+            case NoAnswer(detail=detail):
+                raise unavailable(f"Microsoft's sign-in gave no answer ({detail}); set the credential again")
+            case Refused(error=reason, detail=detail):
+                raise ProblemError(
+                    Problem(
+                        code="credential-refused",
+                        status=422,
+                        title="Microsoft refuses the credential",
+                        detail=f"{detail}; nothing was saved. Check client id, secret value and consent.",
+                        errors=({"class": reason.value, "detail": detail},),
+                    )
+                )
+
+    async def _keep_both(self, tenant: str, wish: rpc.SetCredential, secret: SecretStr, issued: Issued) -> Connection:
+        credential = {"client_id": wish.client_id, "client_secret": secret.get_secret_value()}
+        await self._vault.kv_write(places.credentials(tenant, wish.profile), credential)
+        for _ in range(_ATTEMPTS):
+            known = await self._connections.get(tenant, wish.profile) or Connection(tenant, wish.profile)
+            kept = await self._keep(dataclasses.replace(known, intake=wish.intake), wish.client_id, issued)
+            if kept is not None:
+                return kept
+        raise conflict("the connection is being changed by others; set the credential again")
