@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -41,6 +40,11 @@ def explained() -> Iterator[None]:
     except StackError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(ExitCode.FAILED) from None
+    except OSError as error:
+        place = f": {error.filename}" if error.filename else ""
+        typer.echo(f"{error.strerror or type(error).__name__}{place}", err=True)
+        typer.echo("Check the permissions and the free space of the state folder (TENANTKEEP_HOME).", err=True)
+        raise typer.Exit(ExitCode.FAILED) from None
 
 
 @app.command()
@@ -73,19 +77,15 @@ def status(as_json: Json = False) -> None:
     """Show each process of the embedded stack; exit code 0 when all are ready, else 1."""
     with explained():
         home = Home(load().home)
-        processes = asyncio.run(stack_status.ask(home, stack.running_ports(home)))
-    ready = bool(processes) and all(process.ready for process in processes)
+        found = asyncio.run(stack_status.ask(home, stack.running_ports(home)))
     if as_json:
-        json.dump(
-            {"ready": ready, "home": str(home.root), "processes": [asdict(p) for p in processes]}, sys.stdout, indent=2
-        )
-        typer.echo()
-    elif not processes:
+        typer.echo(json.dumps(asdict(found), indent=2))
+    elif not found.processes:
         typer.echo(f"No stack runs in {home.root}. Start one: tenantkeep up")
     else:
-        console().print(_status_table(processes))
+        console().print(_status_table(found.processes))
         console().print(f"Logs: {home.logs}", style="dim", soft_wrap=True)
-    raise typer.Exit(ExitCode.SUCCEEDED if ready else ExitCode.FAILED)
+    raise typer.Exit(ExitCode.SUCCEEDED if found.ready else ExitCode.FAILED)
 
 
 def _status_table(processes: list[stack_status.ProcessStatus]) -> Table:

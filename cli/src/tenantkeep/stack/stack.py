@@ -84,9 +84,7 @@ class Stack:
 
     async def keep(self) -> None:
         """Restart what dies, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for supervised in self._running:
-                group.create_task(supervised.keep())
+        await _all([supervised.keep() for supervised in self._running])
 
     def _choose_ports(self) -> None:
         chosen = stack_ports.choose(self.settings, self.home.ports)

@@ -37,13 +37,24 @@ class ProcessStatus:
     log: str
 
 
-async def ask(home: Home, ports: Ports) -> list[ProcessStatus]:
-    """Probe every process of the running stack at once; empty when no launcher holds the folder."""
+@dataclass(frozen=True)
+class StackStatus:
+    """`ready` only when the start is complete and every process answers now."""
+
+    ready: bool
+    home: str
+    processes: list[ProcessStatus]
+
+
+async def ask(home: Home, ports: Ports) -> StackStatus:
+    """Probe every process of the running stack at once; no processes when no launcher holds the folder."""
     state = states.load(home)
     if state is None or not state.launcher.is_alive():
-        return []
+        return StackStatus(ready=False, home=str(home.root), processes=[])
     probes = probes_of(home, ports, state)
-    return list(await asyncio.gather(*(_ask(p, probes[p.name]) for p in state.processes.values())))
+    processes = list(await asyncio.gather(*(_ask(p, probes[p.name]) for p in state.processes.values())))
+    ready = state.ready and all(process.ready for process in processes)
+    return StackStatus(ready=ready, home=str(home.root), processes=processes)
 
 
 def probes_of(home: Home, ports: Ports, state: StackState) -> dict[str, Probe]:
