@@ -91,4 +91,5 @@ def _connection(stored: Document) -> Connection:
         trouble=None if trouble is None else Trouble(ErrorClass(trouble["error"]), trouble["detail"], trouble["since"]),
         failures=document["failures"],
         due_at=document["due_at"],
+        claimed_until=document["claimed_until"],
     )

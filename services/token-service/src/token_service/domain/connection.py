@@ -77,6 +77,7 @@ class Connection:
     trouble: Trouble | None = None
     failures: int = 0
     due_at: datetime | None = None
+    claimed_until: datetime | None = None
 
     @property
     def id(self) -> str:
@@ -99,7 +100,11 @@ class Connection:
 
     def claimed(self, until: datetime) -> "Connection":
         """Reserve the renewal for one worker; when it dies the connection is due again at `until`."""
-        return replace(self, due_at=until)
+        return replace(self, due_at=until, claimed_until=until)
+
+    def is_claimed(self, now: datetime) -> bool:
+        """Tell whether somebody is renewing the token right now."""
+        return self.claimed_until is not None and self.claimed_until > now
 
     def due(self, at: datetime) -> "Connection":
         """Ask for a renewal at `at`, or earlier if one is planned earlier."""
@@ -118,10 +123,13 @@ class Connection:
             trouble=None,
             failures=0,
             due_at=due_at,
+            claimed_until=None,
         )
 
     def failed(self, error: ErrorClass, detail: str, *, now: datetime, retry_at: datetime) -> "Connection":
         """Record a failed acquisition; the last good token stays what it is."""
         same = self.trouble is not None and self.trouble.error is error
         since = self.trouble.since if same and self.trouble is not None else now
-        return replace(self, trouble=Trouble(error, detail, since), failures=self.failures + 1, due_at=retry_at)
+        return replace(
+            self, trouble=Trouble(error, detail, since), failures=self.failures + 1, due_at=retry_at, claimed_until=None
+        )

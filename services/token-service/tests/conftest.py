@@ -1,0 +1,192 @@
+"""Fakes that pass the same suites as the real adapters (tests/contract), and a wired app around them."""
+
+import dataclasses
+import random
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import pytest
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from chassis.bus import Caller
+from chassis.rpc import Call
+from chassis.testing.clock import ManualClock
+from chassis.testing.vault import MemoryVault
+from chassis.vault import VaultUnreachable
+from contracts import rpc, views
+from contracts.errors import ErrorClass
+from contracts.events import Event
+from contracts.names import Profile
+from token_service.app import App, build_with
+from token_service.domain.connection import Connection, RenewalPolicy
+from token_service.domain.tenant import TenantRecord
+from token_service.ports import EntraTenantTaken, Issued, NoAnswer, Outcome, Refused, SlugTaken
+
+CONTOSO = "11111111-1111-1111-1111-111111111111"
+FABRIKAM = "22222222-2222-2222-2222-222222222222"
+
+
+class MemoryTenants:
+    def __init__(self) -> None:
+        self._records: dict[str, TenantRecord] = {}
+
+    async def add(self, tenant: TenantRecord) -> None:
+        if tenant.slug in self._records:
+            raise SlugTaken(tenant.slug)
+        if any(known.entra_tenant_id == tenant.entra_tenant_id for known in self._records.values()):
+            raise EntraTenantTaken(tenant.entra_tenant_id)
+        self._records[tenant.slug] = tenant
+
+    async def get(self, slug: str) -> TenantRecord | None:
+        return self._records.get(slug)
+
+    async def page(self, after: str | None, limit: int) -> Sequence[TenantRecord]:
+        return [self._records[slug] for slug in sorted(self._records) if after is None or slug > after][:limit]
+
+
+class MemoryConnections:
+    """Keeps the events beside the states, as the documents do."""
+
+    def __init__(self) -> None:
+        self._stored: dict[str, Connection] = {}
+        self.events: dict[str, list[Event]] = {}
+
+    async def get(self, tenant: str, profile: Profile) -> Connection | None:
+        return self._stored.get(f"{tenant}/{profile}")
+
+    async def of_tenant(self, tenant: str) -> Sequence[Connection]:
+        found = [connection for connection in self._stored.values() if connection.tenant == tenant]
+        return sorted(found, key=lambda connection: connection.profile)
+
+    async def everything(self) -> Sequence[Connection]:
+        return list(self._stored.values())
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Connection]:
+        return [connection for connection in self._stored.values() if connection.is_due(now)][:limit]
+
+    async def save(self, connection: Connection, events: Sequence[Event] = ()) -> Connection | None:
+        known = self._stored.get(connection.id)
+        if (0 if known is None else known.version) != connection.version:
+            return None
+        saved = dataclasses.replace(connection, version=connection.version + 1)
+        self._stored[connection.id] = saved
+        self.events.setdefault(connection.id, []).extend(events)
+        return saved
+
+
+class FakeAuthority:
+    """An Entra with a few tenants; `apps` maps (tenant id, client id) to the secret."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock = clock
+        self.tenants = {CONTOSO, FABRIKAM}
+        self.apps = {(CONTOSO, "app-1"): "right", (CONTOSO, "app-2"): "right-2", (FABRIKAM, "app-1"): "right-3"}
+        self.lifetime = 3600.0
+        self.down = False
+        self.consented = True
+        self.asked = 0
+        self.before_answer: Callable[[], object] | None = None
+
+    async def acquire(self, entra_tenant_id: str, client_id: str, client_secret: SecretStr) -> Outcome:
+        self.asked += 1
+        await self._clock.sleep(0)
+        if self.before_answer is not None:
+            hook, self.before_answer = self.before_answer, None
+            await hook()  # type: ignore[misc]
+        if self.down:
+            return NoAnswer(ErrorClass.CONNECTION_TIMEOUT, "HTTP 503")
+        if entra_tenant_id not in self.tenants:
+            return Refused(ErrorClass.NO_VALID_TOKEN, "the Entra tenant is unknown to Microsoft's sign-in")
+        secret = self.apps.get((entra_tenant_id, client_id))
+        if secret is None or not self.consented:
+            return Refused(ErrorClass.CONSENT_REQUIRED, "unauthorized_client AADSTS700016")
+        if secret != client_secret.get_secret_value():
+            return Refused(ErrorClass.TOKEN_EXPIRED, "invalid_client AADSTS7000215")
+        token = f"token-{client_id}-{self.asked}"
+        return Issued(SecretStr(token), self._clock.now() + timedelta(seconds=self.lifetime))
+
+
+class BreakableVault(MemoryVault):
+    """A vault that may be away."""
+
+    down = False
+
+    async def kv_read(self, path: str) -> tuple[dict[str, object], int] | None:
+        if self.down:
+            raise VaultUnreachable("GET", path, "sealed")
+        return await super().kv_read(path)
+
+    async def kv_write(self, path: str, data: dict[str, object], cas: int | None = None) -> int:
+        if self.down:
+            raise VaultUnreachable("POST", path, "sealed")
+        return await super().kv_write(path, data, cas)
+
+
+class Announced:
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+
+    def soon(self, connection_id: str) -> None:
+        self.ids.append(connection_id)
+
+
+class World:
+    """One app (or several replicas) on shared fakes."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.tenants = MemoryTenants()
+        self.connections = MemoryConnections()
+        self.vault = BreakableVault(self.clock)
+        self.authority = FakeAuthority(self.clock)
+        self.announced = Announced()
+        self.registry = CollectorRegistry()
+        self.app = self.replica(self.registry)
+
+    def replica(self, registry: CollectorRegistry | None = None) -> App:
+        return build_with(
+            tenants=self.tenants,
+            connections=self.connections,
+            vault=self.vault,
+            authority=self.authority,
+            announcements=self.announced,
+            clock=self.clock,
+            rng=random.Random(5),
+            policy=RenewalPolicy(),
+            registry=registry or CollectorRegistry(),
+        )
+
+    async def register(self, tenant: str = "contoso", entra: str = CONTOSO) -> views.Tenant:
+        wish = rpc.RegisterTenant(tenant=tenant, entra_tenant_id=entra, display_name="Contoso GmbH")
+        return await self.app.questions.tenant_register(self.call(wish, None))
+
+    async def set_credential(
+        self, secret: str = "right", client_id: str = "app-1", *, intake: str = "i1", tenant: str = "contoso"
+    ) -> views.TokenView:
+        await self.vault.kv_create(f"tenants/{tenant}/intake/{intake}", {"client_secret": secret})
+        return await self.ask_credential(client_id, intake=intake, tenant=tenant)
+
+    async def ask_credential(
+        self, client_id: str = "app-1", *, intake: str = "i1", tenant: str = "contoso"
+    ) -> views.TokenView:
+        wish = rpc.SetCredential(profile=Profile.EXCHANGE_BACKUP, client_id=client_id, intake=intake)
+        return await self.app.questions.credential_set(self.call(wish, tenant))
+
+    async def state(self) -> Connection:
+        found = await self.connections.get("contoso", Profile.EXCHANGE_BACKUP)
+        assert found is not None
+        return found
+
+    async def token(self) -> dict[str, object] | None:
+        found = await self.vault.kv_read("tenants/contoso/tokens/exchange-backup")
+        return None if found is None else found[0]
+
+    @staticmethod
+    def call(question: object, tenant: str | None) -> Call:  # type: ignore[type-arg]
+        return Call(tenant, question, Caller("anna", ("operator",), "r1"))
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
