@@ -16,21 +16,23 @@ _TELLING = re.compile(
     re.IGNORECASE,
 )
 
-_NAME = r"[\w-]*(?:token|secret|password|passphrase|assertion|cookie|api_?key)[\w-]*"
+_NAME = r"[\w-]*(?:token|secret|password|passphrase|assertion|authorization|cookie|api_?key)[\w-]*"
 
 _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     # PEM private keys
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
     # JSON web tokens, whole or cut off in the signature
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]*(?:\.[\w-]*)?"), MASK),
-    # Authorization headers
-    (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE), rf"\1 {MASK}"),
+    # Authorization headers; an all-lower-case word behind "basic" is an ordinary sentence
+    (re.compile(r"\b((?i:bearer|basic))\s+(?=[a-z-]*[A-Z0-9_.~+/=])[\w.~+/=-]{6,}"), rf"\1 {MASK}"),
     # tokens of Vault and OpenBao
     (re.compile(r"\b(?:hv[sbr]|s|b)\.[A-Za-z0-9_-]{20,}"), MASK),
     # nkey seeds
     (re.compile(r"\bS[UAOCNX][A-Z2-7]{56}\b"), MASK),
     # user:password@ in URLs
     (re.compile(r"(://[^/\s:@]*):[^/\s@]+@"), rf"\1:{MASK}@"),
+    # the rest of the line, because a scheme of its own may stand before the secret
+    (re.compile(r"((?:authorization|cookie)\s*[:=]\s*)(?![\"'])[^\r\n]+", re.IGNORECASE), rf"\1{MASK}"),
     # "name": "value" and name='value' in JSON and Python texts, then name=value in queries and forms
     (re.compile(rf"""({_NAME}["']?\s*[=:]\s*)(["'])(?:(?!\2).)*\2""", re.IGNORECASE), rf"\1\2{MASK}\2"),
     (re.compile(rf"""({_NAME}\s*[=:]\s*)(?!["'])[^\s&,;)}}\]]+""", re.IGNORECASE), rf"\1{MASK}"),
