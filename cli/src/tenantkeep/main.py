@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 
 from contracts.names import Slug
+from tenantkeep import commands
 from tenantkeep.exit_codes import ExitCode
 from tenantkeep.stack import launch, objects, stack
 from tenantkeep.stack import status as stack_status
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 objects_app = typer.Typer(help="The embedded object store.", no_args_is_help=True)
 app.add_typer(objects_app, name="objects")
+commands.register(app)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 

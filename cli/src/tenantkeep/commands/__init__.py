@@ -1,0 +1,16 @@
+"""The commands that talk to a gateway, and the demo."""
+
+import typer
+
+from tenantkeep.commands import backup, health, jobs, login, simulator, storage, tenant
+
+
+def register(app: typer.Typer) -> None:
+    """Add every command of this package to the `tenantkeep` command."""
+    app.command("login")(login.login)
+    app.add_typer(tenant.app, name="tenant")
+    app.add_typer(storage.app, name="storage")
+    app.add_typer(backup.app, name="backup")
+    app.add_typer(jobs.app, name="jobs")
+    app.command("health")(health.health)
+    app.add_typer(simulator.app, name="simulator")

@@ -9,7 +9,7 @@ from contracts.texts import Text
 from tenantkeep.exit_codes import ExitCode
 
 
-@dataclass
+@dataclass(eq=False)
 class CommandError(Exception):
     """Ends a command. `remedy` is the next step for the person who reads it; `lines` are details without language."""
 

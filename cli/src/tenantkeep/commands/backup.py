@@ -1,0 +1,251 @@
+"""`tenantkeep backup …`: configure, run, look, export, restore."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from contracts.api import BackupConfigurationBody, RestoreBody
+from contracts.texts import Text
+from contracts.views import RestorePoint
+from tenantkeep.commands import figures, labels
+from tenantkeep.commands.choose import named, restore_point, tenant_of
+from tenantkeep.commands.client import Gateway, connect
+from tenantkeep.commands.clock import SystemClock
+from tenantkeep.commands.download import to_folder, to_zip
+from tenantkeep.commands.errors import usage
+from tenantkeep.commands.jobs import show_run
+from tenantkeep.commands.options import Json, Lang, TenantName, Timeout, Wait
+from tenantkeep.commands.output import Screen, reported
+from tenantkeep.commands.progress import RunProgress, download_bar
+from tenantkeep.commands.waiting import Progress, raise_unless_ended, wait_for_run
+from tenantkeep.exit_codes import ExitCode
+
+app = typer.Typer(help="Back up, look at restore points, export and restore.", no_args_is_help=True)
+
+_HOUR = 3600.0
+Key = Annotated[
+    str | None, typer.Option("--idempotency-key", help="The same key never starts a second run (for scripts).")
+]
+
+
+@app.command("configure")
+@reported
+def configure(
+    *,
+    name: Annotated[str, typer.Argument(help="Name of the configuration.")],
+    target: Annotated[str, typer.Option(help="Storage target, by name or id.")],
+    retention_days: Annotated[int, typer.Option(help="Days a restore point is kept: 30 to 3660.")] = 90,
+    tenant: TenantName = None,
+    lang: Lang = "en",
+    as_json: Json = False,
+) -> None:
+    """Say what is backed up where: the mail of all mailboxes into one storage target.
+
+    Example: tenantkeep backup configure nightly --target archive --retention-days 365
+    """
+    screen = Screen(lang, as_json=as_json)
+    with connect() as gateway:
+        slug = tenant_of(gateway, tenant)
+        chosen = named(gateway.storage_targets(slug), target, labels.TARGET)
+        made = gateway.create_configuration(slug, _configuration(name, chosen.id, retention_days))
+    if as_json:
+        screen.document(made)
+        return
+    screen.say(
+        Text(
+            "Configuration {} is saved ({}). Next: tenantkeep backup run {} --wait",
+            "Konfiguration {} ist gespeichert ({}). Weiter: tenantkeep backup run {} --wait",
+        ),
+        made.name,
+        made.id,
+        made.name,
+    )
+
+
+@app.command("list")
+@reported
+def list_(*, tenant: TenantName = None, lang: Lang = "en", as_json: Json = False) -> None:
+    """List the backup configurations of a tenant.
+
+    Example: tenantkeep backup list --tenant contoso
+    """
+    screen = Screen(lang, as_json=as_json)
+    with connect() as gateway:
+        slug = tenant_of(gateway, tenant)
+        found = gateway.configurations(slug)
+        targets = {target.id: target.name for target in gateway.storage_targets(slug)}
+    if as_json:
+        screen.document({"items": found})
+        return
+    rows = [
+        (c.name, c.id, targets.get(c.target, c.target), ", ".join(c.sources), str(c.retention_days), c.last_run or "")
+        for c in found
+    ]
+    headers = (labels.NAME, labels.ID, labels.TARGET, labels.SOURCES, labels.RETENTION, labels.LAST_RUN)
+    screen.table(headers, rows)
+
+
+@app.command("run")
+@reported
+def run(
+    *,
+    configuration: Annotated[str, typer.Argument(help="Configuration, by name or id.")],
+    wait: Wait = False,
+    timeout: Timeout = 24 * _HOUR,
+    key: Key = None,
+    tenant: TenantName = None,
+    lang: Lang = "en",
+    as_json: Json = False,
+) -> None:
+    """Start a backup now. With --wait the exit code says how it ended: 0, 1 failed, 3 partial, 4 still running.
+
+    Example: tenantkeep backup run nightly --wait --timeout 3600
+    """
+    screen = Screen(lang, as_json=as_json)
+    with connect() as gateway:
+        slug = tenant_of(gateway, tenant)
+        chosen = named(gateway.configurations(slug), configuration, labels.NAME)
+        started = gateway.start_backup(slug, chosen.id, key)
+        _follow(screen, gateway, slug, started, wait=wait, timeout=timeout)
+
+
+@app.command("restore-points")
+@reported
+def restore_points(
+    *,
+    configuration: Annotated[str | None, typer.Option(help="Only of this configuration, by name or id.")] = None,
+    mailbox: Annotated[str | None, typer.Option(help="Only of this mailbox, by id or address.")] = None,
+    tenant: TenantName = None,
+    lang: Lang = "en",
+    as_json: Json = False,
+) -> None:
+    """List restore points with their verified coverage, newest first. Each one is complete by itself.
+
+    Example: tenantkeep backup restore-points --mailbox anna@contoso.com
+    """
+    screen = Screen(lang, as_json=as_json)
+    with connect() as gateway:
+        slug = tenant_of(gateway, tenant)
+        only = None if configuration is None else named(gateway.configurations(slug), configuration, labels.NAME).id
+        points = gateway.restore_points(slug, configuration=only)
+    points = [p for p in points if mailbox is None or mailbox in (p.resource, p.resource_name)]
+    points.sort(key=lambda p: p.taken_at, reverse=True)
+    if as_json:
+        screen.document({"items": points})
+        return
+    headers = (
+        labels.RESTORE_POINT,
+        labels.MAILBOX,
+        labels.TAKEN,
+        labels.EXPIRES,
+        labels.COMPLETE,
+        labels.ITEMS,
+        labels.SIZE,
+        labels.VERIFIED,
+    )
+    screen.table(headers, [_point_row(point, screen) for point in points])
+
+
+@app.command("export")
+@reported
+def export(
+    *,
+    point: Annotated[str, typer.Argument(metavar="RESTORE_POINT", help="Id, or a mailbox for its newest one.")],
+    out: Annotated[Path, typer.Option(help="New ZIP file, or a folder to unpack into.")],
+    tenant: TenantName = None,
+    lang: Lang = "en",
+    as_json: Json = False,
+) -> None:
+    """Save a mailbox as EML files, byte for byte as Microsoft 365 delivered them.
+
+    Example: tenantkeep backup export anna@contoso.com --out anna.zip
+    """
+    screen = Screen(lang, as_json=as_json)
+    with connect() as gateway:
+        slug = tenant_of(gateway, tenant)
+        chosen = restore_point(gateway, slug, point)
+        with download_bar(screen, chosen.bytes) as watch:
+            if out.suffix.lower() == ".zip":
+                to_zip(gateway, slug, chosen.id, out, watch)
+            else:
+                to_folder(gateway, slug, chosen.id, out, watch)
+    if as_json:
+        screen.document({"restore_point": chosen, "out": str(out)})
+        return
+    screen.say(Text("{} of {} is in {}.", "{} von {} liegt in {}."), chosen.resource_name, chosen.taken_at, out)
+
+
+@app.command("restore")
+@reported
+def restore(
+    *,
+    point: Annotated[str, typer.Argument(metavar="RESTORE_POINT", help="Id, or a mailbox for its newest one.")],
+    to: Annotated[str, typer.Option(help="User to restore into: address or object id.")],
+    folder: Annotated[str, typer.Option(help="Folder to restore into. [default: the original ones]")] = "",
+    wait: Wait = False,
+    timeout: Timeout = 24 * _HOUR,
+    key: Key = None,
+    tenant: TenantName = None,
+    lang: Lang = "en",
+    as_json: Json = False,
+) -> None:
+    """Restore a mailbox into a user. Every restored item is read back and compared.
+
+    Example: tenantkeep backup restore anna@contoso.com --to archive@contoso.com --wait
+    """
+    screen = Screen(lang, as_json=as_json)
+    with connect() as gateway:
+        slug = tenant_of(gateway, tenant)
+        chosen = restore_point(gateway, slug, point)
+        body = RestoreBody(restore_point=chosen.id, target_user=to, target_folder=folder)
+        started = gateway.start_restore(slug, body, key)
+        _follow(screen, gateway, slug, started, wait=wait, timeout=timeout)
+
+
+def follow(screen: Screen, gateway: Gateway, tenant: str, run_id: str, timeout: float) -> Progress:
+    """Show live progress until the run has ended; `CommandError` with exit code 4 if it has not in time."""
+    with RunProgress(screen) as bars:
+        progress = wait_for_run(gateway, tenant, run_id, clock=SystemClock(), timeout=timeout, watch=bars.show)
+    raise_unless_ended(progress, run_id)
+    return progress
+
+
+def _follow(screen: Screen, gateway: Gateway, tenant: str, run_id: str, *, wait: bool, timeout: float) -> None:
+    if not wait:
+        if screen.as_json:
+            screen.document({"run": run_id})
+        screen.say(
+            Text(
+                "Run {} is requested. See: tenantkeep jobs list {}", "Lauf {} ist angefordert: tenantkeep jobs list {}"
+            ),
+            run_id,
+            run_id,
+        )
+        raise typer.Exit(ExitCode.SUCCEEDED)
+    progress = follow(screen, gateway, tenant, run_id, timeout)
+    show_run(screen, progress)
+    raise typer.Exit(progress.exit_code)
+
+
+def _configuration(name: str, target: str, retention_days: int) -> BackupConfigurationBody:
+    try:
+        return BackupConfigurationBody(name=name, target=target, retention_days=retention_days)
+    except ValidationError as error:
+        lines = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors(include_input=False))
+        raise usage(f"Not valid: {lines}", f"Nicht gültig: {lines}") from None
+
+
+def _point_row(point: RestorePoint, screen: Screen) -> tuple[str, ...]:
+    verified = ", ".join(f"V{v.level} {figures.coverage(v.covered, v.denominator)}" for v in point.verified)
+    return (
+        point.id,
+        point.resource_name or point.resource,
+        figures.moment(point.taken_at),
+        figures.moment(point.expires_at),
+        screen.text(labels.YES if point.complete else labels.NO),
+        str(point.items),
+        figures.size(point.bytes),
+        verified,
+    )

@@ -1,0 +1,226 @@
+"""The gateway's API as methods, typed with the contracts."""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from contracts import api
+from contracts.names import Profile
+from contracts.problem import Problem
+from contracts.texts import Text
+from contracts.views import (
+    BackupConfiguration,
+    HealthView,
+    Job,
+    Listing,
+    RestorePoint,
+    Run,
+    StorageTarget,
+    Tenant,
+    TokenView,
+)
+from tenantkeep.commands import session, settings, trust
+from tenantkeep.commands.errors import CommandError, Unreachable, refused
+from tenantkeep.commands.session import Access, Bearer
+
+V = TypeVar("V", bound=BaseModel)
+
+ROOT = "/api/v1"
+_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+_PAGE = 200
+
+
+class Gateway:
+    """One signed-in connection. Every method raises `CommandError`: `Unreachable` when a repeat may help."""
+
+    def __init__(self, access: Access) -> None:
+        self._url = access.url.rstrip("/")
+        self._http = httpx.Client(
+            base_url=self._url,
+            auth=Bearer(access),
+            verify=trust.context(access.ca_file),
+            trust_env=False,
+            timeout=_TIMEOUT,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def tenants(self) -> list[Tenant]:
+        return self._list("/tenants", Tenant)
+
+    def tenant(self, tenant: str) -> Tenant:
+        return self._get(f"/tenants/{_part(tenant)}", Tenant)
+
+    def register_tenant(self, body: api.TenantBody) -> Tenant:
+        return self._post("/tenants", body, Tenant)
+
+    def tokens(self, tenant: str) -> list[TokenView]:
+        return self._list(f"/tenants/{_part(tenant)}/tokens", TokenView)
+
+    def set_credential(self, tenant: str, profile: Profile, body: api.CredentialBody) -> TokenView:
+        path = f"/tenants/{_part(tenant)}/profiles/{_part(profile)}/credential"
+        return self._answer(self._send("PUT", path, json=_revealed(body)), TokenView)
+
+    def storage_targets(self, tenant: str) -> list[StorageTarget]:
+        return self._list(f"/tenants/{_part(tenant)}/storage-targets", StorageTarget)
+
+    def create_storage_target(self, tenant: str, body: api.StorageTargetBody) -> api.StorageTargetResult:
+        return self._post(f"/tenants/{_part(tenant)}/storage-targets", body, api.StorageTargetResult)
+
+    def configurations(self, tenant: str) -> list[BackupConfiguration]:
+        return self._list(f"/tenants/{_part(tenant)}/backup-configurations", BackupConfiguration)
+
+    def create_configuration(self, tenant: str, body: api.BackupConfigurationBody) -> BackupConfiguration:
+        return self._post(f"/tenants/{_part(tenant)}/backup-configurations", body, BackupConfiguration)
+
+    def start_backup(self, tenant: str, configuration: str, key: str | None = None) -> str:
+        """Returns the run's id. The same `key` never starts a second run."""
+        path = f"/tenants/{_part(tenant)}/backup-configurations/{_part(configuration)}/runs"
+        return self._post(path, None, api.Accepted, key).run
+
+    def start_restore(self, tenant: str, body: api.RestoreBody, key: str | None = None) -> str:
+        """Returns the run's id. The same `key` never starts a second run."""
+        return self._post(f"/tenants/{_part(tenant)}/restores", body, api.Accepted, key).run
+
+    def runs(self, tenant: str, configuration: str | None = None) -> list[Run]:
+        return self._list(f"/tenants/{_part(tenant)}/runs", Run, configuration=configuration)
+
+    def run(self, tenant: str, run: str) -> Run:
+        return self._get(f"/tenants/{_part(tenant)}/runs/{_part(run)}", Run)
+
+    def jobs(self, tenant: str, run: str) -> list[Job]:
+        return self._list(f"/tenants/{_part(tenant)}/runs/{_part(run)}/jobs", Job)
+
+    def job(self, tenant: str, job: str) -> Job:
+        return self._get(f"/tenants/{_part(tenant)}/jobs/{_part(job)}", Job)
+
+    def restore_points(
+        self, tenant: str, *, configuration: str | None = None, resource: str | None = None
+    ) -> list[RestorePoint]:
+        path = f"/tenants/{_part(tenant)}/restore-points"
+        return self._list(path, RestorePoint, configuration=configuration, resource=resource)
+
+    def health(self, tenant: str) -> list[HealthView]:
+        return self._list(f"/tenants/{_part(tenant)}/health", HealthView)
+
+    def open_export(self, tenant: str, restore_point: str) -> api.Download:
+        path = f"/tenants/{_part(tenant)}/restore-points/{_part(restore_point)}/exports"
+        return self._post(path, api.ExportBody(), api.Download)
+
+    @contextmanager
+    def download(self, place: api.Download) -> Iterator[Iterator[bytes]]:
+        """The bytes of an opened export as they arrive; a connection that breaks raises `Unreachable`."""
+        if not place.url.startswith(f"{ROOT}/"):
+            raise _not_ours(f"download at {place.url[:40]}")
+        with self._explained(), self._http.stream("GET", place.url) as answer:
+            if answer.status_code != httpx.codes.OK:
+                answer.read()
+                raise _problem(answer)
+            yield answer.iter_bytes()
+
+    def _get(self, path: str, model: type[V]) -> V:
+        return self._answer(self._send("GET", path), model)
+
+    def _list(self, path: str, model: type[V], **query: str | None) -> list[V]:
+        """All pages."""
+        wanted: dict[str, Any] = {name: value for name, value in query.items() if value is not None}
+        found: list[V] = []
+        seen: set[str] = set()
+        while True:
+            page = self._answer(self._send("GET", path, params={**wanted, "limit": _PAGE}), Listing[model])  # type: ignore[valid-type] # pydantic builds the model of a page at run time
+            found.extend(page.items)
+            if page.cursor is None:
+                return found
+            if page.cursor in seen:
+                raise _not_ours(f"list at {path} that never ends")
+            seen.add(page.cursor)
+            wanted["cursor"] = page.cursor
+
+    def _post(self, path: str, body: BaseModel | None, model: type[V], key: str | None = None) -> V:
+        """The idempotency key makes a repeated request harmless, also the one `_send` repeats itself."""
+        headers = {"idempotency-key": key or str(uuid.uuid4())}
+        content = None if body is None else _revealed(body)
+        return self._answer(self._send("POST", path, json=content, headers=headers), model)
+
+    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        with self._explained():
+            return self._http.request(method, ROOT + path, **request)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.TransportError as error:
+            reason = type(error).__name__
+            raise Unreachable(
+                Text(
+                    f"The gateway {self._url} does not answer ({reason}).",
+                    f"Das Gateway {self._url} antwortet nicht ({reason}).",
+                ),
+                Text("Is the stack running? tenantkeep status", "Läuft der Stack? tenantkeep status"),
+                code="unreachable",
+            ) from error
+
+    def _answer(self, answer: httpx.Response, model: type[V]) -> V:
+        if not answer.is_success:
+            raise _problem(answer)
+        try:
+            return model.model_validate_json(answer.content)
+        except ValidationError as error:
+            fields = ", ".join(".".join(str(part) for part in e["loc"]) for e in error.errors(include_input=False))
+            raise _not_ours(f"answer to {answer.request.method} {answer.request.url.path} ({fields})") from error
+
+
+def connect() -> Gateway:
+    """The gateway of the stored session."""
+    home = settings.home()
+    return Gateway(session.access(home, session.load(home), settings.load().ca_file))
+
+
+def _part(value: str) -> str:
+    """One path segment, whatever a person typed."""
+    return quote(value, safe="")
+
+
+def _revealed(body: BaseModel) -> dict[str, Any]:
+    """The body as JSON with its secrets: this is the one place that sends them."""
+
+    def reveal(value: Any) -> Any:
+        if isinstance(value, SecretStr):
+            return value.get_secret_value()
+        if isinstance(value, Mapping):
+            return {key: reveal(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [reveal(item) for item in value]
+        return value
+
+    revealed: dict[str, Any] = reveal(body.model_dump())
+    return revealed
+
+
+def _problem(answer: httpx.Response) -> CommandError:
+    try:
+        problem = Problem.model_validate_json(answer.content)
+    except ValidationError:
+        problem = Problem(code="unknown", status=answer.status_code, title=f"The server answers {answer.status_code}")
+    return refused(problem)
+
+
+def _not_ours(what: str) -> CommandError:
+    return CommandError(
+        Text(f"The gateway sent an unexpected {what}.", f"Unerwartet vom Gateway: {what}."),
+        Text(
+            "Are gateway and command line of the same version? tenantkeep --help",
+            "Haben Gateway und Befehlszeile dieselbe Version? tenantkeep --help",
+        ),
+        code="protocol",
+    )

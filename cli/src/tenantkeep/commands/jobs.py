@@ -1,0 +1,182 @@
+"""`tenantkeep jobs …`: runs, their jobs, and why something is missing."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from contracts.texts import Text
+from contracts.views import Failure, ItemProblem, Job, Run
+from tenantkeep.commands import figures, labels
+from tenantkeep.commands.choose import tenant_of
+from tenantkeep.commands.client import connect
+from tenantkeep.commands.options import Json, Lang, TenantName
+from tenantkeep.commands.output import Screen, reported
+from tenantkeep.commands.progress import status
+from tenantkeep.commands.waiting import Progress
+
+app = typer.Typer(help="Runs and their jobs, with what went wrong and what to do.", no_args_is_help=True)
+
+
+@app.command("list")
+@reported
+def list_(
+    *,
+    run: Annotated[str | None, typer.Argument(help="Id of a run: list its jobs. [default: list the runs]")] = None,
+    tenant: TenantName = None,
+    lang: Lang = "en",
+    as_json: Json = False,
+) -> None:
+    """List the runs of a tenant, or the jobs of one run.
+
+    Example: tenantkeep jobs list --tenant contoso
+    """
+    screen = Screen(lang, as_json=as_json)
+    with connect() as gateway:
+        slug = tenant_of(gateway, tenant)
+        if run is not None:
+            show_run(screen, Progress(gateway.run(slug, run), tuple(gateway.jobs(slug, run))))
+            return
+        runs = gateway.runs(slug)
+    if as_json:
+        screen.document({"items": runs})
+        return
+    headers = (
+        labels.RUN,
+        labels.KIND,
+        labels.STATE,
+        labels.REQUESTED,
+        labels.DURATION,
+        labels.JOBS,
+        labels.STORED,
+        labels.UNCHANGED,
+        labels.FAILED,
+        labels.SKIPPED,
+    )
+    screen.table(headers, [_run_row(item, screen) for item in runs])
+
+
+@app.command("show")
+@reported
+def show(
+    *,
+    job: Annotated[str, typer.Argument(help="Id of the job.")],
+    tenant: TenantName = None,
+    lang: Lang = "en",
+    as_json: Json = False,
+) -> None:
+    """Show a job with its three lists apart: the fatal error, errors of items, items skipped with a cause.
+
+    Example: tenantkeep jobs show 01JD… --lang de
+    """
+    screen = Screen(lang, as_json=as_json)
+    with connect() as gateway:
+        found = gateway.job(tenant_of(gateway, tenant), job)
+    if as_json:
+        screen.document(found)
+        return
+    _job_table(screen, [found])
+    _problems(screen, [found])
+
+
+def show_run(screen: Screen, progress: Progress) -> None:
+    """A run with its jobs, and their three lists if there are any."""
+    if screen.as_json:
+        screen.document({"run": progress.run, "jobs": progress.jobs})
+        return
+    if progress.run is not None:
+        run = progress.run
+        screen.say(
+            Text("Run {}: {} {}", "Lauf {}: {} {}"),
+            run.id,
+            labels.code(run.state, screen.language),
+            figures.between(run.started_at, run.finished_at),
+        )
+        _fatal(screen, run.fatal)
+    _job_table(screen, progress.jobs)
+    _problems(screen, progress.jobs)
+
+
+def _run_row(run: Run, screen: Screen) -> tuple[str, ...]:
+    counts = run.counts
+    return (
+        run.id,
+        screen.text(labels.KINDS[run.kind]),
+        labels.code(run.state, screen.language),
+        figures.moment(run.requested_at),
+        figures.between(run.started_at, run.finished_at),
+        str(run.jobs),
+        str(counts.stored),
+        str(counts.unchanged),
+        str(counts.failed),
+        str(counts.skipped),
+    )
+
+
+def _job_table(screen: Screen, jobs: Sequence[Job]) -> None:
+    headers = (
+        labels.JOB,
+        labels.MAILBOX,
+        labels.STATE,
+        labels.DURATION,
+        labels.LISTED,
+        labels.STORED,
+        labels.UNCHANGED,
+        labels.FAILED,
+        labels.SKIPPED,
+        labels.RESTORE_POINT,
+    )
+    screen.table(headers, [_job_row(job, screen) for job in jobs])
+
+
+def _job_row(job: Job, screen: Screen) -> tuple[str, ...]:
+    counts = job.counts
+    return (
+        job.id,
+        job.resource_name or job.resource,
+        status(job, screen.language),
+        figures.between(job.started_at, job.finished_at),
+        str(counts.listed),
+        str(counts.stored),
+        str(counts.unchanged),
+        str(counts.failed),
+        str(counts.skipped),
+        job.restore_point or "",
+    )
+
+
+def _problems(screen: Screen, jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        _fatal(screen, job.fatal)
+    _items(screen, labels.ITEM_ERRORS, [item for job in jobs for item in job.item_errors])
+    _items(screen, labels.SKIPPED_ITEMS, [item for job in jobs for item in job.skipped])
+
+
+def _fatal(screen: Screen, failure: Failure | None) -> None:
+    if failure is None:
+        return
+    language = screen.language
+    row = (
+        labels.error_title(failure.error, language),
+        labels.error_cause(failure.error, language),
+        labels.error_remedy(failure.error, language),
+        failure.detail,
+    )
+    screen.table((labels.PROBLEM, labels.CAUSE, labels.MEASURE, labels.DETAIL), [row], title=labels.FATAL_ERROR)
+
+
+def _items(screen: Screen, title: Text, items: Sequence[ItemProblem]) -> None:
+    if not items:
+        return
+    language = screen.language
+    rows = [
+        (
+            item.item,
+            item.folder,
+            labels.error_title(item.error, language),
+            labels.error_remedy(item.error, language),
+            item.detail,
+        )
+        for item in items
+    ]
+    screen.table((labels.ITEM, labels.FOLDER, labels.PROBLEM, labels.MEASURE, labels.DETAIL), rows, title=title)

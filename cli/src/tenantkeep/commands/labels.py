@@ -1,0 +1,85 @@
+"""Words of tables and sentences of commands, in both languages. Codes have their texts in contracts."""
+
+from enum import StrEnum
+
+from contracts.errors import EXPLANATIONS, ErrorClass
+from contracts.names import JobKind
+from contracts.texts import Text, code_text, render
+
+TENANT = Text("Tenant", "Mandant")
+NAME = Text("Name", "Name")
+ENTRA_TENANT = Text("Entra tenant id", "Entra-Mandanten-ID")
+CREATED = Text("Created", "Angelegt")
+PROFILE = Text("Profile", "Profil")
+STATUS = Text("Status", "Status")
+CLIENT = Text("Client id", "Client-ID")
+EXPIRES = Text("Expires", "Läuft ab")
+PROBLEM = Text("Problem", "Problem")
+ID = Text("Id", "ID")
+ENDPOINT = Text("Endpoint", "Endpunkt")
+BUCKET = Text("Bucket", "Bucket")
+PREFIX = Text("Prefix", "Präfix")
+TESTED = Text("Tested", "Getestet")
+STEP = Text("Step", "Schritt")
+RESULT = Text("Result", "Ergebnis")
+DETAIL = Text("Detail", "Einzelheit")
+TARGET = Text("Storage target", "Speicherziel")
+SOURCES = Text("Sources", "Quellen")
+RETENTION = Text("Retention (days)", "Aufbewahrung (Tage)")
+LAST_RUN = Text("Last run", "Letzter Lauf")
+RUN = Text("Run", "Lauf")
+JOB = Text("Job", "Auftrag")
+KIND = Text("Kind", "Art")
+STATE = Text("State", "Status")
+REQUESTED = Text("Requested", "Angefordert")
+DURATION = Text("Duration", "Dauer")
+JOBS = Text("Jobs", "Aufträge")
+MAILBOX = Text("Mailbox", "Postfach")
+LISTED = Text("Listed", "Vorhanden")
+STORED = Text("Stored", "Gespeichert")
+UNCHANGED = Text("Unchanged", "Unverändert")
+FAILED = Text("Failed", "Fehlgeschlagen")
+SKIPPED = Text("Skipped", "Übersprungen")
+RESTORE_POINT = Text("Restore point", "Wiederherstellungspunkt")
+TAKEN = Text("Taken", "Stand")
+COMPLETE = Text("Complete", "Vollständig")
+ITEMS = Text("Items", "Elemente")
+SIZE = Text("Size", "Größe")
+VERIFIED = Text("Verified", "Geprüft")
+HEALTH = Text("Health", "Zustand")
+FAILURE_RATIO = Text("Failures", "Fehlerquote")
+PARTIAL_RATIO = Text("Partial", "Teilweise")
+LAST_SUCCESS = Text("Last success", "Letzter Erfolg")
+REASON = Text("Reason", "Grund")
+ITEM = Text("Item", "Element")
+FOLDER = Text("Folder", "Ordner")
+CAUSE = Text("Cause", "Ursache")
+MEASURE = Text("What to do", "Maßnahme")
+FATAL_ERROR = Text("Fatal error", "Abbruchfehler")
+ITEM_ERRORS = Text("Item errors (tried again at the next run)", "Fehler einzelner Elemente (nächster Lauf versucht es)")
+SKIPPED_ITEMS = Text("Skipped with a cause", "Mit Grund übersprungen")
+YES = Text("yes", "ja")
+NO = Text("no", "nein")
+OK = Text("ok", "in Ordnung")
+
+KINDS: dict[JobKind, Text] = {
+    JobKind.BACKUP: Text("Backup", "Sicherung"),
+    JobKind.RESTORE: Text("Restore", "Wiederherstellung"),
+}
+
+
+def error_title(error: ErrorClass, language: str) -> str:
+    return render(EXPLANATIONS[error].title, language)
+
+
+def error_cause(error: ErrorClass, language: str) -> str:
+    return render(EXPLANATIONS[error].cause, language)
+
+
+def error_remedy(error: ErrorClass, language: str) -> str:
+    return render(EXPLANATIONS[error].remedy, language)
+
+
+def code(value: StrEnum, language: str) -> str:
+    """Text of a state, status, health or hold reason."""
+    return code_text(value, language)

@@ -1,0 +1,218 @@
+"""`tenantkeep tenant …`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+
+from contracts.api import CredentialBody, TenantBody
+from contracts.names import Profile, TokenStatus
+from contracts.texts import Text
+from contracts.views import Tenant, TokenView
+from tenantkeep.commands import figures, labels
+from tenantkeep.commands.choose import tenant_of
+from tenantkeep.commands.client import Gateway, connect
+from tenantkeep.commands.clock import Clock, SystemClock
+from tenantkeep.commands.errors import Refused, usage
+from tenantkeep.commands.options import Json, Lang, TenantName, Timeout
+from tenantkeep.commands.output import Screen, reported
+from tenantkeep.exit_codes import ExitCode
+
+app = typer.Typer(help="Tenants, their app registrations and tokens.", no_args_is_help=True)
+
+_INTERVAL = 0.5
+_NOT_FOUND = 404
+_PENDING = frozenset({TokenStatus.UNKNOWN})
+
+
+class _App(BaseModel):
+    client_id: str
+    client_secret: SecretStr
+
+
+class AppsFile(BaseModel):
+    """Tenant and app registrations in one 0600 file, as `tenantkeep simulator seed --apps` writes it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tenant: str
+    tenant_id: str
+    apps: dict[Profile, _App]
+
+
+@app.command("add")
+@reported
+def add(
+    *,
+    tenant: Annotated[str, typer.Argument(help="Slug: 1 to 32 of a-z, 0-9 and -.")],
+    apps: Annotated[Path | None, typer.Option(help="JSON file with tenant id, client ids and secrets.")] = None,
+    entra_tenant_id: Annotated[str | None, typer.Option(help="Entra tenant id, if there is no --apps file.")] = None,
+    display_name: Annotated[str | None, typer.Option(help="Name people read. [default: the slug]")] = None,
+    support_contact: Annotated[str, typer.Option(help="Shown with every problem of this tenant.")] = "",
+    timeout: Timeout = 30.0,
+    lang: Lang = "en",
+    as_json: Json = False,
+) -> None:
+    """Register a tenant; with --apps also set the credentials of its profiles and wait for the tokens.
+
+    Example: tenantkeep tenant add contoso --apps contoso-apps.json
+    """
+    screen = Screen(lang, as_json=as_json)
+    known = None if apps is None else read_apps(apps)
+    identity = entra_tenant_id or (None if known is None else known.tenant_id)
+    if identity is None:
+        raise usage("Give --apps or --entra-tenant-id.", "--apps oder --entra-tenant-id angeben.")
+    body = _body(tenant, identity, display_name or tenant, support_contact)
+    with connect() as gateway:
+        made = gateway.register_tenant(body)
+        tokens = [] if known is None else set_credentials(gateway, tenant, known)
+        if tokens:
+            tokens = wait_for_tokens(gateway, tenant, [t.profile for t in tokens], SystemClock(), timeout)
+    _show(screen, made, tokens)
+    raise typer.Exit(exit_code(tokens))
+
+
+@app.command("list")
+@reported
+def list_(lang: Lang = "en", as_json: Json = False) -> None:
+    """List the tenants you may see.
+
+    Example: tenantkeep tenant list --json
+    """
+    screen = Screen(lang, as_json=as_json)
+    with connect() as gateway:
+        tenants = gateway.tenants()
+    if as_json:
+        screen.document({"items": tenants})
+        return
+    rows = [(t.tenant, t.display_name, t.entra_tenant_id, figures.moment(t.created_at)) for t in tenants]
+    screen.table((labels.TENANT, labels.NAME, labels.ENTRA_TENANT, labels.CREATED), rows)
+
+
+@app.command("show")
+@reported
+def show(
+    tenant: Annotated[str, typer.Argument(help="Slug of the tenant.")], lang: Lang = "en", as_json: Json = False
+) -> None:
+    """Show a tenant and the state of its tokens; values are never shown.
+
+    Example: tenantkeep tenant show contoso
+    """
+    screen = Screen(lang, as_json=as_json)
+    with connect() as gateway:
+        found, tokens = gateway.tenant(tenant), gateway.tokens(tenant)
+    _show(screen, found, tokens)
+
+
+@app.command("credential")
+@reported
+def credential(
+    *,
+    profile: Annotated[Profile, typer.Argument(help="App profile.")],
+    client_id: Annotated[str, typer.Option(help="Client id of the app registration.")],
+    client_secret_file: Annotated[Path, typer.Option(help="File with the client secret.", exists=True, dir_okay=False)],
+    tenant: TenantName = None,
+    timeout: Timeout = 30.0,
+    lang: Lang = "en",
+    as_json: Json = False,
+) -> None:
+    """Set the client secret of one app profile. It goes into the vault and cannot be read back.
+
+    Example: tenantkeep tenant credential exchange-backup --client-id 1a2b… --client-secret-file backup.secret
+    """
+    screen = Screen(lang, as_json=as_json)
+    body = CredentialBody(client_id=client_id, client_secret=SecretStr(client_secret_file.read_text().strip()))
+    with connect() as gateway:
+        slug = tenant_of(gateway, tenant)
+        gateway.set_credential(slug, profile, body)
+        tokens = wait_for_tokens(gateway, slug, [profile], SystemClock(), timeout)
+        _show(screen, gateway.tenant(slug), tokens)
+    raise typer.Exit(exit_code(tokens))
+
+
+def read_apps(path: Path) -> AppsFile:
+    """Parse an apps file; its values never appear in a message."""
+    try:
+        return AppsFile.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise usage(f"{path}: {error.strerror}", f"{path}: {error.strerror}") from error
+    except ValidationError as error:
+        fields = ", ".join(".".join(str(p) for p in e["loc"]) or "JSON" for e in error.errors(include_input=False))
+        raise usage(f"{path} is no apps file ({fields}).", f"{path} ist keine Apps-Datei ({fields}).") from None
+
+
+def set_credentials(gateway: Gateway, tenant: str, known: AppsFile) -> list[TokenView]:
+    """Set the credential of each profile of the file."""
+    return [
+        gateway.set_credential(
+            tenant, profile, CredentialBody(client_id=item.client_id, client_secret=item.client_secret)
+        )
+        for profile, item in sorted(known.apps.items())
+    ]
+
+
+def wait_for_tokens(
+    gateway: Gateway, tenant: str, profiles: list[Profile], clock: Clock, timeout: float
+) -> list[TokenView]:
+    """Look until each profile's token has a definite status or the time is over; returns the last look."""
+    deadline = clock.now() + timeout
+    while True:
+        try:
+            tokens = [token for token in gateway.tokens(tenant) if token.profile in profiles]
+        except Refused as error:
+            if error.problem.status != _NOT_FOUND:
+                raise
+            tokens = []
+        settled = len(tokens) == len(profiles) and not any(t.status in _PENDING for t in tokens)
+        if settled or clock.now() >= deadline:
+            return tokens
+        clock.pause(_INTERVAL)
+
+
+def exit_code(tokens: list[TokenView]) -> ExitCode:
+    """Active or expiring is good, unknown is still waiting, anything else failed."""
+    good = (TokenStatus.ACTIVE, TokenStatus.EXPIRING)
+    if all(token.status in good for token in tokens):
+        return ExitCode.SUCCEEDED
+    bad = any(token.status not in (*good, *_PENDING) for token in tokens)
+    return ExitCode.FAILED if bad else ExitCode.STILL_WAITING
+
+
+def _body(tenant: str, identity: str, name: str, contact: str) -> TenantBody:
+    try:
+        return TenantBody(tenant=tenant, entra_tenant_id=identity, display_name=name, support_contact=contact)
+    except ValidationError as error:
+        fields = ", ".join(str(e["loc"][0]) for e in error.errors(include_input=False))
+        raise usage(f"Not valid: {fields}", f"Nicht gültig: {fields}") from None
+
+
+def _show(screen: Screen, tenant: Tenant, tokens: list[TokenView]) -> None:
+    if screen.as_json:
+        screen.document({"tenant": tenant, "tokens": tokens})
+        return
+    screen.say(
+        Text("Tenant {} ({}), Entra id {}", "Mandant {} ({}), Entra-ID {}"),
+        tenant.tenant,
+        tenant.display_name,
+        tenant.entra_tenant_id,
+    )
+    if not tokens:
+        screen.say(
+            Text(
+                "No credentials yet: tenantkeep tenant credential --help",
+                "Noch keine Zugangsdaten: tenantkeep tenant credential --help",
+            )
+        )
+        return
+    rows = [_token_row(token, screen.language) for token in tokens]
+    screen.table((labels.PROFILE, labels.STATUS, labels.CLIENT, labels.EXPIRES, labels.PROBLEM), rows)
+
+
+def _token_row(token: TokenView, language: str) -> tuple[str, ...]:
+    problem = ""
+    if token.problem is not None:
+        title, remedy = labels.error_title(token.problem, language), labels.error_remedy(token.problem, language)
+        problem = f"{title} → {remedy} {token.detail}".strip()
+    status = labels.code(token.status, language)
+    return token.profile, status, token.client_id or "", figures.moment(token.expires_at), problem
