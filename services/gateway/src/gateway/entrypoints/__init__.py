@@ -1,0 +1,1 @@
+"""HTTP: a typed call in, a typed answer or a problem out."""

@@ -1,0 +1,106 @@
+"""Storage targets, backup configurations, runs and jobs."""
+
+from typing import Annotated
+
+from fastapi import Path, Query, Response
+from pydantic import ConfigDict
+
+from contracts import rpc
+from contracts.api import Accepted, BackupConfigurationBody, StorageTargetBody, StorageTargetResult
+from contracts.names import Token
+from contracts.views import BackupConfiguration, Job, Listing, Run, StorageTarget
+from gateway.entrypoints.gate import PREFIX, Api, Asked, Creating, Gated, Tenant
+from gateway.entrypoints.tenants import PageQuery
+from gateway.usecases import requests, secrets
+
+api = Api("backups")
+
+Id = Annotated[Token, Path()]
+
+
+class RunsQuery(rpc.RunsOf):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@api.route("list_storage_targets")
+async def list_storage_targets(
+    gate: Gated, asking: Asked, tenant: Tenant, page: Annotated[PageQuery, Query()]
+) -> Listing[StorageTarget]:
+    """List storage targets."""
+    return await gate.services.ask(rpc.TARGET_LIST, tenant, page, asking)
+
+
+@api.route("create_storage_target", status_code=201)
+async def create_storage_target(
+    gate: Gated, creation: Creating, tenant: Tenant, body: StorageTargetBody
+) -> StorageTargetResult:
+    """Test a storage target and save it.
+
+    It is saved only if every step of the connection test held; otherwise the problem `connection-test-failed` lists
+    the steps. The credentials go straight into the vault and are never shown again.
+    """
+    asking = creation.identified(body)
+    return await secrets.create_storage_target(
+        gate.services, gate.vault, tenant, body, target=gate.fresh_id(), asking=asking
+    )
+
+
+@api.route("list_backup_configurations")
+async def list_backup_configurations(
+    gate: Gated, asking: Asked, tenant: Tenant, page: Annotated[PageQuery, Query()]
+) -> Listing[BackupConfiguration]:
+    """List backup configurations."""
+    return await gate.services.ask(rpc.CONFIGURATION_LIST, tenant, page, asking)
+
+
+@api.route("create_backup_configuration", status_code=201)
+async def create_backup_configuration(
+    gate: Gated, creation: Creating, tenant: Tenant, body: BackupConfigurationBody
+) -> BackupConfiguration:
+    """Create a backup configuration: what is kept where and for how long."""
+    question = rpc.CreateConfiguration.model_validate(body.model_dump())
+    return await gate.services.ask(rpc.CONFIGURATION_CREATE, tenant, question, creation.identified(body))
+
+
+@api.route("start_backup", status_code=202)
+async def start_backup(
+    gate: Gated, creation: Creating, tenant: Tenant, configuration: Id, response: Response
+) -> Accepted:
+    """Run a backup configuration now.
+
+    The run can be asked for under the returned id as soon as the planner has read the request.
+    """
+    at, asking = gate.clock.now(), creation.identified()
+    accepted = await requests.start_backup(gate.services, tenant, configuration, at=at, asking=asking)
+    response.headers["location"] = f"{PREFIX}/tenants/{tenant}/runs/{accepted.run}"
+    return accepted
+
+
+@api.route("list_runs")
+async def list_runs(gate: Gated, asking: Asked, tenant: Tenant, query: Annotated[RunsQuery, Query()]) -> Listing[Run]:
+    """List runs, newest first."""
+    return await gate.services.ask(rpc.RUN_LIST, tenant, query, asking)
+
+
+@api.route("get_run")
+async def get_run(gate: Gated, asking: Asked, tenant: Tenant, run: Id) -> Run:
+    """Show a run: its state and progress."""
+    return await gate.services.ask(rpc.RUN_GET, tenant, rpc.ById(id=run), asking)
+
+
+@api.route("list_jobs")
+async def list_jobs(
+    gate: Gated, asking: Asked, tenant: Tenant, run: Id, page: Annotated[PageQuery, Query()]
+) -> Listing[Job]:
+    """List the jobs of a run, one per mailbox."""
+    question = rpc.JobsOf(run=run, cursor=page.cursor, limit=page.limit)
+    return await gate.services.ask(rpc.JOB_LIST, tenant, question, asking)
+
+
+@api.route("get_job")
+async def get_job(gate: Gated, asking: Asked, tenant: Tenant, job: Id) -> Job:
+    """Show a job.
+
+    Its fatal error, the items that failed and the items that were skipped are three separate lists.
+    """
+    return await gate.services.ask(rpc.JOB_GET, tenant, rpc.ById(id=job), asking)

@@ -1,0 +1,174 @@
+"""Examples of the OpenAPI document, one per route; a test reads each with the model it stands for."""
+
+from typing import Any, NamedTuple
+
+_TENANT = {
+    "tenant": "contoso",
+    "entra_tenant_id": "6d3f6a4e-0f8c-4a6f-9d5e-2b1c7a9e4f10",
+    "display_name": "Contoso GmbH",
+    "support_contact": "it@contoso.example",
+    "created_at": "2026-03-02T08:00:00Z",
+}
+_TOKEN = {
+    "tenant": "contoso",
+    "profile": "exchange-backup",
+    "status": "active",
+    "client_id": "0b7f3c52-7a55-4d0a-8a64-51f2b1f3c9d7",
+    "generation": 3,
+    "expires_at": "2026-03-02T09:00:00Z",
+    "proven_at": "2026-03-02T08:00:05Z",
+    "problem": None,
+    "detail": "",
+}
+_TARGET_BODY = {
+    "name": "Hetzner",
+    "kind": "s3",
+    "endpoint": "https://fsn1.your-objectstorage.example",
+    "bucket": "contoso-backup",
+    "region": "fsn1",
+    "prefix": "tenantkeep",
+}
+_TARGET = {
+    **_TARGET_BODY,
+    "tenant": "contoso",
+    "id": "01KJQ3V6E8Z0T5M4W2N7R9XCAB",
+    "created_at": "2026-03-02T08:01:00Z",
+    "tested_at": "2026-03-02T08:01:00Z",
+}
+_CONFIGURATION_BODY = {
+    "name": "Mail, daily",
+    "target": _TARGET["id"],
+    "sources": ["mail"],
+    "retention_days": 90,
+}
+_CONFIGURATION = {
+    **_CONFIGURATION_BODY,
+    "tenant": "contoso",
+    "id": "01KJQ3W0C4R7Y2H9D6B1K8M5TE",
+    "created_at": "2026-03-02T08:02:00Z",
+    "last_run": None,
+}
+_RUN_ID = "5f0c3f6e-93a1-5d0b-8f4e-0a9d2c7b6e11"
+_RESTORE_POINT_ID = "01KJQ40Z9S3F6V8X1A5C7E2GHJ"
+_COUNTS = {
+    "listed": 1280,
+    "stored": 1279,
+    "unchanged": 0,
+    "removed": 0,
+    "failed": 1,
+    "skipped": 0,
+    "bytes_read": 58_720_256,
+    "bytes_stored": 31_457_280,
+    "requests": 1402,
+    "verified": 1279,
+}
+_RUN = {
+    "tenant": "contoso",
+    "id": _RUN_ID,
+    "kind": "backup",
+    "configuration": _CONFIGURATION["id"],
+    "state": "partial",
+    "requested_at": "2026-03-02T08:03:00Z",
+    "started_at": "2026-03-02T08:03:01Z",
+    "finished_at": "2026-03-02T08:04:10Z",
+    "jobs": 1,
+    "succeeded": 0,
+    "partial": 1,
+    "failed": 0,
+    "held": 0,
+    "counts": _COUNTS,
+    "fatal": None,
+}
+_JOB = {
+    "tenant": "contoso",
+    "id": "01KJQ3X7N2B5Q8S1U4W6Y9ZCDF",
+    "run": _RUN_ID,
+    "kind": "backup",
+    "resource": "4d1a7c7e-3c6e-4f5a-8f0a-6f1b2c3d4e5f",
+    "resource_name": "anna.schmidt@contoso.example",
+    "state": "partial",
+    "hold": None,
+    "attempt": 1,
+    "queued_at": "2026-03-02T08:03:01Z",
+    "started_at": "2026-03-02T08:03:02Z",
+    "finished_at": "2026-03-02T08:04:10Z",
+    "counts": _COUNTS,
+    "restore_point": _RESTORE_POINT_ID,
+    "fatal": None,
+    "item_errors": [
+        {
+            "item": "AAMkAGI2TG93AAA=",
+            "error": "corrupt_source_item",
+            "detail": "the item's content cannot be read",
+            "folder": "Posteingang",
+        }
+    ],
+    "skipped": [],
+}
+_RESTORE_POINT = {
+    "tenant": "contoso",
+    "id": _RESTORE_POINT_ID,
+    "configuration": _CONFIGURATION["id"],
+    "resource": _JOB["resource"],
+    "resource_name": _JOB["resource_name"],
+    "taken_at": "2026-03-02T08:04:10Z",
+    "expires_at": "2026-05-31T08:04:10Z",
+    "complete": False,
+    "items": 1279,
+    "bytes": 58_720_256,
+    "failed_items": 1,
+    "verified": [{"level": 1, "at": "2026-03-02T08:04:12Z", "covered": 1279, "denominator": 1279, "problems": 0}],
+    "content_digest": "b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c",
+}
+_HEALTH = {
+    "tenant": "contoso",
+    "kind": "backup",
+    "health": "healthy",
+    "failed": 1,
+    "partial": 2,
+    "succeeded": 97,
+    "failure_ratio": 0.01,
+    "partial_ratio": 0.02,
+    "last_success_at": "2026-03-02T08:04:10Z",
+    "reason": "",
+}
+
+
+class Example(NamedTuple):
+    response: dict[str, Any] | None = None
+    request: dict[str, Any] | None = None
+
+
+def _page(item: dict[str, Any]) -> dict[str, Any]:
+    return {"items": [item], "cursor": None}
+
+
+EXAMPLES: dict[str, Example] = {
+    "list_tenants": Example(_page(_TENANT)),
+    "register_tenant": Example(_TENANT, {name: value for name, value in _TENANT.items() if name != "created_at"}),
+    "get_tenant": Example(_TENANT),
+    "list_tokens": Example(_page(_TOKEN)),
+    "set_credential": Example(_TOKEN, {"client_id": _TOKEN["client_id"], "client_secret": "the app's client secret"}),
+    "list_storage_targets": Example(_page(_TARGET)),
+    "create_storage_target": Example(
+        {"target": _TARGET, "steps": [{"name": "write", "ok": True, "detail": ""}]},
+        {**_TARGET_BODY, "credentials": {"access_key": "the access key", "secret_key": "the secret key"}},
+    ),
+    "list_backup_configurations": Example(_page(_CONFIGURATION)),
+    "create_backup_configuration": Example(_CONFIGURATION, _CONFIGURATION_BODY),
+    "start_backup": Example({"run": _RUN_ID}),
+    "list_runs": Example(_page(_RUN)),
+    "get_run": Example(_RUN),
+    "list_jobs": Example(_page(_JOB)),
+    "get_job": Example(_JOB),
+    "list_restore_points": Example(_page(_RESTORE_POINT)),
+    "open_export": Example(
+        {"url": "/api/v1/tenants/contoso/downloads/6mJ0yq7s", "filename": "anna.schmidt.zip"}, {"format": "eml"}
+    ),
+    "download": Example(),
+    "start_restore": Example(
+        {"run": _RUN_ID},
+        {"restore_point": _RESTORE_POINT_ID, "target_user": "restore-target@contoso.example", "target_folder": ""},
+    ),
+    "get_health": Example(_page(_HEALTH)),
+}

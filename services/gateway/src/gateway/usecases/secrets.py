@@ -1,0 +1,67 @@
+"""Secrets go into the vault first, under a path the gateway may create but not read; then only a reference travels."""
+
+from chassis.vault import Vault
+from contracts import rpc
+from contracts.api import CredentialBody, StorageTargetBody, StorageTargetResult
+from contracts.names import Profile
+from contracts.problem import Problem, ProblemError
+from contracts.views import TokenView
+from gateway.domain import Asking
+from gateway.ports import Services
+
+_UNKNOWN_OUTCOME = 500
+"""From this status on the service may have acted although it did not say so."""
+
+
+async def set_credential(
+    services: Services,
+    vault: Vault,
+    tenant: str,
+    profile: Profile,
+    body: CredentialBody,
+    *,
+    intake: str,
+    asking: Asking,
+) -> TokenView:
+    """Hand an app's client secret to token-service through the vault; `intake` is a fresh id."""
+    secret = {"client_secret": body.client_secret.get_secret_value()}
+    await vault.kv_create(f"tenants/{tenant}/intake/{intake}", secret)
+    question = rpc.SetCredential(profile=profile, client_id=body.client_id, intake=intake)
+    return await services.ask(rpc.CREDENTIAL_SET, tenant, question, asking)
+
+
+async def create_storage_target(
+    services: Services, vault: Vault, tenant: str, body: StorageTargetBody, *, target: str, asking: Asking
+) -> StorageTargetResult:
+    """Save a storage target whose connection test held; `target` is a fresh id. A refused one leaves no secret behind.
+
+    Where the answer is missing the target may have been saved, so its secret stays.
+    """
+    path = f"tenants/{tenant}/storage/{target}"
+    keys = {name: getattr(body.credentials, name).get_secret_value() for name in ("access_key", "secret_key")}
+    await vault.kv_create(path, keys)
+    question = rpc.CreateTarget(id=target, **body.model_dump(exclude={"credentials"}))
+    try:
+        created = await services.ask(rpc.TARGET_CREATE, tenant, question, asking)
+    except ProblemError as error:
+        if error.problem.status < _UNKNOWN_OUTCOME:
+            await vault.kv_delete(path)
+        raise
+    if created.target is None or created.target.id != target:  # refused, or a repeat: the first one has its own secret
+        await vault.kv_delete(path)
+    if created.target is None:
+        raise _connection_test_failed(created)
+    return StorageTargetResult(target=created.target, steps=created.steps)
+
+
+def _connection_test_failed(created: rpc.CreatedTarget) -> ProblemError:
+    failed = next((step.name for step in created.steps if not step.ok), "the connection test")
+    return ProblemError(
+        Problem(
+            code="connection-test-failed",
+            status=422,
+            title="The connection test failed",
+            detail=f"Nothing was saved. Correct what the step '{failed}' says and try again.",
+            errors=tuple(step.model_dump() for step in created.steps),
+        )
+    )
