@@ -1,0 +1,154 @@
+"""One suite for the fakes and for MongoDB; expectations are written by hand."""
+
+import asyncio
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chassis.documents import SchemaTooNew
+from chassis.pending import PENDING, PENDING_SINCE
+from chassis.testing.clock import ManualClock
+from contracts.errors import ErrorClass
+from contracts.events.tokens import TokenRefreshed
+from contracts.names import Profile
+from token_service.adapters.mongo_connections import MongoConnections
+from token_service.adapters.mongo_tenants import MongoTenants
+from token_service.domain.connection import Connection
+from token_service.domain.tenant import TenantRecord
+from token_service.ports import Connections, EntraTenantTaken, SlugTaken, Tenants
+
+AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+CONTOSO = TenantRecord("contoso", "11111111-1111-1111-1111-111111111111", "Contoso", "help@contoso.test", AT)
+
+
+@pytest.fixture(params=["memory", "mongo"])
+async def tenants(request: pytest.FixtureRequest, world: Any) -> Tenants:
+    if request.param == "memory":
+        return world.tenants
+    return await MongoTenants.open(request.getfixturevalue("database"))
+
+
+@pytest.fixture(params=["memory", "mongo"])
+async def connections(request: pytest.FixtureRequest, world: Any) -> Connections:
+    if request.param == "memory":
+        return world.connections
+    return await MongoConnections.open(request.getfixturevalue("database"), ManualClock())
+
+
+async def test_a_tenant_is_found_as_it_was_added(tenants: Tenants) -> None:
+    await tenants.add(CONTOSO)
+    assert await tenants.get("contoso") == CONTOSO
+    assert await tenants.get("fabrikam") is None
+
+
+async def test_neither_slug_nor_entra_tenant_is_given_twice(tenants: Tenants) -> None:
+    await tenants.add(CONTOSO)
+    with pytest.raises(SlugTaken):
+        await tenants.add(dataclasses.replace(CONTOSO, entra_tenant_id="22222222-2222-2222-2222-222222222222"))
+    with pytest.raises(EntraTenantTaken):
+        await tenants.add(dataclasses.replace(CONTOSO, slug="fabrikam"))
+    with pytest.raises(SlugTaken):
+        await tenants.add(CONTOSO)
+
+
+async def test_of_many_at_once_exactly_one_is_added(tenants: Tenants) -> None:
+    wishes = [dataclasses.replace(CONTOSO, slug=f"t{number}") for number in range(8)]
+    results = await asyncio.gather(*(tenants.add(wish) for wish in wishes), return_exceptions=True)
+    assert [type(result) for result in results if result is not None] == [EntraTenantTaken] * 7
+    assert len(await tenants.page(None, 100)) == 1
+
+
+async def test_pages_follow_the_slugs(tenants: Tenants) -> None:
+    for number in (3, 1, 2):
+        await tenants.add(dataclasses.replace(CONTOSO, slug=f"t{number}", entra_tenant_id=f"{number}"))
+    assert [tenant.slug for tenant in await tenants.page(None, 2)] == ["t1", "t2"]
+    assert [tenant.slug for tenant in await tenants.page("t2", 2)] == ["t3"]
+    assert list(await tenants.page("t3", 2)) == []
+
+
+def full() -> Connection:
+    fresh = Connection("contoso", Profile.DIRECTORY, intake="i1")
+    renewed = fresh.renewed(
+        "app-1", "token", now=AT, expires_at=AT + timedelta(hours=1), due_at=AT + timedelta(minutes=40)
+    )
+    return renewed.failed(
+        ErrorClass.CONSENT_REQUIRED, "AADSTS700016", now=AT, retry_at=AT + timedelta(minutes=41)
+    ).claimed(AT + timedelta(minutes=42))
+
+
+def event() -> TokenRefreshed:
+    return TokenRefreshed(
+        tenant="contoso",
+        at=AT,
+        profile=Profile.DIRECTORY,
+        generation=1,
+        fingerprint="0" * 16,
+        expires_at=AT + timedelta(hours=1),
+    )
+
+
+async def test_a_connection_is_found_as_it_was_saved(connections: Connections) -> None:
+    saved = await connections.save(full())
+    assert saved == dataclasses.replace(full(), version=1)
+    assert await connections.get("contoso", Profile.DIRECTORY) == saved
+    assert await connections.get("contoso", Profile.EXCHANGE_BACKUP) is None
+    assert list(await connections.everything()) == [saved]
+
+
+async def test_a_save_on_an_older_version_is_refused(connections: Connections) -> None:
+    first = await connections.save(full())
+    assert first is not None
+    second = await connections.save(dataclasses.replace(first, client_id="app-2"))
+    assert second is not None
+    assert second.version == 2
+    assert await connections.save(dataclasses.replace(first, client_id="app-3")) is None
+    assert await connections.save(full()) is None
+    assert await connections.get("contoso", Profile.DIRECTORY) == second
+
+
+async def test_of_many_savers_exactly_one_wins(connections: Connections) -> None:
+    created = await asyncio.gather(*(connections.save(full()) for _ in range(6)))
+    assert sum(saved is not None for saved in created) == 1
+    stored = await connections.get("contoso", Profile.DIRECTORY)
+    assert stored is not None
+    changed = await asyncio.gather(*(connections.save(stored) for _ in range(6)))
+    assert sum(saved is not None for saved in changed) == 1
+
+
+async def test_due_connections_are_those_whose_time_has_come(connections: Connections) -> None:
+    for number, profile in enumerate(Profile):
+        await connections.save(Connection("contoso", profile, due_at=AT + timedelta(minutes=number)))
+    await connections.save(Connection("fabrikam", Profile.DIRECTORY))
+    found = await connections.due(AT + timedelta(minutes=1), 10)
+    assert {connection.id for connection in found} == {"contoso/directory", "contoso/exchange-backup"}
+    assert len(await connections.due(AT + timedelta(minutes=9), 2)) == 2
+
+
+async def test_connections_of_a_tenant_come_in_the_order_of_their_profiles(connections: Connections) -> None:
+    for profile in reversed(Profile):
+        await connections.save(Connection("contoso", profile))
+    await connections.save(Connection("contoso-2", Profile.DIRECTORY))
+    assert [connection.profile for connection in await connections.of_tenant("contoso")] == list(Profile)
+
+
+async def test_state_and_event_are_one_write(database: Any) -> None:
+    connections = await MongoConnections.open(database, ManualClock())
+    first = await connections.save(full(), [event()])
+    assert first is not None
+    assert await connections.save(full(), [event()]) is None
+    document = await database["connections"].find_one({"_id": "contoso/directory"})
+    assert [waiting["subject"] for waiting in document[PENDING]] == ["m365.evt.v1.contoso.token.refreshed"]
+    assert document[PENDING_SINCE] is not None
+    await connections.save(first, [event().model_copy(update={"generation": 2})])
+    document = await database["connections"].find_one({"_id": "contoso/directory"})
+    assert len(document[PENDING]) == 2
+    assert document["version"] == 2
+
+
+async def test_a_document_of_a_newer_release_is_refused(database: Any) -> None:
+    await MongoConnections.open(database, ManualClock())
+    await database["connections"].insert_one({"_id": "x/y", "schema_version": 3, "tenant": "x"})
+    with pytest.raises(SchemaTooNew):
+        await MongoConnections.open(database, ManualClock())
