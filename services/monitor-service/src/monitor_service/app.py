@@ -1,0 +1,80 @@
+"""The only wiring: `build` for real, `build_with` for tests that bring their own store."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import version
+
+from starlette.applications import Starlette
+
+from chassis import asgi, bus, documents
+from chassis.bus import Bus
+from chassis.clock import Clock, SystemClock
+from chassis.delivery import DeliveryPolicy
+from chassis.health import Check
+from chassis.lifecycle import Drain
+from chassis.metrics import new_registry
+from chassis.rpc import RpcServer
+from monitor_service.adapters.mongo_ledger import MongoLedger
+from monitor_service.entrypoints import metrics, rpc, stream
+from monitor_service.ports import Ledger
+from monitor_service.settings import MonitorSettings
+
+NAME = "monitor-service"
+DATABASE = "monitor_service"
+
+
+@dataclass(frozen=True)
+class App:
+    """A wired service: everything is bound to the bus, which is not started yet."""
+
+    settings: MonitorSettings
+    bus: Bus
+    probes: Starlette
+
+    async def run(self, drain: Drain) -> None:
+        """Serve until draining is requested; a batch under way is finished first."""
+        async with self.serving():
+            await drain.wait()
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[str]:
+        """Consume, answer and offer probes until the block ends; yields the base URL of the probes."""
+        async with asgi.serve(
+            self.probes,
+            host=self.settings.health_host,
+            port=self.settings.health_port,
+            cert_file=self.settings.tls_cert_file,
+            key_file=self.settings.tls_key_file,
+            setting="TENANTKEEP_HEALTH_PORT",
+        ) as url:
+            await self.bus.broker.start()
+            try:
+                yield url
+            finally:
+                await self.bus.broker.stop()
+
+
+async def build(settings: MonitorSettings) -> App:
+    """The service on the bus and the document store of the settings."""
+    ledger = await MongoLedger.open(documents.connect(settings, DATABASE))
+    connected = Bus(bus.connect(settings, NAME), NAME)
+    return build_with(settings, connected, ledger, SystemClock(), {"documents": ledger.ping})
+
+
+def build_with(
+    settings: MonitorSettings, connected: Bus, ledger: Ledger, clock: Clock, checks: Mapping[str, Check]
+) -> App:
+    """The service on a given bus, ledger and clock."""
+    registry = new_registry(NAME, version("tenantkeep-monitor-service"))
+    interval = timedelta(seconds=settings.expected_interval)
+    stream.bind(connected, ledger, DeliveryPolicy(heartbeat=settings.heartbeat_interval), registry)
+    rpc.bind(RpcServer(connected), ledger, clock, interval)
+
+    async def on_the_bus() -> None:
+        if not await connected.broker.ping(timeout=1.0):
+            raise ConnectionError("the bus does not answer")
+
+    probes = metrics.application(ledger, clock, interval, {"bus": on_the_bus, **checks}, registry)
+    return App(settings, connected, probes)

@@ -1,0 +1,112 @@
+"""A ledger in memory that keeps the promises of `ports.Ledger`, a real SecantusDB, and events to feed them with."""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+
+from chassis.ids import derived
+from chassis.testing.servers import SecantusProcess
+from contracts.events import JOB_EVENTS, JobEvent
+from contracts.names import JobKind
+from monitor_service.adapters.mongo_ledger import MongoLedger
+from monitor_service.domain.entry import Entry, EntryKey
+from monitor_service.domain.tally import Change, Tally
+from monitor_service.ports import Ledger
+
+START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+_MODELS = {model.NAME: model for model in JOB_EVENTS}
+_NEEDED = {"failed": {"error": "internal"}, "held": {"reason": "no_valid_token"}}
+
+
+class MemoryLedger:
+    def __init__(self) -> None:
+        self._tallies: dict[tuple[str, JobKind], Tally] = {}
+        self._entries: dict[EntryKey, Entry] = {}
+
+    async def open_tenant(self, tenant: str) -> None:
+        for kind in JobKind:
+            self._tallies.setdefault((tenant, kind), Tally(tenant, kind))
+
+    async def tally(self, tenant: str, kind: JobKind) -> Tally | None:
+        return self._tallies.get((tenant, kind))
+
+    async def tallies(self, tenant: str | None = None) -> Sequence[Tally]:
+        return [tally for tally in self._tallies.values() if tenant in {None, tally.tenant}]
+
+    async def entries(self, keys: Sequence[EntryKey]) -> Mapping[EntryKey, Entry]:
+        return {key: self._entries[key] for key in keys if key in self._entries}
+
+    async def commit(self, change: Change) -> bool:
+        key = change.tally.tenant, change.tally.kind
+        if key not in self._tallies or self._tallies[key].revision != change.tally.revision - 1:
+            return False
+        self._tallies[key] = change.tally
+        self._entries |= {entry.key: entry for entry in change.entries}
+        return True
+
+    async def held_since(self, tenant: str, kind: JobKind, moment: datetime) -> bool:
+        return any(
+            entry.hold is not None and entry.first_at <= moment
+            for entry in self._entries.values()
+            if entry.key.tenant == tenant and entry.key.scope == "job" and entry.kind is kind
+        )
+
+
+@pytest.fixture(scope="session")
+def secantus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecantusProcess]:
+    directory: Path = tmp_path_factory.mktemp("documents")
+    with SecantusProcess(directory) as running:
+        yield running
+
+
+@pytest.fixture
+def open_database(secantus: SecantusProcess, request: pytest.FixtureRequest) -> Iterator[Callable[[], Any]]:
+    """Opens the one database that belongs to the test, as often as wanted: each call is another replica's client."""
+    clients: list[Any] = []
+
+    def connect() -> Any:
+        clients.append(AsyncIOMotorClient(secantus.url, tz_aware=True, w="majority", journal=True))
+        return clients[-1][f"t{derived(request.node.nodeid)[:12]}"]
+
+    yield connect
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def memory_ledger() -> type[MemoryLedger]:
+    return MemoryLedger
+
+
+@pytest.fixture(params=["memory", "mongo"])
+async def ledger(request: pytest.FixtureRequest) -> AsyncIterator[Ledger]:
+    """Every test with this fixture runs on the fake and on the real store."""
+    if request.param == "memory":
+        yield MemoryLedger()
+    else:
+        yield await MongoLedger.open(request.getfixturevalue("open_database")())
+
+
+@pytest.fixture
+def event() -> Callable[..., JobEvent]:
+    """Makes `event("failed", "job-1", 3, minutes=5)`; everything else has a default."""
+
+    def make(name: str, job: str = "job-1", version: int = 1, *, minutes: float = 0, **fields: Any) -> JobEvent:
+        values = {
+            "tenant": "contoso",
+            "scope": "job",
+            "id": job,
+            "run": "run-1",
+            "kind": "backup",
+            "version": version,
+            "at": START + timedelta(minutes=minutes),
+            **_NEEDED.get(name, {}),
+            **fields,
+        }
+        return _MODELS[name](**values)
+
+    return make

@@ -1,0 +1,89 @@
+"""Healthy under 10 % failures, critical from 10 % whatever the number, unknown where nothing is proven."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from contracts.names import Health, JobKind
+from monitor_service.domain.entry import Outcome
+from monitor_service.domain.health import Reason, Verdict, judge
+from monitor_service.domain.tally import NO_OUTCOMES, Tally, hour_of
+
+NOW = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
+INTERVAL = timedelta(hours=26)
+
+
+def tally(hours_ago: float = 1, *, run_hours_ago: float | None = 1, **outcomes: int) -> Tally:
+    counted = {**NO_OUTCOMES, **{Outcome(name): count for name, count in outcomes.items()}}
+    return Tally(
+        "contoso",
+        JobKind.BACKUP,
+        hours={hour_of(NOW - timedelta(hours=hours_ago)): counted},
+        last_run_at=None if run_hours_ago is None else NOW - timedelta(hours=run_hours_ago),
+    )
+
+
+def verdict(of: Tally, *, held_too_long: bool = False) -> Verdict:
+    return judge(of, NOW, INTERVAL, held_too_long=held_too_long)
+
+
+@pytest.mark.parametrize(
+    ("succeeded", "partial", "failed", "expected"),
+    [
+        (10, 0, 0, Health.HEALTHY),
+        (91, 0, 9, Health.HEALTHY),
+        (90, 0, 10, Health.CRITICAL),
+        (9, 0, 1, Health.CRITICAL),
+        (27, 0, 3, Health.CRITICAL),
+        (0, 0, 1, Health.CRITICAL),
+        (0, 10, 1, Health.HEALTHY),
+        (0, 9, 1, Health.CRITICAL),
+        (0, 5, 0, Health.HEALTHY),
+    ],
+)
+def test_R_B9_ten_percent_is_the_border(succeeded: int, partial: int, failed: int, expected: Health) -> None:  # noqa: N802 - named after the row
+    assert verdict(tally(succeeded=succeeded, partial=partial, failed=failed)).health is expected
+
+
+def test_ratios_carry_their_denominator() -> None:
+    found = verdict(tally(succeeded=5, partial=3, failed=2, cancelled=90))
+    assert (found.failed, found.partial, found.finished) == (2, 3, 10)
+    assert found.failure_ratio == pytest.approx(0.2)
+    assert found.partial_ratio == pytest.approx(0.3)
+
+
+def test_without_a_job_there_is_no_ratio() -> None:
+    found = verdict(tally(cancelled=3))
+    assert found.failure_ratio is None
+    assert found.partial_ratio is None
+
+
+def test_cancelled_jobs_neither_heal_nor_harm() -> None:
+    assert verdict(tally(succeeded=9, failed=1, cancelled=1000)).health is Health.CRITICAL
+    assert verdict(tally(succeeded=10, cancelled=1000)).health is Health.HEALTHY
+
+
+@pytest.mark.parametrize("run_hours_ago", [None, 26.5])
+def test_unknown_without_a_run_in_the_interval(run_hours_ago: float | None) -> None:
+    found = verdict(tally(succeeded=10, run_hours_ago=run_hours_ago))
+    assert (found.health, found.reason) == (Health.UNKNOWN, Reason.NO_RUN_IN_INTERVAL)
+
+
+def test_unknown_when_the_newest_run_is_in_the_future() -> None:
+    found = verdict(tally(succeeded=10, run_hours_ago=-1))
+    assert (found.health, found.reason) == (Health.UNKNOWN, Reason.CLOCK_AHEAD)
+
+
+def test_unknown_with_a_job_held_too_long() -> None:
+    found = verdict(tally(succeeded=10), held_too_long=True)
+    assert (found.health, found.reason) == (Health.UNKNOWN, Reason.HELD_TOO_LONG)
+
+
+def test_known_failures_are_not_hidden_behind_unknown() -> None:
+    assert verdict(tally(failed=1, run_hours_ago=None), held_too_long=True).health is Health.CRITICAL
+
+
+def test_the_window_is_a_day_to_the_hour() -> None:
+    assert verdict(tally(hours_ago=24, failed=1)).failed == 1
+    assert verdict(tally(hours_ago=25, failed=1)).failed == 0
+    assert verdict(tally(hours_ago=-1, failed=1)).failed == 0
