@@ -1,0 +1,148 @@
+"""Asking and requesting, on a real NATS and on the bus in memory: the same promises."""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import nats
+import pytest
+from faststream.nats import NatsBroker
+
+from chassis import bootstrap
+from chassis.bus import Bus, Caller
+from chassis.rpc import Call, RpcServer
+from chassis.testing.bus import MemoryBroker
+from chassis.testing.servers import NatsProcess
+from contracts import rpc, streams
+from contracts.bus_users import inbox_prefix
+from contracts.envelope import decode, event_id, run_id
+from contracts.events import BackupRequested
+from contracts.problem import ProblemError, not_found
+from contracts.views import Tenant
+
+CALLER = Caller("anna", ("admin", "user"), "request-1")
+NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+TENANT = Tenant(tenant="contoso", entra_tenant_id="t", display_name="Contoso", created_at=NOW)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The asking side, the answering side not yet started, and a look into the request stream."""
+
+    gateway: Bus
+    server: RpcServer
+    start: Callable[[], Awaitable[None]]
+    requests: Callable[[], Awaitable[list[tuple[str, dict[str, str], bytes]]]]
+
+
+@pytest.fixture(params=["nats", "memory"])
+async def pair(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Pair]:
+    make = _real if request.param == "nats" else _memory
+    async for made in make(tmp_path):
+        yield made
+
+
+async def _memory(_directory: Path) -> AsyncIterator[Pair]:
+    broker = MemoryBroker()
+
+    async def start() -> None:
+        return None
+
+    async def requests() -> list[tuple[str, dict[str, str], bytes]]:
+        return [(s.subject, s.headers, s.body) for s in broker.stored if s.stream == streams.EXT.name]
+
+    yield Pair(broker.bus("gateway"), RpcServer(broker.bus("token-service")), start, requests)
+
+
+async def _real(directory: Path) -> AsyncIterator[Pair]:
+    with NatsProcess(directory) as server:
+        client = await nats.connect(server.url)
+        stream = client.jetstream()
+        await bootstrap.ensure(stream)
+        brokers = [
+            NatsBroker(server.url, inbox_prefix=inbox_prefix(user), logger=logging.getLogger("faststream"))
+            for user in ("gateway", "token-service")
+        ]
+
+        async def start() -> None:
+            for broker in brokers:
+                await broker.start()
+
+        async def requests() -> list[tuple[str, dict[str, str], bytes]]:
+            state = (await stream.stream_info(streams.EXT.name)).state
+            messages = [await stream.get_msg(streams.EXT.name, n + 1) for n in range(state.messages)]
+            return [(m.subject or "", dict(m.headers or {}), m.data or b"") for m in messages]
+
+        yield Pair(Bus(brokers[0], "gateway"), RpcServer(Bus(brokers[1], "token-service")), start, requests)
+        for broker in brokers:
+            await broker.stop()
+        await client.close()
+
+
+async def test_an_answer_comes_back_typed_and_the_service_knows_who_asks(pair: Pair) -> None:
+    asked: list[Call[rpc.Nothing]] = []
+
+    async def answer(call: Call[rpc.Nothing]) -> Tenant:
+        asked.append(call)
+        return TENANT
+
+    pair.server.answer(rpc.TENANT_GET, answer)
+    await pair.start()
+    assert await pair.gateway.ask(rpc.TENANT_GET, "contoso", rpc.Nothing(), CALLER) == TENANT
+    assert asked == [Call("contoso", rpc.Nothing(), CALLER)]
+
+
+async def test_a_question_about_no_single_tenant_names_none(pair: Pair) -> None:
+    tenants: list[str | None] = []
+
+    async def answer(call: Call[rpc.Page]) -> rpc.Listing[Tenant]:
+        tenants.append(call.tenant)
+        return rpc.Listing[Tenant](items=())
+
+    pair.server.answer(rpc.TENANT_LIST, answer)
+    await pair.start()
+    await pair.gateway.ask(rpc.TENANT_LIST, None, rpc.Page(), CALLER)
+    assert tenants == [None]
+
+
+async def test_a_problem_of_the_service_reaches_the_asker(pair: Pair) -> None:
+    async def answer(_call: Call[rpc.Nothing]) -> Tenant:
+        raise not_found("Tenant")
+
+    pair.server.answer(rpc.TENANT_GET, answer)
+    await pair.start()
+    with pytest.raises(ProblemError) as raised:
+        await pair.gateway.ask(rpc.TENANT_GET, "contoso", rpc.Nothing(), CALLER)
+    assert raised.value.problem == not_found("Tenant").problem
+
+
+async def test_a_defect_is_an_answer_too(pair: Pair) -> None:
+    async def answer(_call: Call[rpc.Nothing]) -> Tenant:
+        raise ZeroDivisionError
+
+    pair.server.answer(rpc.TENANT_GET, answer)
+    await pair.start()
+    with pytest.raises(ProblemError) as raised:
+        await pair.gateway.ask(rpc.TENANT_GET, "contoso", rpc.Nothing(), CALLER)
+    assert (raised.value.problem.code, raised.value.problem.status) == ("internal", 500)
+
+
+async def test_nobody_there_is_unavailable(pair: Pair) -> None:
+    await pair.start()
+    with pytest.raises(ProblemError) as raised:
+        await pair.gateway.ask(rpc.TENANT_GET, "contoso", rpc.Nothing(), CALLER)
+    assert raised.value.problem.status == 503
+
+
+async def test_a_repeated_request_is_stored_once_and_names_the_same_run(pair: Pair) -> None:
+    await pair.start()
+    first = BackupRequested(tenant="contoso", at=NOW, request="r1", configuration="c1")
+    repeat = first.model_copy(update={"at": datetime(2026, 3, 2, 8, 5, tzinfo=UTC)})
+    runs = [await pair.gateway.request(event) for event in (first, repeat)]
+    assert runs == [run_id("gateway", event_id(first))] * 2
+    [(subject, headers, body)] = await pair.requests()
+    assert subject == "m365.ext.v1.gateway.contoso.backup.requested"
+    assert decode(subject, headers, body).id == event_id(first)
+    assert BackupRequested.model_validate_json(body) == first
