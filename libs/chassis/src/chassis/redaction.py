@@ -16,7 +16,8 @@ _TELLING = re.compile(
     re.IGNORECASE,
 )
 
-_NAME = r"[\w-]*(?:token|secret|password|passphrase|assertion|authorization|cookie|api_?key)[\w-]*"
+# Little is matched around the word: an unbounded run would make long texts quadratic.
+_NAME = r"(?:token|secret|password|passphrase|assertion|authorization|cookie|api_?key)[\w-]{0,32}"
 
 _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     # PEM private keys
