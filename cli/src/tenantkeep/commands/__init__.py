@@ -3,6 +3,7 @@
 import typer
 
 from tenantkeep.commands import backup, health, jobs, login, simulator, storage, tenant
+from tenantkeep.commands.demo.command import demo
 
 
 def register(app: typer.Typer) -> None:
@@ -14,3 +15,4 @@ def register(app: typer.Typer) -> None:
     app.add_typer(jobs.app, name="jobs")
     app.command("health")(health.health)
     app.add_typer(simulator.app, name="simulator")
+    app.command("demo")(demo)

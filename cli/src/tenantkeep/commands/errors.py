@@ -52,7 +52,8 @@ def refused(problem: Problem) -> CommandError:
         message = Text(f"{message.en} {problem.detail}", f"{message.de} {problem.detail}")
     if problem.status in _TRANSIENT:
         return Unreachable(message, remedy, lines=tuple(_lines(problem)), code=problem.code)
-    return Refused(problem, message, remedy, _EXIT_CODES.get(problem.status, ExitCode.FAILED))
+    exit_code = ExitCode.FAILED if problem.code in _NOT_USAGE else _EXIT_CODES.get(problem.status, ExitCode.FAILED)
+    return Refused(problem, message, remedy, exit_code)
 
 
 def _lines(problem: Problem) -> list[str]:
@@ -65,6 +66,7 @@ def _by_status(problem: Problem) -> tuple[Text, Text]:
 
 
 _TRANSIENT = frozenset({429, 502, 503, 504})
+_NOT_USAGE = frozenset({"connection-test-failed"})
 _EXIT_CODES = {
     400: ExitCode.USAGE,
     401: ExitCode.NOT_AUTHORISED,
@@ -103,5 +105,15 @@ _BY_CODE: dict[str, tuple[Text, Text]] = {
     "not-found": (Text("Not found.", "Nicht gefunden."), _REMEDIES[404]),
     "conflict": (Text("This contradicts what exists.", "Das widerspricht Vorhandenem."), _REMEDIES[409]),
     "invalid": (Text("The request is not valid.", "Die Anfrage ist nicht gültig."), _CORRECT),
+    "connection-test-failed": (
+        Text(
+            "The connection test failed; nothing was saved.",
+            "Der Verbindungstest ist fehlgeschlagen; nichts wurde gespeichert.",
+        ),
+        Text(
+            "Correct what the failed step names, then add the target again.",
+            "Beheben, was der fehlgeschlagene Schritt nennt, dann das Ziel erneut anlegen.",
+        ),
+    ),
     "unavailable": (Text("Not available at the moment.", "Derzeit nicht verfügbar."), _LATER),
 }

@@ -1,0 +1,1 @@
+"""`tenantkeep demo`: the main job, whole, on a stack of its own."""
