@@ -1,0 +1,4 @@
+from graph_simulator.cli import app
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,228 @@
+"""The command line: serve, seed, change, dump."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from graph_simulator import directory, fault_rules
+from graph_simulator.database import open_database
+from graph_simulator.directory import UnknownNameError, create_tenant, find_tenant, find_user
+from graph_simulator.seed import change as changing
+from graph_simulator.seed import dump as dumping
+from graph_simulator.seed import maildir, mbox, texts
+from graph_simulator.seed.generator import EMPTY_FOLDER, MailGenerator
+from graph_simulator.seed.load import Mailboxes, create_restore_target, limited, load, write_manifest
+from graph_simulator.seed.mail import SeedMail, SourceInvalidError
+from graph_simulator.web import app as web_app
+from graph_simulator.web import server
+
+app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+EXIT_USAGE = 2
+MEAN_SIZE = 45_000
+
+StateOption = Annotated[Path, typer.Option(help="State folder; created if missing.")]
+TenantOption = Annotated[str, typer.Option(help="Name of the tenant, such as contoso.")]
+ManifestOption = Annotated[Path | None, typer.Option(help="Write one JSON line per message here.")]
+
+
+@app.command()
+def serve(
+    *,
+    state: StateOption,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8444,
+    token_lifetime: Annotated[
+        int, typer.Option(min=1, envvar="TENANTKEEP_SIMULATOR_TOKEN_LIFETIME", help="Seconds a token is valid.")
+    ] = 3599,
+    opaque_tokens: Annotated[bool, typer.Option(help="Issue access tokens that are no JWT.")] = False,
+    faults_file: Annotated[Path | None, typer.Option(help="JSON list of faults to add at the start.")] = None,
+) -> None:
+    """Serve sign-in and Graph over TLS until SIGTERM."""
+    with _usage_errors():
+        simulator = web_app.build(state, token_lifetime=timedelta(seconds=token_lifetime), opaque_tokens=opaque_tokens)
+        for spec in json.loads(faults_file.read_text()) if faults_file else []:
+            simulator.faults.add(spec)
+        server.run(simulator, state, host, port)
+
+
+@app.command()
+def seed(
+    *,
+    state: StateOption,
+    tenant: TenantOption,
+    mbox_file: Annotated[Path | None, typer.Option("--mbox", help="An mboxrd file.", exists=True)] = None,
+    maildir_path: Annotated[Path | None, typer.Option("--maildir", help="A Maildir++ folder.", exists=True)] = None,
+    generate: Annotated[int | None, typer.Option(min=0, help="Invent this many mails.")] = None,
+    mailboxes: Annotated[int, typer.Option(min=1, help="Mailboxes to spread invented mail over.")] = 4,
+    user: Annotated[str, typer.Option(help="Mailbox that receives --mbox or --maildir.")] = "owner",
+    random_seed: Annotated[int, typer.Option("--seed", help="Same seed, same mail.")] = 1,
+    manifest: ManifestOption = None,
+    apps: Annotated[Path | None, typer.Option(help="Write ids and secrets of the apps here (mode 0600).")] = None,
+    max_messages: Annotated[int | None, typer.Option(help="Stop after this many messages.")] = None,
+    max_bytes: Annotated[int | None, typer.Option(help="Stop before this many bytes.")] = None,
+    unreadable: Annotated[int, typer.Option(min=0, help="Make this many messages impossible to read.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Create a tenant with its apps and put mail into it."""
+    started = monotonic()
+    with _usage_errors():
+        if sum(source is not None for source in (mbox_file, maildir_path, generate)) != 1:
+            raise SourceInvalidError("give exactly one of --mbox, --maildir and --generate")
+        connection = open_database(state)
+        created = create_tenant(connection, tenant)
+        boxes = Mailboxes(connection, created)
+        if generate is not None:
+            mails, total = _invented(boxes, generate, mailboxes, random_seed), generate * MEAN_SIZE
+            first = _mailbox_names(mailboxes)[0]
+        else:
+            mails, total = _imported(mbox_file, maildir_path, user)
+            first = user
+        create_restore_target(boxes)
+        with _open_manifest(manifest) as stream, _progress(total, quiet=as_json) as advance:
+            loaded = load(boxes, limited(mails, max_messages, max_bytes), stream, advance)
+        marked = [_mark_unreadable(boxes, first, number) for number in range(1, unreadable + 1)]
+        if apps is not None:
+            _write_private(apps, json.dumps(directory.credentials(connection, created), indent=2))
+    summary: dict[str, object] = {
+        "tenant": created.name,
+        "tenant_id": created.id,
+        "domain": created.domain,
+        "messages": loaded.messages,
+        "bytes": loaded.bytes,
+        "mailboxes": _mailbox_counts(boxes),
+        "unreadable": marked,
+        "seconds": round(monotonic() - started, 2),
+    }
+    _print(summary, as_json=as_json)
+
+
+@app.command()
+def change(
+    *,
+    state: StateOption,
+    tenant: TenantOption,
+    random_seed: Annotated[int, typer.Option("--seed", help="Same seed, same changes.")],
+    fraction: Annotated[float, typer.Option(min=0, max=1, help="Part of each mailbox to change.")] = 0.01,
+    manifest: ManifestOption = None,
+) -> None:
+    """Change some mail as people do, and print what changed."""
+    with _usage_errors():
+        connection = open_database(state)
+        found = find_tenant(connection, tenant)
+        changes = changing.change(connection, found, seed=random_seed, fraction=fraction)
+        with _open_manifest(manifest) as stream:
+            if stream is not None:
+                write_manifest(connection, found, stream)
+    _print(changes.as_json(), as_json=True)
+
+
+@app.command()
+def dump(
+    *,
+    state: StateOption,
+    tenant: TenantOption,
+    user: Annotated[str, typer.Option(help="User principal name or id.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+) -> None:
+    """Write a mailbox to files as it truly is."""
+    with _usage_errors():
+        connection = open_database(state)
+        found = find_user(connection, find_tenant(connection, tenant).id, user)
+        count = dumping.dump(connection, found, out)
+    _print({"user": found["upn"], "messages": count, "out": str(out)}, as_json=True)
+
+
+@contextmanager
+def _usage_errors() -> Iterator[None]:
+    try:
+        yield
+    except (SourceInvalidError, UnknownNameError, fault_rules.FaultInvalidError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        raise typer.Exit(EXIT_USAGE) from error
+
+
+def _mailbox_names(count: int) -> list[str]:
+    people = len(texts.PEOPLE)
+    return [texts.PEOPLE[n % people][1] + (f".{n // people + 1}" if n >= people else "") for n in range(count)]
+
+
+def _invented(boxes: Mailboxes, count: int, mailboxes: int, random_seed: int) -> Iterable[SeedMail]:
+    names = _mailbox_names(mailboxes)
+    boxes.display_names.update({local: name for name, local in texts.PEOPLE})
+    for name in names:
+        boxes.folder(name, EMPTY_FOLDER)
+    return MailGenerator(random_seed, boxes.tenant.domain, names).mails(count)
+
+
+def _imported(mbox_file: Path | None, maildir_path: Path | None, user: str) -> tuple[Iterable[SeedMail], int | None]:
+    if mbox_file is not None:
+        return mbox.read(mbox_file, user), mbox_file.stat().st_size
+    assert maildir_path is not None
+    return maildir.read(maildir_path, user), None
+
+
+def _mark_unreadable(boxes: Mailboxes, mailbox: str, number: int) -> dict[str, object]:
+    spec: dict[str, Any] = {"kind": "unreadable-item", "user": boxes.upn(mailbox), "nth": number}
+    pk = fault_rules.add_fault(boxes.connection, spec)
+    row = boxes.connection.execute(
+        "SELECT id, immutable_id, summary, sha256 FROM message"
+        " WHERE pk = (SELECT json_extract(spec, '$.message') FROM fault WHERE pk = ?)",
+        (pk,),
+    ).fetchone()
+    subject = json.loads(row["summary"])["subject"]
+    return {
+        "user": boxes.upn(mailbox),
+        "id": row["id"],
+        "immutable_id": row["immutable_id"],
+        "subject": subject,
+        "sha256": row["sha256"],
+    }
+
+
+def _mailbox_counts(boxes: Mailboxes) -> dict[str, int]:
+    rows = boxes.connection.execute(
+        "SELECT upn, count(message.pk) AS messages FROM user LEFT JOIN message ON user_pk = user.pk"
+        " WHERE tenant_id = ? GROUP BY user.pk ORDER BY user.pk",
+        (boxes.tenant.id,),
+    )
+    return {row["upn"]: row["messages"] for row in rows}
+
+
+def _open_manifest(path: Path | None) -> Any:
+    return nullcontext(None) if path is None else path.open("w", encoding="utf-8")
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+        stream.write(text + "\n")
+
+
+@contextmanager
+def _progress(total: int | None, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield lambda _size: None
+        return
+    columns = (TextColumn("seeding"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("seed", total=total)
+        yield lambda size: bar.advance(task, size)
+
+
+def _print(summary: dict[str, object], *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(summary, ensure_ascii=False) + "\n")
+        return
+    for name, value in summary.items():
+        sys.stdout.write(f"{name:<11} {json.dumps(value, ensure_ascii=False)}\n")

@@ -1,0 +1,178 @@
+"""Tenants, app registrations and users: what Entra ID keeps."""
+
+import json
+import secrets
+import sqlite3
+from dataclasses import dataclass
+from datetime import timedelta
+
+from graph_simulator.database import state_secret, transaction
+from graph_simulator.identifiers import derived_guid
+from graph_simulator.permissions import APP_ROLES, PROFILES
+from graph_simulator.times import iso, now
+
+SECRET_LIFE = timedelta(days=730)
+
+
+class UnknownNameError(LookupError):
+    """No tenant, app or user of that name in this state folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    id: str
+    name: str
+    domain: str
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    pk: int
+    tenant_id: str
+    profile: str
+    app_id: str
+    object_id: str
+    principal_id: str
+    enabled: bool
+    created: str
+
+
+def create_tenant(connection: sqlite3.Connection, name: str) -> Tenant:
+    """Return the tenant of that name, creating it and its consented app registrations on first use."""
+    with transaction(connection):
+        secret = state_secret(connection)
+        tenant = Tenant(derived_guid(secret, "tenant", name), name, f"{name}.onmicrosoft.com")
+        connection.execute(
+            "INSERT OR IGNORE INTO tenant VALUES (?, ?, ?, ?)",
+            (tenant.id, tenant.name, tenant.domain, iso(now())),
+        )
+        for profile, permissions in PROFILES.items():
+            _create_app(connection, secret, tenant, profile, permissions)
+    return tenant
+
+
+def find_tenant(connection: sqlite3.Connection, name: str) -> Tenant:
+    """Find a tenant by name, id or domain. Raises UnknownNameError."""
+    row = connection.execute(
+        "SELECT id, name, domain FROM tenant WHERE ? IN (id, name, domain)", (name.lower(),)
+    ).fetchone()
+    if row is None:
+        raise UnknownNameError(f"no tenant {name}")
+    return Tenant(**row)
+
+
+def find_app(connection: sqlite3.Connection, tenant_id: str, key: str) -> App:
+    """Find an app of the tenant by client id, object id, service principal id or profile name."""
+    row = connection.execute(
+        "SELECT * FROM app WHERE tenant_id = ? AND ? IN (app_id, object_id, principal_id, profile)",
+        (tenant_id, key.lower()),
+    ).fetchone()
+    if row is None:
+        raise UnknownNameError(f"no app {key} in tenant {tenant_id}")
+    return App(**{**row, "enabled": bool(row["enabled"])})
+
+
+def granted_roles(connection: sqlite3.Connection, app: App) -> list[tuple[str, str]]:
+    """Return (app role id, instant of consent) of everything an administrator has granted to the app."""
+    rows = connection.execute("SELECT role_id, created FROM consent WHERE app_pk = ? ORDER BY role_id", (app.pk,))
+    return [(row["role_id"], row["created"]) for row in rows]
+
+
+def grant_consent(connection: sqlite3.Connection, app: App) -> None:
+    for permission in PROFILES[app.profile]:
+        connection.execute(
+            "INSERT OR IGNORE INTO consent VALUES (?, ?, ?)", (app.pk, APP_ROLES[permission], iso(now()))
+        )
+
+
+def revoke_consent(connection: sqlite3.Connection, app: App) -> None:
+    connection.execute("DELETE FROM consent WHERE app_pk = ?", (app.pk,))
+
+
+def add_secret(connection: sqlite3.Connection, app_pk: int) -> str:
+    """Give the app one more client secret and return its text."""
+    text = f"{secrets.token_urlsafe(2)[:3]}8Q~{secrets.token_urlsafe(26)[:34]}"
+    starts = now()
+    connection.execute(
+        "INSERT INTO client_secret VALUES (?, ?, ?, ?, ?)",
+        (derived_guid(text.encode(), "key"), app_pk, text, iso(starts), iso(starts + SECRET_LIFE)),
+    )
+    return text
+
+
+def expire_secrets(connection: sqlite3.Connection, app: App) -> None:
+    """Let every client secret of the app end one second ago."""
+    ended = iso(now() - timedelta(seconds=1))
+    connection.execute("UPDATE client_secret SET ends = ? WHERE app_pk = ? AND ends > ?", (ended, app.pk, ended))
+
+
+def credentials(connection: sqlite3.Connection, tenant: Tenant) -> dict[str, object]:
+    """Return what an administrator would note down: tenant id, and id and newest secret of each app."""
+    rows = connection.execute(
+        "SELECT profile, app_id, (SELECT text FROM client_secret s WHERE s.app_pk = app.pk"
+        " ORDER BY s.rowid DESC LIMIT 1) AS text FROM app WHERE tenant_id = ? ORDER BY profile",
+        (tenant.id,),
+    )
+    apps = {row["profile"]: {"client_id": row["app_id"], "client_secret": row["text"]} for row in rows}
+    return {"tenant": tenant.name, "tenant_id": tenant.id, "apps": apps}
+
+
+def create_user(connection: sqlite3.Connection, tenant: Tenant, mailbox: str, **properties: object) -> int:
+    """Return the key of the user `mailbox@domain`, created with these Graph properties if it is new."""
+    upn = f"{mailbox}@{tenant.domain}".lower()
+    user_id = derived_guid(state_secret(connection), "user", upn)
+    profile = {
+        "displayName": mailbox,
+        "givenName": None,
+        "surname": None,
+        "mail": upn,
+        "jobTitle": None,
+        "department": None,
+        "mobilePhone": None,
+        "businessPhones": [],
+        "officeLocation": None,
+        "preferredLanguage": "de-DE",
+        "city": None,
+        "country": "DE",
+        "accountEnabled": True,
+        "userType": "Member",
+        "onPremisesSyncEnabled": None,
+        "proxyAddresses": [f"SMTP:{upn}"],
+        **properties,
+        "id": user_id,
+        "userPrincipalName": upn,
+    }
+    connection.execute(
+        "INSERT OR IGNORE INTO user (id, tenant_id, upn, profile) VALUES (?, ?, ?, ?)",
+        (user_id, tenant.id, upn, json.dumps(profile, ensure_ascii=False)),
+    )
+    pk: int = connection.execute("SELECT pk FROM user WHERE upn = ?", (upn,)).fetchone()["pk"]
+    return pk
+
+
+def find_user(connection: sqlite3.Connection, tenant_id: str, key: str) -> sqlite3.Row:
+    """Find a user of the tenant by id or user principal name. Raises UnknownNameError."""
+    row: sqlite3.Row | None = connection.execute(
+        "SELECT * FROM user WHERE tenant_id = ? AND ? IN (id, upn)", (tenant_id, key.lower())
+    ).fetchone()
+    if row is None:
+        raise UnknownNameError(key)
+    return row
+
+
+def _create_app(
+    connection: sqlite3.Connection, secret: bytes, tenant: Tenant, profile: str, permissions: tuple[str, ...]
+) -> None:
+    ids = [derived_guid(secret, kind, tenant.name, profile) for kind in ("app", "object", "principal")]
+    cursor = connection.execute(
+        "INSERT OR IGNORE INTO app (tenant_id, profile, app_id, object_id, principal_id, created)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (tenant.id, profile, *ids, iso(now())),
+    )
+    if cursor.rowcount == 0:
+        return
+    app_pk = cursor.lastrowid
+    assert app_pk is not None
+    for permission in permissions:
+        connection.execute("INSERT INTO consent VALUES (?, ?, ?)", (app_pk, APP_ROLES[permission], iso(now())))
+    add_secret(connection, app_pk)

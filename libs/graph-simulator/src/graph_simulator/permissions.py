@@ -1,0 +1,29 @@
+"""Application permissions of Microsoft Graph that this simulator knows, and what the app profiles are given.
+
+https://learn.microsoft.com/graph/permissions-reference
+"""
+
+GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
+
+APP_ROLES = {
+    "Application.Read.All": "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30",
+    "Directory.Read.All": "7ab1d382-f21e-4acd-a863-ba3e13f7da61",
+    "Mail.Read": "810c84a8-4a9e-49e6-bf7d-12d183f40d01",
+    "Mail.ReadWrite": "e2a3a72e-5f79-4c64-b1b1-878b674786c9",
+    "Organization.Read.All": "498476ce-e0fe-48b0-b801-37ba7e2685c6",
+    "User.Read.All": "df021288-bdef-4463-88db-98f22de89214",
+    "User.ReadWrite.All": "741f803b-c850-494e-b5df-cde7c675a1ca",
+}
+ROLE_NAMES = {role_id: name for name, role_id in APP_ROLES.items()}
+
+PROFILES: dict[str, tuple[str, ...]] = {
+    "directory": ("Application.Read.All", "User.Read.All"),
+    "exchange-backup": ("Mail.Read", "User.Read.All"),
+    "exchange-restore": ("Mail.ReadWrite", "User.Read.All"),
+}
+
+READ_MAIL = frozenset({"Mail.Read", "Mail.ReadWrite"})
+WRITE_MAIL = frozenset({"Mail.ReadWrite"})
+READ_USERS = frozenset({"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"})
+READ_APPLICATIONS = frozenset({"Application.Read.All", "Directory.Read.All"})
+READ_ORGANIZATION = frozenset({"Organization.Read.All", "Directory.Read.All", "User.Read.All"})

@@ -1,0 +1,100 @@
+"""Let people work in their mailboxes: new mail, deletions, state changes, moves; deterministic from a seed."""
+
+import json
+import random
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from graph_simulator import folders, messages
+from graph_simulator.directory import Tenant
+from graph_simulator.folders import DELETIONS
+from graph_simulator.seed import texts
+from graph_simulator.seed.generator import NEWEST, MailGenerator
+from graph_simulator.seed.load import Mailboxes, batched
+
+KINDS = ("created", "deleted", "updated", "moved")
+SHARES = (40, 20, 20, 20)
+
+
+@dataclass(slots=True)
+class Changes:
+    """How many changes of each kind were made, in all and per user principal name."""
+
+    total: Counter[str] = field(default_factory=Counter)
+    users: dict[str, Counter[str]] = field(default_factory=dict)
+    bytes_created: int = 0
+
+    def note(self, upn: str, kind: str) -> None:
+        self.total[kind] += 1
+        self.users.setdefault(upn, Counter())[kind] += 1
+
+    def as_json(self) -> dict[str, object]:
+        totals: dict[str, object] = {kind: self.total[kind] for kind in KINDS}
+        return totals | {
+            "bytes_created": self.bytes_created,
+            "users": {upn: {kind: counts[kind] for kind in KINDS} for upn, counts in sorted(self.users.items())},
+        }
+
+
+def change(connection: sqlite3.Connection, tenant: Tenant, *, seed: int, fraction: float) -> Changes:
+    """Change about this fraction of each mailbox's messages, at least one of each kind; each message at most once."""
+    rng = random.Random(seed)  # noqa: S311 - reproducible on purpose
+    changes = Changes()
+    rows = connection.execute("SELECT pk, upn FROM user WHERE tenant_id = ? ORDER BY pk", (tenant.id,)).fetchall()
+    for row in rows:
+        with batched(connection) as wrote:
+            for size in _change_mailbox(connection, tenant, row, rng, fraction, changes):
+                wrote(size)
+    return changes
+
+
+def _change_mailbox(
+    connection: sqlite3.Connection,
+    tenant: Tenant,
+    user: sqlite3.Row,
+    rng: random.Random,
+    fraction: float,
+    changes: Changes,
+) -> list[int]:
+    candidates = connection.execute(
+        "SELECT message.* FROM message JOIN folder ON folder.pk = folder_pk WHERE message.user_pk = ?"
+        " AND sha256 IS NOT NULL AND coalesce(well_known, '') <> ? ORDER BY message.pk",
+        (user["pk"], DELETIONS),
+    ).fetchall()
+    if not candidates:
+        return []
+    wanted = max(len(KINDS), round(len(candidates) * fraction))
+    kinds = [*KINDS, *rng.choices(KINDS, SHARES, k=wanted - len(KINDS))]
+    chosen = rng.sample(candidates, min(len(candidates), len(kinds)))
+    generator = MailGenerator(rng.getrandbits(32), tenant.domain, [user["upn"].split("@")[0]])
+    mailboxes = Mailboxes(connection, tenant)
+    for number, (kind, row) in enumerate(zip(kinds, chosen, strict=False)):
+        match kind:
+            case "created":
+                received = NEWEST + timedelta(days=1, minutes=number)
+                mail = generator.mail(generator.mailboxes[0], ("inbox",), received)
+                mailboxes.store(mail)
+                changes.bytes_created += len(mail.raw)
+            case "deleted":
+                messages.delete(connection, row)
+            case "updated":
+                _update(connection, row, rng)
+            case _:
+                _move(connection, row, rng)
+        changes.note(user["upn"], kind)
+    return [row["size"] for row in chosen]
+
+
+def _update(connection: sqlite3.Connection, row: sqlite3.Row, rng: random.Random) -> None:
+    category = rng.choice(texts.CATEGORIES)
+    before = json.loads(row["summary"])["categories"]
+    categories = [name for name in before if name != category] if category in before else [*before, category]
+    messages.update(connection, row, {"categories": categories}, is_read=not row["is_read"])
+
+
+def _move(connection: sqlite3.Connection, row: sqlite3.Row, rng: random.Random) -> None:
+    root = folders.find_folder(connection, row["user_pk"], folders.ROOT)["pk"]
+    others = [folder["pk"] for folder in folders.children(connection, root) if folder["pk"] != row["folder_pk"]]
+    messages.move(connection, row, rng.choice(others))

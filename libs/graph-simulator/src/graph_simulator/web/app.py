@@ -1,0 +1,199 @@
+"""The ASGI application: one origin that is sign-in host, Graph, upload host and control API at once."""
+
+import sqlite3
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from graph_simulator.database import open_database
+from graph_simulator.fault_rules import FaultRules
+from graph_simulator.permissions import READ_MAIL
+from graph_simulator.tokens import Caller, TokenInvalidError, Tokens
+from graph_simulator.web import uploads
+from graph_simulator.web.call import Call, forbidden, parse_options, parse_preferences
+from graph_simulator.web.control import Control, ensure_control_token
+from graph_simulator.web.login import LoginCall
+from graph_simulator.web.misbehaviour import refusal, send_and_reset, takes_reset
+from graph_simulator.web.paths import Route, RouteTable, split
+from graph_simulator.web.problems import GraphProblem, LoginProblem
+from graph_simulator.web.routes import GraphHandler, LoginHandler, graph_routes, login_routes
+from graph_simulator.web.stats import Stats
+
+Target = TypeVar("Target", bound=Callable[..., Awaitable[object]])
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response and the name under which it is counted."""
+
+    template: str
+    response: Response
+
+
+@dataclass(slots=True)
+class Simulator:
+    """The tenant's servers. Build it with `build`."""
+
+    state: Path
+    connection: sqlite3.Connection
+    tokens: Tokens
+    faults: FaultRules
+    stats: Stats
+    control: Control
+    _graph: RouteTable[GraphHandler] = field(default_factory=graph_routes)
+    _login: RouteTable[LoginHandler] = field(default_factory=login_routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise ValueError(f"unexpected ASGI scope {scope['type']}")
+        request = Request(scope, receive)
+        segments = split(scope["raw_path"])
+        path = "/" + "/".join(segments)
+        answer = await self._answer(request, segments, path)
+        counted = self._counting(send, f"{request.method} {answer.template}")
+        reset = None if segments[:1] == ["_simulator"] else takes_reset(self.faults, request, path)
+        if reset is None:
+            await answer.response(scope, receive, counted)
+        else:
+            await send_and_reset(answer.response, reset, scope, receive, counted)
+
+    async def _answer(self, request: Request, segments: list[str], path: str) -> Answer:
+        if segments[:1] == ["_simulator"]:
+            return Answer("/_simulator", await self.control.answer(request, segments[1:]))
+        refused = await refusal(self.faults, request.method, path)
+        if segments[:1] == ["v1.0"]:
+            return await self._answer_graph(request, segments[1:], refused)
+        if segments[:1] == ["_upload"]:
+            return Answer("/_upload/{token}", refused or await self._answer_upload(request, segments[1:]))
+        return await self._answer_login(request, segments, refused)
+
+    async def _answer_graph(self, request: Request, segments: list[str], refused: Response | None) -> Answer:
+        request_id = str(uuid4())
+        client_request_id = request.headers.get("client-request-id", request_id)
+        found = self._graph.find(request.method, segments)
+        template = f"/v1.0{found[0].template}" if isinstance(found, tuple) else "/v1.0/{unknown}"
+        preferences = parse_preferences(request.headers.getlist("prefer"))
+        applied = ""
+        try:
+            if refused is None:
+                call = self._call(request, found, preferences)
+                response = await _matched(found)[0].target(call)
+                applied = call.applied_preferences()
+            else:
+                response = refused
+        except GraphProblem as problem:
+            response = problem.response(request_id, client_request_id)
+        response.headers["request-id"] = request_id
+        response.headers["client-request-id"] = client_request_id
+        response.headers["x-ms-ags-diagnostic"] = '{"ServerInfo":{"DataCenter":"Simulator","Slice":"E","Ring":"0"}}'
+        response.headers["strict-transport-security"] = "max-age=31536000"
+        response.headers["OData-Version"] = "4.0"
+        response.headers["Cache-Control"] = "private"
+        if applied:
+            response.headers["Preference-Applied"] = applied
+        return Answer(template, response)
+
+    def _call(
+        self,
+        request: Request,
+        found: tuple[Route[GraphHandler], dict[str, str]] | list[str],
+        preferences: dict[str, str],
+    ) -> Call:
+        caller = self._caller(request)
+        route, values = _matched(found)
+        if not route.roles & caller.roles:
+            raise forbidden(exchange=bool(route.roles & READ_MAIL))
+        return Call(
+            request=request,
+            connection=self.connection,
+            state=self.state,
+            faults=self.faults,
+            caller=caller,
+            base_url=_base_url(request),
+            path=values,
+            options=parse_options(request.scope["query_string"]),
+            preferences=preferences,
+        )
+
+    def _caller(self, request: Request) -> Caller:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        challenge = {
+            "WWW-Authenticate": 'Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize"'
+        }
+        if scheme.lower() != "bearer" or not token.strip():
+            raise GraphProblem(401, "InvalidAuthenticationToken", "Access token is empty.", challenge)
+        try:
+            return self.tokens.check(token.strip())
+        except TokenInvalidError as error:
+            raise GraphProblem(401, "InvalidAuthenticationToken", str(error), challenge) from error
+
+    async def _answer_login(self, request: Request, segments: list[str], refused: Response | None) -> Answer:
+        found = self._login.find(request.method, segments)
+        if isinstance(found, list):
+            return Answer("/{unknown}", refused or Response(status_code=405 if found else 404))
+        route, values = found
+        if refused is not None:
+            return Answer(route.template, refused)
+        call = LoginCall(request, self.connection, self.tokens, _base_url(request), values)
+        correlation_id = request.headers.get("client-request-id", str(uuid4()))
+        try:
+            response = await route.target(call)
+        except LoginProblem as problem:
+            response = problem.response(correlation_id)
+        response.headers["x-ms-request-id"] = str(uuid4())
+        response.headers["client-request-id"] = correlation_id
+        response.headers["Cache-Control"] = "no-store, no-cache"
+        return Answer(route.template, response)
+
+    async def _answer_upload(self, request: Request, segments: list[str]) -> Response:
+        try:
+            match (request.method, *segments):
+                case ("PUT", token):
+                    return await uploads.put_range(self.connection, self.state, token, request, _base_url(request))
+                case ("GET", token):
+                    return uploads.get_status(self.connection, token)
+                case ("DELETE", token):
+                    return uploads.cancel(self.connection, self.state, token)
+                case _:
+                    return Response(status_code=405)
+        except GraphProblem as problem:
+            request_id = str(uuid4())
+            return problem.response(request_id, request_id)
+
+    def _counting(self, send: Send, name: str) -> Send:
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self.stats.requests[name] += 1
+                self.stats.statuses[str(message["status"])] += 1
+            else:
+                self.stats.bytes_out += len(message.get("body", b""))
+            await send(message)
+
+        return counted
+
+
+def build(state: Path, *, token_lifetime: timedelta, opaque_tokens: bool = False) -> Simulator:
+    """Open the state folder and wire the application."""
+    connection = open_database(state)
+    tokens, faults, stats = Tokens(connection, token_lifetime, opaque_tokens), FaultRules(connection), Stats()
+    control = Control(connection, faults, tokens, stats, ensure_control_token(state))
+    return Simulator(state, connection, tokens, faults, stats, control)
+
+
+def _matched(found: tuple[Route[Target], dict[str, str]] | list[str]) -> tuple[Route[Target], dict[str, str]]:
+    if isinstance(found, tuple):
+        return found
+    if found:
+        raise GraphProblem(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
+    raise GraphProblem(404, "ResourceNotFound", "Resource not found for the segment.")
+
+
+def _base_url(request: Request) -> str:
+    return f"https://{request.headers.get('host', 'localhost')}"

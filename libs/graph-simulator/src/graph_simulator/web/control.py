@@ -1,0 +1,138 @@
+"""The control API under /_simulator: statistics, faults, and what an administrator might do to a tenant.
+
+Every request needs the bearer token that lies in DIR/control.token.
+"""
+
+import hmac
+import json
+import secrets
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from graph_simulator import directory
+from graph_simulator.directory import App, UnknownNameError
+from graph_simulator.fault_rules import FaultInvalidError, FaultRules
+from graph_simulator.tokens import Tokens, rotate_signing_key
+from graph_simulator.web.stats import Stats
+
+TOKEN_FILE = "control.token"  # noqa: S105 - a file name
+
+
+def ensure_control_token(state: Path) -> str:
+    """Return the control token of the state folder, made on first use and readable by its owner only."""
+    path = state / TOKEN_FILE
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(32))
+    return path.read_text().strip()
+
+
+@dataclass(slots=True)
+class Control:
+    """Answers the control API."""
+
+    connection: sqlite3.Connection
+    faults: FaultRules
+    tokens: Tokens
+    stats: Stats
+    token: str
+
+    async def answer(self, request: Request, segments: list[str]) -> Response:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode(), self.token.encode()):
+            return JSONResponse({"error": "the control token is missing or wrong"}, 401)
+        try:
+            return self._route(request.method, segments, await request.body())
+        except (FaultInvalidError, json.JSONDecodeError) as error:
+            return JSONResponse({"error": str(error)}, 400)
+        except UnknownNameError as error:
+            return JSONResponse({"error": str(error)}, 404)
+
+    def _route(self, method: str, segments: list[str], body: bytes) -> Response:
+        match (method, *segments):
+            case ("GET", "stats"):
+                return JSONResponse(self.stats.as_json())
+            case ("POST", "stats", "reset"):
+                self.stats.reset()
+                return Response(status_code=204)
+            case (_, "faults", *rest):
+                return self._faults(method, rest, body)
+            case ("POST", "keys", "rotate"):
+                return JSONResponse({"kid": rotate_signing_key(self.connection)[0]})
+            case (_, "tenants", tenant, *rest):
+                return self._tenant(method, tenant, rest)
+            case _:
+                return JSONResponse({"error": "no such control operation"}, 404)
+
+    def _faults(self, method: str, rest: list[str], body: bytes) -> Response:
+        match (method, *rest):
+            case ("GET",):
+                return JSONResponse({"faults": [rule.as_json() for rule in self.faults.rules()]})
+            case ("POST",):
+                spec = json.loads(body)
+                if not isinstance(spec, dict):
+                    raise FaultInvalidError("a fault is a JSON object")
+                return JSONResponse(self.faults.add(spec).as_json(), 201)
+            case ("DELETE",):
+                return JSONResponse({"removed": self.faults.clear()})
+            case ("DELETE", pk) if pk.isdecimal():
+                return JSONResponse({"removed": self.faults.clear(int(pk))})
+            case _:
+                return JSONResponse({"error": "no such control operation"}, 404)
+
+    def _tenant(self, method: str, name: str, rest: list[str]) -> Response:
+        tenant = directory.find_tenant(self.connection, name)
+        match (method, *rest):
+            case ("GET", "users"):
+                return JSONResponse({"tenant_id": tenant.id, "users": self._users(tenant.id)})
+            case ("POST", "revoke-tokens"):
+                return JSONResponse({"revoked": self.tokens.revoke_all(tenant.id)})
+            case ("POST", "apps", profile, action) if action in self._actions():
+                app = directory.find_app(self.connection, tenant.id, profile)
+                return JSONResponse({"profile": profile, "action": action} | self._actions()[action](app))
+            case _:
+                return JSONResponse({"error": "no such control operation"}, 404)
+
+    def _users(self, tenant_id: str) -> list[dict[str, object]]:
+        rows = self.connection.execute(
+            "SELECT user.id, upn, count(message.pk) AS messages, coalesce(sum(size), 0) AS bytes"
+            " FROM user LEFT JOIN message ON message.user_pk = user.pk"
+            " WHERE tenant_id = ? GROUP BY user.pk ORDER BY user.pk",
+            (tenant_id,),
+        )
+        return [dict(row) for row in rows]
+
+    def _actions(self) -> dict[str, Callable[[App], dict[str, object]]]:
+        return {
+            "revoke-consent": self._revoke_consent,
+            "grant-consent": self._grant_consent,
+            "expire-secret": self._expire_secret,
+            "rotate-secret": self._rotate_secret,
+            "disable": lambda app: self._set_enabled(app, enabled=False),
+            "enable": lambda app: self._set_enabled(app, enabled=True),
+        }
+
+    def _revoke_consent(self, app: App) -> dict[str, object]:
+        directory.revoke_consent(self.connection, app)
+        return {"roles": []}
+
+    def _grant_consent(self, app: App) -> dict[str, object]:
+        directory.grant_consent(self.connection, app)
+        return {"roles": [role for role, _ in directory.granted_roles(self.connection, app)]}
+
+    def _expire_secret(self, app: App) -> dict[str, object]:
+        directory.expire_secrets(self.connection, app)
+        return {"expired": True}
+
+    def _rotate_secret(self, app: App) -> dict[str, object]:
+        directory.expire_secrets(self.connection, app)
+        return {"client_id": app.app_id, "client_secret": directory.add_secret(self.connection, app.pk)}
+
+    def _set_enabled(self, app: App, *, enabled: bool) -> dict[str, object]:
+        self.connection.execute("UPDATE app SET enabled = ? WHERE pk = ?", (enabled, app.pk))
+        return {"enabled": enabled}

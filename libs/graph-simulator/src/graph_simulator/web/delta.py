@@ -1,0 +1,155 @@
+"""Change tracking in the Outlook dialect, for the messages of a folder and for the folders of a mailbox.
+
+A round lists everything that changed after a number, oldest change first, and ends with a deltaLink that carries
+the number reached. What changes again during the round moves to its end, hence may appear twice: last one wins.
+https://learn.microsoft.com/graph/delta-query-messages
+"""
+
+import base64
+import hmac
+import json
+import sqlite3
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+
+from starlette.responses import Response
+
+from graph_simulator.database import last_seq, state_secret
+from graph_simulator.fault_rules import FaultKind
+from graph_simulator.web.call import Call, Json
+from graph_simulator.web.message_view import render, selected
+from graph_simulator.web.problems import GraphProblem, bad_request, json_response
+
+DEFAULT_PAGE = 10
+LARGEST_PAGE = 1000
+_MAC_LENGTH = 16
+_BAKED = ("select", "filter", "changetype", "expand", "orderby")
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a reader stands.
+
+    `after` is the last change seen, `since` where the previous round ended (0 in an initial round), `started` the
+    newest change when this round began.
+    """
+
+    scope: str
+    after: int
+    since: int
+    started: int
+    options: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the feed: a live row, or the tombstone of what left the scope."""
+
+    seq: int
+    row: sqlite3.Row
+    removed: bool
+
+
+def answer(
+    call: Call,
+    scope: str,
+    live: Callable[[int, int], list[sqlite3.Row]],
+    view: Callable[[sqlite3.Row], Json],
+) -> Response:
+    """Answer one page. `live(after, limit)` reads rows by change number, `view` renders one of them."""
+    position = _position(call, scope)
+    call.options.update(position.options)
+    size = _page_size(call)
+    horizon = last_seq(call.connection)
+    changes = _changes(call, position, live, size)
+    entries = [_entry(call, change, view) for change in changes]
+    content: Json = {
+        "@odata.context": f"{call.graph_url}/$metadata#Collection({'mailFolder' if scope[0] == 'u' else 'message'})",
+        "value": [entry for entry in entries if entry is not None],
+    }
+    # As Exchange does, an initial round ends with a page of its own that is empty but for the deltaLink.
+    if len(changes) == size or (changes and position.since == 0):
+        following = replace(position, after=changes[-1].seq)
+        content["@odata.nextLink"] = call.next_link(skiptoken=_seal(call, following))
+    else:
+        reached = max(horizon, position.after)
+        finished = Position(scope, reached, reached, reached, position.options)
+        content["@odata.deltaLink"] = call.next_link(deltatoken=_seal(call, finished))
+    return json_response(content)
+
+
+async def message_delta(call: Call) -> Response:
+    """GET /users/{user}/mailFolders/{folder}/messages/delta."""
+    folder = call.folder(call.user()["pk"])
+
+    def live(after: int, limit: int) -> list[sqlite3.Row]:
+        return call.connection.execute(
+            "SELECT * FROM message WHERE folder_pk = ? AND seq > ? ORDER BY seq LIMIT ?",
+            (folder["pk"], after, limit),
+        ).fetchall()
+
+    return answer(call, f"m{folder['pk']}", live, lambda row: render(call, row, selected(call), {}))
+
+
+def _changes(call: Call, position: Position, live: Callable[[int, int], list[sqlite3.Row]], size: int) -> list[Change]:
+    changes = [Change(row["seq"], row, removed=False) for row in live(position.after, size)]
+    # An initial round has nothing to take back, except what vanished after it had begun.
+    gone = call.connection.execute(
+        "SELECT * FROM tombstone WHERE scope = ? AND seq > ? ORDER BY seq LIMIT ?",
+        (position.scope, max(position.after, position.started), size),
+    )
+    changes += [Change(row["seq"], row, removed=True) for row in gone]
+    return sorted(changes, key=lambda change: change.seq)[:size]
+
+
+def _entry(call: Call, change: Change, view: Callable[[sqlite3.Row], Json]) -> Json | None:
+    wanted = call.options.get("changetype", "")
+    if change.removed:
+        item_id = change.row["immutable_id" if call.immutable else "id"]
+        skip = wanted not in ("", "deleted")
+        return None if skip else {"id": item_id, "@removed": {"reason": "deleted"}}
+    return None if wanted == "deleted" else view(change.row)
+
+
+def _position(call: Call, scope: str) -> Position:
+    token = call.options.get("deltatoken") or call.options.get("skiptoken")
+    if token is None:
+        options = {name: call.options[name] for name in _BAKED if name in call.options}
+        return Position(scope, 0, 0, last_seq(call.connection), options)
+    rule = call.faults.take(FaultKind.GONE_DELTA, call.request.method, call.request.url.path)
+    if rule is not None:
+        text = "The sync state generation is not found; generation=605;[highest=841]"
+        raise GraphProblem(410, "SyncStateNotFound", text)
+    position = _unseal(call, token)
+    if position.scope != scope:
+        raise _invalid_token()
+    return position
+
+
+def _page_size(call: Call) -> int:
+    wanted = call.preferences.get("odata.maxpagesize", str(DEFAULT_PAGE))
+    if not wanted.isdecimal() or int(wanted) < 1:
+        raise bad_request(f"Invalid odata.maxpagesize '{wanted}'.")
+    return min(int(wanted), LARGEST_PAGE)
+
+
+def _seal(call: Call, position: Position) -> str:
+    payload = json.dumps(asdict(position), separators=(",", ":")).encode()
+    mac = hmac.digest(state_secret(call.connection), payload, "sha256")[:_MAC_LENGTH]
+    return base64.urlsafe_b64encode(mac + payload).decode().rstrip("=")
+
+
+def _unseal(call: Call, token: str) -> Position:
+    try:
+        sealed = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    except ValueError as error:
+        raise _invalid_token() from error
+    mac, payload = sealed[:_MAC_LENGTH], sealed[_MAC_LENGTH:]
+    expected = hmac.digest(state_secret(call.connection), payload, "sha256")[:_MAC_LENGTH]
+    if not hmac.compare_digest(mac, expected):
+        raise _invalid_token()
+    return Position(**json.loads(payload))
+
+
+def _invalid_token() -> GraphProblem:
+    return GraphProblem(400, "SyncStateInvalid", "The sync state is invalid or belongs to another collection.")

@@ -1,0 +1,147 @@
+"""Attachment requests.
+
+https://learn.microsoft.com/graph/api/attachment-get · https://learn.microsoft.com/graph/api/message-post-attachments
+"""
+
+import base64
+import binascii
+import json
+import sqlite3
+
+from starlette.responses import Response
+
+from graph_simulator import messages
+from graph_simulator.attachments import Attachment, AttachmentKind, add_attachment, attachments_of, delete_attachment
+from graph_simulator.identifiers import attachment_id
+from graph_simulator.mime_writer import nested_mime
+from graph_simulator.web.call import Call, Json
+from graph_simulator.web.problems import GraphProblem, bad_request, item_not_found, json_response
+from graph_simulator.web.selection import parse_expand, parse_select
+
+LARGEST_POST = 3 * 1024 * 1024
+PROPERTIES = frozenset(
+    "id lastModifiedDateTime name contentType size isInline contentId contentLocation contentBytes item".split()
+)
+_ITEM_EXPANSIONS = {"microsoft.graph.itemattachment/item", "item"}
+
+
+def render(call: Call, row: sqlite3.Row, attachment: Attachment, *, with_item: bool = False) -> Json:
+    view: Json = {
+        "@odata.type": attachment.kind.value,
+        "id": attachment_id(row["immutable_id" if call.immutable else "id"], attachment.ordinal),
+        "lastModifiedDateTime": row["modified"],
+        "name": attachment.name,
+        "contentType": attachment.content_type,
+        "size": len(attachment.content),
+        "isInline": attachment.inline,
+    }
+    if attachment.kind is AttachmentKind.FILE:
+        view["@odata.mediaContentType"] = attachment.content_type
+        view["contentId"] = attachment.content_id
+        view["contentLocation"] = None
+        view["contentBytes"] = base64.b64encode(attachment.content).decode()
+    elif with_item:
+        view["item"] = attachment.item()
+    return view
+
+
+def attachment_list(call: Call, row: sqlite3.Row) -> list[Json]:
+    return [render(call, row, attachment) for attachment in attachments_of(call.connection, row["pk"])]
+
+
+async def list_attachments(call: Call) -> Response:
+    """GET …/messages/{message}/attachments: always the whole list, Exchange does not page it."""
+    row = call.message()
+    select = parse_select(call.options.get("select"), PROPERTIES, "microsoft.graph.attachment")
+    entries = [
+        {name: value for name, value in entry.items() if select is None or "@" in name or name in select | {"id"}}
+        for entry in attachment_list(call, row)
+    ]
+    return json_response({"@odata.context": f"{call.graph_url}/$metadata#attachments", "value": entries})
+
+
+async def get_attachment(call: Call) -> Response:
+    row, attachment = _find(call)
+    with_item = any(name.lower() in _ITEM_EXPANSIONS for name in parse_expand(call.options.get("expand")))
+    context = {"@odata.context": f"{call.graph_url}/$metadata#attachments/$entity"}
+    return json_response(context | render(call, row, attachment, with_item=with_item))
+
+
+async def get_attachment_content(call: Call) -> Response:
+    """GET …/attachments/{attachment}/$value: the file, or the MIME of an attached message."""
+    _, attachment = _find(call)
+    if attachment.kind is AttachmentKind.ITEM:
+        return Response(nested_mime(attachment), media_type="text/plain")
+    return Response(attachment.content, media_type=attachment.content_type or "application/octet-stream")
+
+
+async def post_attachment(call: Call) -> Response:
+    """POST …/messages/{message}/attachments: below 3 MB; larger ones need an upload session."""
+    row = call.message()
+    attachment = parse_attachment(await call.json())
+    if len(attachment.content) >= LARGEST_POST:
+        raise GraphProblem(413, "ErrorMessageSizeExceeded", "The attachment needs an upload session.")
+    ordinal = add_attachment(call.connection, row["pk"], attachment)
+    return created(call, row["pk"], ordinal)
+
+
+async def remove_attachment(call: Call) -> Response:
+    row, attachment = _find(call)
+    delete_attachment(call.connection, row["pk"], attachment)
+    return Response(status_code=204)
+
+
+def created(call: Call, message_pk: int, ordinal: int) -> Response:
+    """Answer 201 with the new attachment."""
+    row = messages.by_pk(call.connection, message_pk)
+    attachment = next(other for other in attachments_of(call.connection, message_pk) if other.ordinal == ordinal)
+    view = render(call, row, attachment)
+    user = call.connection.execute("SELECT id FROM user WHERE pk = ?", (row["user_pk"],)).fetchone()
+    location = f"{call.graph_url}/users('{user['id']}')/messages('{row['id']}')/attachments('{view['id']}')"
+    return json_response(view, 201, {"Location": location})
+
+
+def parse_attachment(body: object) -> Attachment:
+    """Read a fileAttachment or itemAttachment as clients send it; anything else is a 400."""
+    if not isinstance(body, dict) or not isinstance(body.get("name"), str):
+        raise bad_request("An attachment needs a name.", "ErrorRequiredPropertyMissing")
+    try:
+        kind = AttachmentKind(body.get("@odata.type"))
+    except ValueError as error:
+        raise bad_request("Only fileAttachment and itemAttachment can be added.", "ErrorInvalidRequest") from error
+    content_id = body.get("contentId")
+    return Attachment(
+        ordinal=0,
+        kind=kind,
+        name=body["name"],
+        content_type=body.get("contentType") or ("application/octet-stream" if kind is AttachmentKind.FILE else None),
+        inline=body.get("isInline") is True,
+        content_id=str(content_id) if content_id else None,
+        content=_item_content(body) if kind is AttachmentKind.ITEM else _file_content(body),
+    )
+
+
+def _file_content(body: Json) -> bytes:
+    try:
+        return base64.b64decode(str(body["contentBytes"]), validate=True)
+    except (KeyError, binascii.Error) as error:
+        raise bad_request("contentBytes must be base64.", "ErrorInvalidRequest") from error
+
+
+def _item_content(body: Json) -> bytes:
+    item = body.get("item")
+    if not isinstance(item, dict):
+        raise bad_request("An itemAttachment needs an item.", "ErrorRequiredPropertyMissing")
+    nested = item.get("attachments", [])
+    for attachment in nested if isinstance(nested, list) else [nested]:
+        parse_attachment(attachment)
+    return json.dumps(item, ensure_ascii=False).encode()
+
+
+def _find(call: Call) -> tuple[sqlite3.Row, Attachment]:
+    row = call.message()
+    for attachment in attachments_of(call.connection, row["pk"]):
+        ids = {attachment_id(row[column], attachment.ordinal) for column in ("id", "immutable_id")}
+        if call.path["attachment"] in ids:
+            return row, attachment
+    raise item_not_found()

@@ -1,0 +1,88 @@
+"""The query options $select, $expand and $filter, as far as this tenant understands them.
+
+https://learn.microsoft.com/graph/query-parameters
+"""
+
+import re
+from dataclasses import dataclass
+
+from graph_simulator.web.problems import bad_request
+
+_CONDITION = re.compile(r"([A-Za-z/]+)\s+(eq|ne|ge|gt|le|lt)\s+('(?:[^']|'')*'|[^\s'()]+)", re.IGNORECASE)
+_PROPERTY_ANY = re.compile(
+    r"singleValueExtendedProperties/any\(\s*(\w+)\s*:\s*\1/id\s+eq\s+'((?:[^']|'')*)'"
+    r"\s+and\s+\1/value\s+eq\s+'((?:[^']|'')*)'\s*\)",
+    re.IGNORECASE,
+)
+_AND = re.compile(r"\s+and\s+", re.IGNORECASE)
+_PROPERTY_IDS = re.compile(r"id\s+eq\s+'((?:[^']|'')*)'", re.IGNORECASE)
+_EXPANSION = re.compile(r"([A-Za-z./]+)(?:\((.*)\))?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`name operator value`; value is None for null, and text or a truth value otherwise."""
+
+    name: str
+    operator: str
+    value: str | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendedCondition:
+    """A named MAPI property that must have this very value."""
+
+    property_id: str
+    value: str
+
+
+def parse_filter(text: str) -> list[Condition | ExtendedCondition]:
+    """Read conditions joined by `and`; anything else is a 400."""
+    conditions: list[Condition | ExtendedCondition] = []
+    rest = text.strip()
+    while rest:
+        if (found := _PROPERTY_ANY.match(rest)) is not None:
+            conditions.append(ExtendedCondition(_unquote(found[2]), _unquote(found[3])))
+        elif (found := _CONDITION.match(rest)) is not None:
+            conditions.append(Condition(found[1], found[2].lower(), _literal(found[3])))
+        else:
+            raise bad_request(f"Invalid filter clause: {text}", "ErrorInvalidUrlQueryFilter")
+        rest = rest[found.end() :]
+        if rest and (joint := _AND.match(rest)) is None:
+            raise bad_request(f"Invalid filter clause: {text}", "ErrorInvalidUrlQueryFilter")
+        rest = rest[joint.end() :] if rest and joint else ""
+    return conditions
+
+
+def parse_select(text: str | None, known: frozenset[str], type_name: str) -> frozenset[str] | None:
+    """Return the selected property names, None for the default set; an unknown name is a 400."""
+    if not text:
+        return None
+    names = frozenset(name.strip() for name in text.split(",") if name.strip())
+    for name in names - known:
+        raise bad_request(f"Could not find a property named '{name}' on type '{type_name}'.")
+    return names
+
+
+def parse_expand(text: str | None) -> dict[str, str]:
+    """Return the options of each expanded property by its name, separated at commas outside parentheses."""
+    expansions: dict[str, str] = {}
+    for piece in re.split(r",(?![^(]*\))", text or ""):
+        if (found := _EXPANSION.fullmatch(piece.strip())) is not None:
+            expansions[found[1]] = found[2] or ""
+    return expansions
+
+
+def property_ids(options: str) -> list[str]:
+    """Return the MAPI property ids named in `$filter=id eq '…' or id eq '…'` of an $expand."""
+    return [_unquote(found) for found in _PROPERTY_IDS.findall(options)]
+
+
+def _unquote(text: str) -> str:
+    return text.replace("''", "'")
+
+
+def _literal(text: str) -> str | bool | None:
+    if text.startswith("'"):
+        return _unquote(text[1:-1])
+    return {"true": True, "false": False, "null": None}.get(text.lower(), text)
