@@ -71,6 +71,11 @@ class Session:
         return self._progress.cursor if self._dead else None
 
     @property
+    def cursor(self) -> bytes | None:
+        """Where to go on: at the adopted checkpoint, else at the parent snapshot; None when there is neither."""
+        return self._progress.cursor
+
+    @property
     def parent(self) -> str | None:
         return self._progress.parent
 

@@ -1,0 +1,110 @@
+"""A storage that fails when told to."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Self, TypeVar
+
+from backup_engine.storage.base import ObjectInfo, Storage
+
+T = TypeVar("T")
+
+
+class SimulatedCrash(BaseException):
+    """The process dies here: nothing may catch it."""
+
+
+@dataclass(slots=True)
+class Fault:
+    operation: str  # put, get, list, delete
+    prefix: str  # of the key
+    error: BaseException
+    times: int = 1
+    applied: bool = False  # the operation takes effect and only its answer is lost
+    left: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.left = self.times
+
+
+class FaultyStorage:
+    """Raises planned faults; leaving the context without having met every one of them is an error."""
+
+    def __init__(self, inner: Storage) -> None:
+        self._inner = inner
+        self._faults: list[Fault] = []
+
+    def plan(self, operation: str, prefix: str, error: BaseException, **options: int | bool) -> None:
+        self._faults.append(Fault(operation, prefix, error, **options))  # type: ignore[arg-type]  # times, applied
+
+    def put(self, key: str, body: bytes) -> None:
+        self._run("put", key, lambda: self._inner.put(key, body))
+
+    def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+        return self._run("get", key, lambda: self._inner.get(key, offset, length))
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        return iter(self._run("list", prefix, lambda: list(self._inner.list(prefix))))
+
+    def delete(self, key: str) -> None:
+        self._run("delete", key, lambda: self._inner.delete(key))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        unused = [fault for fault in self._faults if fault.left]
+        if kind is None and unused:
+            message = f"planned faults were never met: {unused}"
+            raise AssertionError(message)
+
+    def _run(self, operation: str, key: str, effect: Callable[[], T]) -> T:
+        for fault in self._faults:
+            if fault.left and fault.operation == operation and key.startswith(fault.prefix):
+                fault.left -= 1
+                if fault.applied:
+                    effect()
+                raise fault.error
+        return effect()
+
+
+class CrashingStorage:
+    """Dies at the n-th operation from now, before or after its effect; counts all of them.
+
+    Once it has died every further operation dies as well: a dead process writes nothing.
+    """
+
+    def __init__(self, inner: Storage) -> None:
+        self._inner = inner
+        self._left: int | None = None
+        self._applied = False
+        self._dead = False
+        self.operations = 0
+
+    def crash_in(self, operations: int, *, applied: bool) -> None:
+        """0 is the very next operation; `applied` lets it take effect first."""
+        self._left, self._applied = operations, applied
+
+    def put(self, key: str, body: bytes) -> None:
+        self._run(lambda: self._inner.put(key, body))
+
+    def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+        return self._run(lambda: self._inner.get(key, offset, length))
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        return iter(self._run(lambda: list(self._inner.list(prefix))))
+
+    def delete(self, key: str) -> None:
+        self._run(lambda: self._inner.delete(key))
+
+    def _run(self, effect: Callable[[], T]) -> T:
+        if self._dead:
+            raise SimulatedCrash
+        self.operations += 1
+        if self._left == 0:
+            self._dead = True
+            if self._applied:
+                effect()
+            raise SimulatedCrash
+        if self._left is not None:
+            self._left -= 1
+        return effect()
