@@ -1,0 +1,197 @@
+"""One suite for the fake and for msal against the simulated Entra ID."""
+
+import http.server
+import json
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from chassis import tls
+from chassis.clock import SystemClock
+from contracts.errors import ErrorClass
+from token_service.adapters.msal_authority import MsalAuthority
+from token_service.ports import Authority, Issued, NoAnswer, Refused
+
+SCOPE = "https://graph.microsoft.com/.default"
+NOBODY = "99999999-9999-9999-9999-999999999999"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """An authority with one good credential."""
+
+    authority: Authority
+    tenant_id: str
+    client_id: str
+    secret: SecretStr
+
+    async def acquire(self, **other: Any) -> Any:
+        told = {"tenant": self.tenant_id, "client": self.client_id, "secret": self.secret, **other}
+        return await self.authority.acquire(told["tenant"], told["client"], told["secret"])
+
+
+def real(url: str, trust: ssl.SSLContext) -> MsalAuthority:
+    return MsalAuthority(url, SCOPE, trust=trust, proxy=None, clock=SystemClock())
+
+
+@pytest.fixture(params=["fake", "msal"])
+def stage(request: pytest.FixtureRequest, world: Any) -> Iterator[Stage]:
+    if request.param == "fake":
+        tenant_id = "11111111-1111-1111-1111-111111111111"
+        yield Stage(world.authority, tenant_id, "app-1", SecretStr("right"))
+        return
+    seeded = request.getfixturevalue("simulator")
+    app = seeded.apps["exchange-backup"]
+    with real(seeded.server.url, tls.client_context(seeded.server.ca_file)) as authority:
+        yield Stage(authority, seeded.tenant_id, app["client_id"], SecretStr(app["client_secret"]))
+
+
+async def test_a_good_credential_gets_a_token_with_an_end(stage: Stage) -> None:
+    outcome = await stage.acquire()
+    assert isinstance(outcome, Issued)
+    assert len(outcome.token.get_secret_value()) > 5
+    assert "token" not in repr(outcome.token)
+
+
+async def test_every_acquisition_gives_another_token(stage: Stage) -> None:
+    tokens = {(await stage.acquire()).token.get_secret_value() for _ in range(3)}
+    assert len(tokens) == 3
+
+
+async def test_a_wrong_secret_is_refused_with_its_number(stage: Stage) -> None:
+    outcome = await stage.acquire(secret=SecretStr("nonsense"))
+    assert isinstance(outcome, Refused)
+    assert outcome.error is ErrorClass.TOKEN_EXPIRED
+    assert "AADSTS7000215" in outcome.detail
+    assert "nonsense" not in outcome.detail
+
+
+async def test_a_corrected_secret_works_at_once(stage: Stage) -> None:
+    await stage.acquire(secret=SecretStr("nonsense"))
+    assert isinstance(await stage.acquire(), Issued)
+
+
+async def test_an_app_that_is_not_in_the_tenant_needs_consent(stage: Stage) -> None:
+    outcome = await stage.acquire(client=NOBODY)
+    assert isinstance(outcome, Refused)
+    assert outcome.error is ErrorClass.CONSENT_REQUIRED
+    assert "AADSTS700016" in outcome.detail
+
+
+async def test_an_unknown_tenant_is_refused(stage: Stage) -> None:
+    outcome = await stage.acquire(tenant=NOBODY)
+    assert isinstance(outcome, Refused)
+    assert outcome.error is ErrorClass.NO_VALID_TOKEN
+
+
+@pytest.fixture
+def saying(server_tls: Any) -> Iterator[Callable[..., MsalAuthority]]:
+    running: list[Any] = []
+
+    def start(status: int, body: bytes, discovery: int = 200) -> MsalAuthority:
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                origin = f"https://127.0.0.1:{self.server.server_port}/{NOBODY}"
+                urls = {
+                    "issuer": f"{origin}/v2.0",
+                    "token_endpoint": f"{origin}/oauth2/v2.0/token",
+                    "authorization_endpoint": f"{origin}/oauth2/v2.0/authorize",
+                }
+                self.reply(discovery, json.dumps(urls).encode())
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.reply(status, body)
+
+            def reply(self, code: int, content: bytes) -> None:
+                self.send_response(code)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.socket = tls.server_context(server_tls.cert_file, server_tls.key_file).wrap_socket(
+            server.socket, server_side=True
+        )
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        authority = real(f"https://127.0.0.1:{server.server_port}", tls.client_context(server_tls.ca_file))
+        running.append((server, authority))
+        return authority
+
+    yield start
+    for server, authority in running:
+        authority.__exit__(None, None, None)
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "discovery", "error"),
+    [
+        (503, b"", 200, ErrorClass.CONNECTION_TIMEOUT),
+        (500, b"<html>", 200, ErrorClass.CONNECTION_TIMEOUT),
+        (200, b"<html>", 200, ErrorClass.CONNECTION_TIMEOUT),
+        (200, b"{}", 200, ErrorClass.CONNECTION_TIMEOUT),
+        (200, b"{}", 503, ErrorClass.CONNECTION_TIMEOUT),
+        (200, b"{}", 429, ErrorClass.RATE_LIMITED),
+        (429, b'{"error":"temporarily_unavailable"}', 200, ErrorClass.RATE_LIMITED),
+        (400, b'{"error":"something_new","error_description":"x"}', 200, ErrorClass.CONNECTION_TIMEOUT),
+    ],
+)
+async def test_an_authority_in_trouble_is_no_refusal(
+    saying: Callable[..., MsalAuthority], status: int, body: bytes, discovery: int, error: ErrorClass
+) -> None:
+    authority = saying(status, body, discovery)
+    outcome = await authority.acquire(NOBODY, "app", SecretStr("secret"))
+    assert isinstance(outcome, NoAnswer)
+    assert outcome.error is error
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "error"),
+    [
+        (7000222, "invalid_client", ErrorClass.TOKEN_EXPIRED),
+        (7000112, "unauthorized_client", ErrorClass.CONSENT_REQUIRED),
+        (65001, "invalid_grant", ErrorClass.CONSENT_REQUIRED),
+        (90002, "invalid_request", ErrorClass.NO_VALID_TOKEN),
+    ],
+)
+async def test_refusals_carry_their_number_and_nothing_else(
+    saying: Callable[..., MsalAuthority], number: int, code: str, error: ErrorClass
+) -> None:
+    text = f"AADSTS{number}: The app 'Backup of Anna' did something. Trace ID: 1"
+    body = json.dumps({"error": code, "error_description": text, "error_codes": [number]}).encode()
+    outcome = await saying(400, body).acquire(NOBODY, "app", SecretStr("secret"))
+    assert outcome == Refused(error, f"{code} AADSTS{number}")
+
+
+async def test_a_dead_authority_is_no_answer() -> None:
+    with real("https://127.0.0.1:1", ssl.create_default_context()) as authority:
+        outcome = await authority.acquire(NOBODY, "app", SecretStr("secret"))
+    assert isinstance(outcome, NoAnswer)
+
+
+async def test_an_untrusted_authority_is_no_answer(saying: Callable[..., MsalAuthority]) -> None:
+    trusted = saying(200, b"{}")
+    with real(trusted._url, tls.client_context(None)) as stranger:
+        outcome = await stranger.acquire(NOBODY, "app", SecretStr("secret"))
+    assert outcome == NoAnswer(ErrorClass.CONNECTION_TIMEOUT, "ConnectError")
+
+
+async def test_hostile_variables_do_not_matter(
+    saying: Callable[..., MsalAuthority], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.setenv(name, "/nowhere/ca.pem")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    body = b'{"token_type":"Bearer","expires_in":3599,"access_token":"t"}'
+    assert isinstance(await saying(200, body).acquire(NOBODY, "app", SecretStr("s")), Issued)
