@@ -1,0 +1,327 @@
+"""A gateway on fakes that keep their promises: a real JWT issuer, the bus in memory, the vault in memory."""
+
+import functools
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from prometheus_client import CollectorRegistry
+
+from chassis.rpc import Call, RpcServer
+from chassis.testing.bus import MemoryBroker
+from chassis.testing.clock import ManualClock
+from chassis.testing.vault import MemoryVault
+from contracts import rpc, views
+from contracts.names import Role
+from contracts.problem import ProblemError, not_found, unavailable
+from gateway.adapters.bus_services import BusServices
+from gateway.adapters.httpx_downloads import HttpxDownloads
+from gateway.adapters.oidc_callers import OidcCallers
+from gateway.adapters.oidc_keys import OidcKeys
+from gateway.app import Around, build_with
+from gateway.openapi import document
+
+NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+EC_KEY = ec.generate_private_key(ec.SECP256R1())
+ISSUER = "https://issuer.example/realms/tenantkeep"
+AUDIENCE = "tenantkeep"
+
+
+@dataclass
+class Issuer:
+    """An OpenID Connect issuer whose keys the test may rotate and whose server it may switch off."""
+
+    keys: dict[str, Any] = field(default_factory=lambda: {"k1": RSA_KEY})
+    reachable: bool = True
+    fetches: list[str] = field(default_factory=list)
+
+    def token(self, *, kid: str | None = "k1", algorithm: str = "RS256", key: Any = None, **changes: Any) -> str:
+        now = datetime.now(UTC)
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": "anna",
+            "roles": ["operator"],
+            "tenants": ["*"],
+            "nbf": now,
+            "exp": now + timedelta(minutes=5),
+        } | changes
+        for name in {"exp", "nbf"} & changes.keys():
+            if changes[name] is not None:  # seconds from now
+                claims[name] = now + timedelta(seconds=changes[name])
+        headers = {} if kid is None else {"kid": kid}
+        signing = key or self.keys.get(kid or "k1", RSA_KEY)
+        return jwt.encode({k: v for k, v in claims.items() if v is not None}, signing, algorithm, headers)
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        if not self.reachable:
+            raise httpx.ConnectError("refused")
+        self.fetches.append(request.url.path)
+        if request.url.path.endswith("/.well-known/openid-configuration"):
+            return httpx.Response(200, json={"issuer": ISSUER, "jwks_uri": f"{ISSUER}/jwks"})
+        return httpx.Response(200, json={"keys": [_jwk(kid, key) for kid, key in self.keys.items()]})
+
+
+def _jwk(kid: str, key: Any) -> dict[str, Any]:
+    kind = jwt.algorithms.RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else jwt.algorithms.ECAlgorithm
+    return {**kind.to_jwk(key.public_key(), as_dict=True), "kid": kid, "use": "sig"}
+
+
+@dataclass
+class Asked:
+    operation: str
+    tenant: str | None
+    question: Any
+    caller: Any
+
+
+class World:
+    """The other services, as far as the gateway can see them; `contoso` and `fabrikam` are registered."""
+
+    def __init__(self) -> None:
+        self.broker = MemoryBroker()
+        self.asked: list[Asked] = []
+        self.tenants = {"contoso", "fabrikam"}
+        self.steps = (rpc.ProbeStep(name="write", ok=True),)
+        self.fail_with: dict[str, ProblemError] = {}
+        self.first_target: dict[str, views.StorageTarget] = {}
+        server = RpcServer(self.broker.bus("everybody"))
+        samples: dict[str, Any] = {name: value["response"] for name, value in _samples().items()}
+        simple = {
+            rpc.TENANT_LIST: "list_tenants",
+            rpc.TOKEN_LIST: "list_tokens",
+            rpc.CREDENTIAL_SET: "set_credential",
+            rpc.TARGET_LIST: "list_storage_targets",
+            rpc.CONFIGURATION_CREATE: "create_backup_configuration",
+            rpc.CONFIGURATION_LIST: "list_backup_configurations",
+            rpc.RUN_LIST: "list_runs",
+            rpc.RUN_GET: "get_run",
+            rpc.JOB_LIST: "list_jobs",
+            rpc.JOB_GET: "get_job",
+            rpc.RESTORE_POINT_LIST: "list_restore_points",
+            rpc.HEALTH_GET: "get_health",
+        }
+        for operation, name in simple.items():
+            self._answer(server, operation, _constant(operation.response.model_validate(samples[name])))
+        configuration = views.BackupConfiguration.model_validate(samples["create_backup_configuration"])
+        point = views.RestorePoint.model_validate(samples["list_restore_points"]["items"][0])
+        self._answer(server, rpc.CONFIGURATION_GET, _only(configuration, "c1", "Backup configuration"))
+        self._answer(server, rpc.RESTORE_POINT_GET, _only(point, "p1", "Restore point"))
+        self._answer(server, rpc.TENANT_GET, self._tenant)
+        self._answer(server, rpc.TENANT_REGISTER, self._register)
+        self._answer(server, rpc.TARGET_CREATE, self._create_target)
+        self._answer(server, rpc.EXPORT_OPEN, self._open_export)
+
+    def of(self, operation: str) -> list[Asked]:
+        return [asked for asked in self.asked if asked.operation == operation]
+
+    def _answer(self, server: RpcServer, operation: Any, handler: Callable[[Call[Any]], Awaitable[Any]]) -> None:
+        async def remember(call: Call[Any]) -> Any:
+            self.asked.append(Asked(operation.name, call.tenant, call.question, call.caller))
+            if operation.name in self.fail_with:
+                raise self.fail_with[operation.name]
+            return await handler(call)
+
+        server.answer(operation, remember)
+
+    async def _tenant(self, call: Call[rpc.Nothing]) -> views.Tenant:
+        if call.one_tenant() not in self.tenants:
+            raise not_found(f"token-service says: tenant {call.tenant}")
+        return _tenant_view(call.one_tenant())
+
+    async def _register(self, call: Call[rpc.RegisterTenant]) -> views.Tenant:
+        self.tenants.add(call.question.tenant)
+        return _tenant_view(call.question.tenant)
+
+    async def _create_target(self, call: Call[rpc.CreateTarget]) -> rpc.CreatedTarget:
+        """Recognises a repeat by the request id, as backup-service promises."""
+        if not all(step.ok for step in self.steps):
+            return rpc.CreatedTarget(target=None, steps=self.steps)
+        made = views.StorageTarget(
+            tenant=call.one_tenant(), created_at=NOW, tested_at=NOW, **call.question.model_dump()
+        )
+        target = self.first_target.setdefault(call.caller.request_id, made)
+        return rpc.CreatedTarget(target=target, steps=self.steps)
+
+    async def _open_export(self, _call: Call[rpc.OpenExport]) -> views.DownloadTicket:
+        return views.DownloadTicket(ticket="ticket-1", expires_at=NOW, filename="anna.zip")
+
+
+def _constant(answer: Any) -> Callable[[Call[Any]], Awaitable[Any]]:
+    async def handler(_call: Call[Any]) -> Any:
+        return answer
+
+    return handler
+
+
+def _only(answer: Any, known: str, what: str) -> Callable[[Call[rpc.ById]], Awaitable[Any]]:
+    async def handler(call: Call[rpc.ById]) -> Any:
+        if call.question.id != known:
+            raise not_found(what)
+        return answer
+
+    return handler
+
+
+def _tenant_view(slug: str) -> views.Tenant:
+    return views.Tenant(tenant=slug, entra_tenant_id="t", display_name=slug.title(), created_at=NOW)
+
+
+@functools.cache
+def _samples() -> dict[str, dict[str, Any]]:
+    """The examples of the OpenAPI document are good answers."""
+    found = {}
+    for methods in document()["paths"].values():
+        for operation in methods.values():
+            success = next(answer for status, answer in operation["responses"].items() if status[0] == "2")
+            content = success["content"].get("application/json", {})
+            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            found[operation["operationId"]] = {"response": content.get("example"), "request": body.get("example")}
+    return found
+
+
+@dataclass
+class Gateway:
+    """The API under test and everything around it."""
+
+    world: World
+    issuer: Issuer
+    vault: MemoryVault
+    keys: OidcKeys
+    clock: ManualClock
+    registry: CollectorRegistry
+    upstream: dict[str, tuple[int, bytes]]
+    around: Around
+    app: Any
+    client: httpx.AsyncClient
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        roles: list[str] | None = None,
+        tenants: list[str] | None = None,
+        **headers: str,
+    ) -> httpx.Response:
+        token = self.issuer.token(roles=roles or ["operator"], tenants=["*"] if tenants is None else tenants)
+        sent = {"authorization": f"Bearer {token}"} | {k.replace("_", "-"): v for k, v in headers.items()}
+        return await self.client.request(method, f"/api/v1{path}", json=json, headers=sent)
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[Gateway]:
+    world, issuer, clock, registry = World(), Issuer(), ManualClock(), CollectorRegistry()
+    upstream: dict[str, tuple[int, bytes]] = {}
+
+    async def body(content: bytes) -> AsyncIterator[bytes]:
+        yield content
+
+    def redeem(request: httpx.Request) -> httpx.Response:
+        status, content = upstream.get(request.url.path, (404, b""))
+        return httpx.Response(status, content=body(content))
+
+    async with (
+        httpx.AsyncClient(transport=httpx.MockTransport(issuer.answer)) as keys_client,
+        httpx.AsyncClient(transport=httpx.MockTransport(redeem)) as download_client,
+    ):
+        keys = OidcKeys(keys_client, issuer=ISSUER, jwks_url=None, clock=clock)
+        vault = MemoryVault(clock)
+        around = Around(
+            callers=OidcCallers(keys, issuer=ISSUER, audience=AUDIENCE),
+            services=BusServices(world.broker.bus("gateway", clock)),
+            downloads=HttpxDownloads(download_client, "https://backup.example"),
+            vault=vault,
+            registry=registry,
+            clock=clock,
+            rng=Random(1),
+        )
+        app = build_with(around)
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="https://gateway.example") as client:
+            yield Gateway(world, issuer, vault, keys, clock, registry, upstream, around, app, client)
+
+
+S3 = {
+    "name": "Hetzner",
+    "endpoint": "https://s3.example",
+    "bucket": "contoso-backup",
+    "credentials": {"access_key": "PLANTED-access", "secret_key": "PLANTED-secret"},
+}
+ENTRA = "6d3f6a4e-0f8c-4a6f-9d5e-2b1c7a9e4f10"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A request that succeeds for a caller who may make it."""
+
+    path: str
+    status: int
+    body: dict[str, Any] | None = None
+
+
+ATTEMPTS: dict[str, Attempt] = {
+    "list_tenants": Attempt("/tenants", 200),
+    "register_tenant": Attempt(
+        "/tenants", 201, {"tenant": "contoso", "entra_tenant_id": ENTRA, "display_name": "Contoso"}
+    ),
+    "get_tenant": Attempt("/tenants/contoso", 200),
+    "list_tokens": Attempt("/tenants/contoso/tokens", 200),
+    "set_credential": Attempt(
+        "/tenants/contoso/profiles/directory/credential", 200, {"client_id": "c", "client_secret": "PLANTED-client"}
+    ),
+    "list_storage_targets": Attempt("/tenants/contoso/storage-targets", 200),
+    "create_storage_target": Attempt("/tenants/contoso/storage-targets", 201, S3),
+    "list_backup_configurations": Attempt("/tenants/contoso/backup-configurations", 200),
+    "create_backup_configuration": Attempt(
+        "/tenants/contoso/backup-configurations", 201, {"name": "Mail", "target": "t1"}
+    ),
+    "start_backup": Attempt("/tenants/contoso/backup-configurations/c1/runs", 202),
+    "list_runs": Attempt("/tenants/contoso/runs", 200),
+    "get_run": Attempt("/tenants/contoso/runs/r1", 200),
+    "list_jobs": Attempt("/tenants/contoso/runs/r1/jobs", 200),
+    "get_job": Attempt("/tenants/contoso/jobs/j1", 200),
+    "list_restore_points": Attempt("/tenants/contoso/restore-points", 200),
+    "open_export": Attempt("/tenants/contoso/restore-points/p1/exports", 201, {"format": "eml"}),
+    "download": Attempt("/tenants/contoso/downloads/ticket-1", 200),
+    "start_restore": Attempt(
+        "/tenants/contoso/restores", 202, {"restore_point": "p1", "target_user": "restore@contoso.example"}
+    ),
+    "get_health": Attempt("/tenants/contoso/health", 200),
+}
+
+
+@pytest.fixture
+def attempts() -> dict[str, Attempt]:
+    return ATTEMPTS
+
+
+@pytest.fixture
+def roles() -> list[str]:
+    return [role.value for role in Role]
+
+
+@pytest.fixture
+def ec_key() -> ec.EllipticCurvePrivateKey:
+    return EC_KEY
+
+
+@pytest.fixture
+def problem_unavailable() -> ProblemError:
+    return unavailable("backup-service does not answer")
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Show problem bodies readable."""
+    if isinstance(left, dict) and isinstance(right, dict) and op == "==":
+        return ["problem bodies differ:", json.dumps(left, default=str), json.dumps(right, default=str)]
+    return None
