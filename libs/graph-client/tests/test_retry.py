@@ -31,7 +31,7 @@ async def test_a_decimal_retry_after_is_waited_out(world: Make, ok: Make, no: Ma
     assert (w.client.counters.requests, w.client.counters.retries, w.client.counters.throttled) == (2, 1, 1)
 
 
-@pytest.mark.parametrize("headers", [{}, {"Retry-After": "soon"}, {"Retry-After": "-1"}])
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "soon"}, {"Retry-After": "-1"}, {"Retry-After": "0"}])
 async def test_without_a_readable_retry_after_the_pauses_grow(
     world: Make, ok: Make, no: Make, headers: dict[str, str]
 ) -> None:

@@ -51,11 +51,11 @@ class Gate:
         return max(0.0, self._closed_until - self._clock.monotonic())
 
     def close(self, after: float | None, limits: Limits, rng: random.Random) -> float:
-        """Close for `after` seconds, or by back-off if the server named none; never shortens a pause."""
+        """Close for `after` seconds, or by back-off if the server named none or 0; never shortens a pause."""
         if not self.remaining():
             # The many answers of one burst count as one failure, or the back-off would explode.
             self._throttles += 1
-        pause = limits.backoff(self._throttles, rng) if after is None else after
+        pause = after or limits.backoff(self._throttles, rng)
         self._closed_until = max(self._closed_until, self._clock.monotonic() + pause)
         return self.remaining()
 
