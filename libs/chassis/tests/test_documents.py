@@ -154,8 +154,17 @@ class TestSchemaVersions:
         migrated = await db.things.find({"schema_version": 3, "tenant": "contoso"}).to_list(None)
         assert len(migrated) == count
 
+    @pytest.mark.parametrize(
+        ("meanwhile", "tenant"),
+        [({"note": "kept"}, "contoso"), ({"note": "kept", "owner": "fabrikam"}, "fabrikam")],
+    )
     async def test_a_change_made_during_the_migration_is_kept(
-        self, db: Database, secantus: SecantusProcess, server_tls: ServerTls
+        self,
+        db: Database,
+        secantus: SecantusProcess,
+        server_tls: ServerTls,
+        meanwhile: Document,
+        tenant: str,
     ) -> None:
         await db.things.insert_one({"_id": 1, "schema_version": 1, "owner": "contoso", "items": []})
         interrupted: list[int] = []
@@ -163,14 +172,14 @@ class TestSchemaVersions:
         def interrupt(document: Document) -> Document:
             if not interrupted:
                 interrupted.append(1)
-                write_as_another_process(secantus, server_tls, {"$set": {"note": "kept"}})
+                write_as_another_process(secantus, server_tls, {"$set": meanwhile})
             return rename_owner(document)
 
         things = await open_collection(db, "things", 2, {1: interrupt})
         assert await things.find_one({"_id": 1}) == {
             "_id": 1,
             "schema_version": 2,
-            "tenant": "contoso",
+            "tenant": tenant,
             "items": [],
             "note": "kept",
         }
@@ -181,7 +190,7 @@ class TestSchemaVersions:
         await db.things.insert_one({"_id": 1, "schema_version": 1, "owner": "contoso", "items": []})
 
         def disturb(document: Document) -> Document:
-            write_as_another_process(secantus, server_tls, {"$inc": {"n": 1}})
+            write_as_another_process(secantus, server_tls, {"$push": {"items": 1}})
             return rename_owner(document)
 
         with pytest.raises(MigrationStuck):

@@ -19,7 +19,10 @@ Document = dict[str, Any]
 Database = AsyncIOMotorDatabase[Document]
 Collection = AsyncIOMotorCollection[Document]
 Migration = Callable[[Document], Document]
-"""From a document at version n to the same document at n + 1; the key of the mapping is n. Pure."""
+"""From a document at version n to the same document at n + 1; the key of the mapping is n.
+
+Pure, and blind to fields that version n does not have: those are left as they are.
+"""
 
 SCHEMA = "schema_version"
 AHEAD = 1
@@ -92,7 +95,7 @@ async def open_collection(
     """Make collection `name` ready for a release that writes schema `version`.
 
     Creates the indexes, refuses documents that are too new (SchemaTooNew) and migrates older ones, each by one
-    compare-and-set on its whole content, so that any number of replicas may start at once. Documents that an older
+    compare-and-set on all it holds, so that any number of replicas may start at once. Documents that an older
     replica writes later are migrated on reading, with `upgraded`.
     """
     collection = db[name]
@@ -142,10 +145,23 @@ async def _migrate(
         if current is None or current[SCHEMA] >= version:
             return  # deleted, or another replica was faster
         replacement = upgraded(current, version, migrations, collection.name)
-        # The whole content is the condition: anything another process changed or added would be lost otherwise.
-        unchanged = {"_id": current["_id"], "$expr": {"$eq": ["$$ROOT", {"$literal": current}]}}
-        result = await collection.replace_one(unchanged, replacement)
+        result = await collection.update_one(*_step(current, replacement))
         if result.matched_count == 1:
             return
         current = await collection.find_one({"_id": current["_id"]})
     raise MigrationStuck(f"A document of {collection.name} changed during {_ATTEMPTS} attempts to migrate it.")
+
+
+def _step(old: Document, new: Document) -> tuple[Document, Document]:
+    """Build condition and change that lead from `old` to `new` and lose nothing another process writes meanwhile.
+
+    Every field is compared, as the migration may have read it; a field added meanwhile stays, as only differences are
+    written. Comparing the document as a whole ($expr) would be simpler, but SecantusDB then reads the collection.
+    """
+    added = {key: {"$exists": False} for key in new if key not in old}
+    condition = {key: {"$eq": value} for key, value in old.items()} | added
+    change: Document = {"$set": {key: value for key, value in new.items() if key not in old or old[key] != value}}
+    removed = {key: "" for key in old if key not in new}
+    if removed:
+        change["$unset"] = removed
+    return condition, change
