@@ -92,10 +92,13 @@ class Bus:
         await self.publish_raw(request.requested_by(self.user), request.model_dump_json().encode(), headers, EXT)
         return envelope.run_id(self.user, headers["ce-id"])
 
-    async def wake(self, job: JobWakeUp) -> bool:
-        """Wake a worker for a job; False when a wake-up of this very job is outstanding already."""
+    async def wake(self, job: JobWakeUp, again: int = 0) -> bool:
+        """Wake a worker for a job; False when a wake-up of this very job is outstanding already.
+
+        `again` counts deliberate repeats, which JetStream must not take for twins of the first message.
+        """
         subject = subjects.job(job.tenant, job.kind, job.job)
-        headers = {"Nats-Msg-Id": job.message, "content-type": "application/json"}
+        headers = {"Nats-Msg-Id": f"{job.message}/{again}", "content-type": "application/json"}
         try:
             await self.publish_raw(subject, job.model_dump_json().encode(), headers, JOBS)
         except APIError as error:

@@ -1,1 +1,1 @@
-"""Plans and runs backups and restores."""
+"""Plans and runs backups and restores: one member, two processes, `planner` and `worker`."""

@@ -1,0 +1,24 @@
+"""Readiness checks every service needs, for `chassis.health`."""
+
+from chassis.bus import Bus
+from chassis.documents import Database
+from chassis.health import Check
+
+
+def documents_answer(db: Database) -> Check:
+    """The document store answers a ping."""
+
+    async def ping() -> None:
+        await db.command("ping")
+
+    return ping
+
+
+def bus_answers(bus: Bus) -> Check:
+    """The bus answers a ping within a second."""
+
+    async def connected() -> None:
+        if not await bus.broker.ping(timeout=1.0):
+            raise ConnectionError("the bus does not answer")
+
+    return connected

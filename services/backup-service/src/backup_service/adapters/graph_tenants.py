@@ -1,0 +1,74 @@
+"""Microsoft 365 access per tenant: a connection per job, one token source per app profile, one budget per tenant."""
+
+import random
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from backup_service.adapters.graph_mail import GraphMail
+from backup_service.adapters.vault_tokens import VaultTokens
+from chassis.bus import Bus
+from chassis.clock import Clock
+from chassis.vault import Vault
+from contracts.names import Profile
+from graph_client import Budget, GraphClient, Limits
+
+
+@dataclass(frozen=True)
+class GraphAddress:
+    """Where Graph is and how to reach it; `time_scale` is the factor on Graph's published windows."""
+
+    url: str
+    verify: ssl.SSLContext
+    proxy: str | None = None
+    time_scale: float = 1.0
+
+
+class GraphTenants:
+    """Implements ports.Tenants."""
+
+    def __init__(self, vault: Vault, bus: Bus, clock: Clock, address: GraphAddress) -> None:
+        self._vault = vault
+        self._bus = bus
+        self._clock = clock
+        self._address = address
+        self._rng = random.Random()  # noqa: S311 - jitter
+        self._budgets: dict[str, Budget] = {}
+        self._tokens: dict[tuple[str, Profile], VaultTokens] = {}
+
+    @asynccontextmanager
+    async def backup_mail(self, tenant: str) -> AsyncIterator[GraphMail]:
+        async with self._client(tenant, Profile.EXCHANGE_BACKUP) as client:
+            yield GraphMail(client)
+
+    @asynccontextmanager
+    async def restore_mail(self, tenant: str) -> AsyncIterator[GraphMail]:
+        async with self._client(tenant, Profile.EXCHANGE_RESTORE) as client:
+            yield GraphMail(client)
+
+    def token_refreshed(self, tenant: str, profile: Profile) -> None:
+        """A new token lies in the vault."""
+        tokens = self._tokens.get((tenant, profile))
+        if tokens is not None:
+            tokens.forget()
+
+    def _client(self, tenant: str, profile: Profile) -> GraphClient:
+        tokens = self._tokens.get((tenant, profile))
+        if tokens is None:
+            tokens = VaultTokens(self._vault, self._bus, self._clock, tenant, profile)
+            self._tokens[tenant, profile] = tokens
+        budget = self._budgets.get(tenant)
+        if budget is None:
+            # Backup and restore profile share one budget: it is the same mailboxes that carry the load.
+            budget = Budget(self._clock, self._rng, Limits(time_scale=self._address.time_scale))
+            self._budgets[tenant] = budget
+        return GraphClient(
+            self._address.url,
+            tokens,
+            verify=self._address.verify,
+            proxy=self._address.proxy,
+            budget=budget,
+            clock=self._clock,
+            rng=self._rng,
+        )

@@ -1,0 +1,305 @@
+"""Job documents in MongoDB: claims, progress and outcomes, each one compare-and-set on the session."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import SystemRandom
+from typing import Any
+
+from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, key
+from backup_service.domain.jobs import Claim, Finished, Held, Outcome, RestoreOrder, Retried, failed
+from backup_service.ports import SessionLost
+from chassis.bus import Bus
+from chassis.clock import Clock
+from chassis.documents import SCHEMA, Document
+from chassis.ids import derived, new_ulid
+from chassis.pending import PendingEvents, with_events
+from contracts.errors import ErrorClass
+from contracts.events import (
+    BackupChunkStored,
+    Counts,
+    Event,
+    JobFailed,
+    JobHeld,
+    JobPartial,
+    JobProgressed,
+    JobQueued,
+    JobStarted,
+    JobSucceeded,
+    JobWakeUp,
+)
+from contracts.names import JobKind, JobState
+
+SOURCE = "backup-service"
+_ACTIVE = [JobState.WAITING.value, JobState.RUNNING.value]
+
+
+@dataclass(frozen=True)
+class JobTiming:
+    """Seconds. `lease` is how long a claim holds without a sign of life, `ladder` the pauses after errors."""
+
+    lease: float = 150.0
+    ladder: tuple[float, ...] = (5.0, 30.0, 120.0, 600.0)
+    attempts: int = 5
+
+
+class MongoJobs:
+    """Implements ports.Jobs."""
+
+    def __init__(self, store: Store, bus: Bus, clock: Clock, timing: JobTiming) -> None:
+        self._jobs = store.jobs
+        self._bus = bus
+        self._clock = clock
+        self._timing = timing
+        self._rng = SystemRandom()
+        self.pending = PendingEvents(store.jobs, bus, clock)
+
+    async def claim(self, wake: JobWakeUp, delivery: int) -> Claim | None:
+        document_id = key(wake.tenant, wake.job)
+        document = await self._jobs.find_one({"_id": document_id, "message": wake.message, "state": {"$in": _ACTIVE}})
+        if document is None or document["delivery"] >= delivery:
+            return None
+        now = self._clock.now()
+        claim = _claim(document, new_ulid(self._clock, self._rng), now)
+        if await self._out_of_strikes(document):
+            return None
+        started = JobStarted(**_facts(document, now), attempt=claim.attempt, session=claim.session)
+        update = {
+            "$set": {
+                "state": JobState.RUNNING.value,
+                "session": claim.session,
+                "delivery": delivery,
+                "started_at": claim.first_started_at,
+                "due_at": now + timedelta(seconds=self._timing.lease),
+                "hold": None,
+            },
+            "$inc": {"version": 1, "strikes": 1},
+        }
+        taken = await self._jobs.update_one(
+            {"_id": document_id, "message": wake.message, "version": document["version"]},
+            with_events(update, [started], SOURCE, now),
+        )
+        if taken.modified_count == 0:
+            return None
+        await self.pending.flush(document_id)
+        return claim
+
+    async def _out_of_strikes(self, document: Document) -> bool:
+        """A job whose worker dies again and again without a checkpoint in between ends, before it kills them all."""
+        if document.get("strikes", 0) < self._timing.attempts * 2:
+            return False
+        detail = f"the worker died {document['strikes']} times without reaching a checkpoint"
+        await self._end(document, failed(ErrorClass.INTERNAL, detail), document.get("session"))
+        return True
+
+    async def progress(self, claim: Claim, counts: Counts, phase: str) -> None:
+        now = self._clock.now()
+        update = {"$set": {"counts": counts.model_dump(), "due_at": now + timedelta(seconds=self._timing.lease)}}
+        await self._fenced(claim, update)
+        document = await self._jobs.find_one({"_id": key(claim.tenant, claim.job)})
+        if document is not None:
+            # Not pending: a lost progress mark is replaced by the next one. The version is the current one.
+            facts = {**_facts(document, now), "version": document["version"]}
+            await self._bus.publish(JobProgressed(**facts, counts=counts, phase=phase))
+
+    async def checkpointed(
+        self, claim: Claim, number: int, packs: Sequence[tuple[str, int, str]], counts: Counts
+    ) -> None:
+        now = self._clock.now()
+        events: list[Event] = [
+            BackupChunkStored(
+                tenant=claim.tenant,
+                at=now,
+                job=claim.job,
+                configuration=claim.configuration,
+                resource=claim.resource,
+                session=claim.session,
+                checkpoint=number,
+                pack=pack,
+                size=size,
+                sha256=digest,
+            )
+            for pack, size, digest in packs
+        ]
+        update = {
+            "$set": {
+                "counts": counts.model_dump(),
+                "checkpoint": number,
+                "strikes": 0,
+                "due_at": now + timedelta(seconds=self._timing.lease),
+            }
+        }
+        await self._fenced(claim, with_events(update, events, SOURCE, now))
+        await self.pending.flush(key(claim.tenant, claim.job))
+
+    async def conclude(self, claim: Claim, outcome: Outcome) -> None:
+        document = await self._jobs.find_one({"_id": key(claim.tenant, claim.job), "session": claim.session})
+        if document is None:
+            raise SessionLost(claim.job)
+        match outcome:
+            case Finished():
+                await self._end(document, outcome, claim.session)
+            case Held():
+                await self._hold(document, outcome)
+            case Retried():
+                await self._retry(document, claim, outcome)
+        await self.pending.flush(document["_id"])
+
+    async def _end(self, document: Document, end: Finished, session: str | None) -> None:
+        now = self._clock.now()
+        duration = (now - document["started_at"]).total_seconds() if document.get("started_at") else 0.0
+        update = {
+            "$set": {
+                "state": end.state.value,
+                "finished_at": now,
+                "counts": end.counts.model_dump(),
+                "restore_point": end.restore_point,
+                "fatal": end.fatal.model_dump(mode="json") if end.fatal else None,
+                "item_errors": [problem.model_dump(mode="json") for problem in end.item_errors],
+                "skipped": [problem.model_dump(mode="json") for problem in end.skipped],
+                "hold": None,
+                "admitted": False,
+            },
+            "$unset": {"outstanding": "", "due_at": ""},
+            "$inc": {"version": 1},
+        }
+        event = _end_event(_facts(document, now), end, duration)
+        filter_ = {"_id": document["_id"], "session": session, "version": document["version"]}
+        done = await self._jobs.update_one(filter_, with_events(update, [event], SOURCE, now))
+        if done.modified_count == 0:
+            raise SessionLost(document["id"])
+        await self.pending.flush(document["_id"])
+
+    async def _hold(self, document: Document, held: Held) -> None:
+        now = self._clock.now()
+        before = document.get("last_hold") or {}
+        since = before.get("since", now) if before.get("reason") == held.reason.value else now
+        hold = {"reason": held.reason.value, "since": since, "detail": held.detail}
+        update = self._back_to_waiting(document, now, held.recheck)
+        update["$set"] |= {"hold": hold, "last_hold": hold}
+        event = JobHeld(**_facts(document, now), reason=held.reason, detail=held.detail)
+        await self._put_back(document, update, [event])
+
+    async def _retry(self, document: Document, claim: Claim, retried: Retried) -> None:
+        attempt = claim.attempt + 1
+        if attempt >= self._timing.attempts:
+            counts = Counts.model_validate(document["counts"])
+            await self._end(document, failed(retried.error, retried.detail, counts), claim.session)
+            return
+        now = self._clock.now()
+        ladder = self._timing.ladder
+        update = self._back_to_waiting(document, now, ladder[min(attempt, len(ladder)) - 1])
+        update["$set"] |= {"attempt": attempt, "hold": None, "last_error": retried.error.value}
+        event = JobQueued(**_facts(document, now), attempt=attempt)
+        await self._put_back(document, update, [event])
+
+    def _back_to_waiting(self, document: Document, now: datetime, pause: float) -> dict[str, dict[str, Any]]:
+        return {
+            "$set": {
+                "state": JobState.WAITING.value,
+                # A new message: what is still on the way for the old one is stale from here on.
+                "message": derived(document["_id"], "message", document["version"] + 1),
+                "delivery": 0,
+                "strikes": 0,
+                "due_at": now + timedelta(seconds=pause),
+            },
+            "$inc": {"version": 1},
+        }
+
+    async def _put_back(self, document: Document, update: dict[str, Any], events: list[Event]) -> None:
+        filter_ = {"_id": document["_id"], "session": document["session"], "version": document["version"]}
+        done = await self._jobs.update_one(filter_, with_events(update, events, SOURCE, self._clock.now()))
+        if done.modified_count == 0:
+            raise SessionLost(document["id"])
+
+    async def _fenced(self, claim: Claim, update: dict[str, Any]) -> None:
+        filter_ = {"_id": key(claim.tenant, claim.job), "session": claim.session, "state": JobState.RUNNING.value}
+        if (await self._jobs.update_one(filter_, update)).matched_count == 0:
+            raise SessionLost(claim.job)
+
+
+def new_job(run: Mapping[str, Any], resource: str, name: str, fields: Mapping[str, Any], now: datetime) -> Document:
+    """A Waiting job document; its id is derived, so that planning twice makes it once."""
+    tenant, kind, configuration = run["tenant"], run["kind"], run["configuration"]
+    job = derived(tenant, run["id"], kind, resource)
+    return {
+        "_id": key(tenant, job),
+        SCHEMA: SCHEMA_VERSION,
+        "tenant": tenant,
+        "id": job,
+        "run": run["id"],
+        "kind": kind,
+        "configuration": configuration,
+        "resource": resource,
+        "resource_name": name,
+        "outstanding": f"{tenant}/{configuration}/{resource}/{kind}",
+        "state": JobState.WAITING.value,
+        "hold": None,
+        "admitted": False,
+        "attempt": 0,
+        "strikes": 0,
+        "version": 1,
+        "session": None,
+        "message": derived(tenant, job, "message", 1),
+        "delivery": 0,
+        "requeues": 0,
+        "queued_at": now,
+        "started_at": None,
+        "finished_at": None,
+        "checkpoint": None,
+        "counts": Counts().model_dump(),
+        "restore_point": None,
+        "fatal": None,
+        "item_errors": [],
+        "skipped": [],
+        **fields,
+    }
+
+
+def queued(document: Document, now: datetime) -> JobQueued:
+    return JobQueued(**{**_facts(document, now), "version": document["version"]})
+
+
+def _facts(document: Document, now: datetime) -> dict[str, Any]:
+    """Common fields of the job event that the next version of this document announces."""
+    return {
+        "tenant": document["tenant"],
+        "at": now,
+        "scope": "job",
+        "id": document["id"],
+        "run": document["run"],
+        "kind": JobKind(document["kind"]),
+        "version": document["version"] + 1,
+        "configuration": document["configuration"],
+        "resource": document["resource"],
+    }
+
+
+def _end_event(facts: dict[str, Any], end: Finished, duration: float) -> Event:
+    facts = {**facts, "counts": end.counts, "duration": duration}
+    if end.state is JobState.FAILED:
+        error = end.fatal.error if end.fatal else ErrorClass.INTERNAL
+        return JobFailed(**facts, error=error, detail=end.fatal.detail if end.fatal else "")
+    if end.state is JobState.PARTIAL:
+        return JobPartial(**facts, errors=end.errors)
+    return JobSucceeded(**facts)
+
+
+def _claim(document: Document, session: str, now: datetime) -> Claim:
+    order = document.get("restore")
+    return Claim(
+        tenant=document["tenant"],
+        job=document["id"],
+        run=document["run"],
+        kind=JobKind(document["kind"]),
+        configuration=document["configuration"],
+        target=document["target"],
+        retention_days=document.get("retention_days", 0),
+        resource=document["resource"],
+        resource_name=document["resource_name"],
+        session=session,
+        previous=document["session"],
+        attempt=document["attempt"],
+        first_started_at=document["started_at"] or now,
+        restore=RestoreOrder(**order) if order else None,
+    )

@@ -1,0 +1,258 @@
+"""Runs in MongoDB, and the queueing of their jobs: what the planner works on."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from backup_service.adapters.mongo_jobs import SOURCE, new_job, queued
+from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, key, plain
+from backup_service.domain.jobs import state_of_run
+from backup_service.ports import RunDocument
+from chassis.bus import Bus
+from chassis.clock import Clock
+from chassis.documents import SCHEMA, Collection, Document
+from chassis.pending import PendingEvents, new_document, with_events
+from contracts.errors import ErrorClass
+from contracts.events import (
+    Counts,
+    Event,
+    JobFailed,
+    JobHeld,
+    JobPartial,
+    JobQueued,
+    JobStarted,
+    JobSucceeded,
+    JobWakeUp,
+)
+from contracts.names import HoldReason, JobKind, JobState
+from contracts.views import Failure, Hold
+
+_UNFINISHED = {"$in": [JobState.WAITING.value, JobState.RUNNING.value]}
+_DUPLICATE = 11000
+
+
+class MongoRuns:
+    """Runs and the queueing of their jobs, for the planner."""
+
+    def __init__(self, store: Store, bus: Bus, clock: Clock, *, lease: float) -> None:
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._lease = timedelta(seconds=lease)
+        self.pending = PendingEvents(store.runs, bus, clock)
+
+    async def start(
+        self,
+        tenant: str,
+        run: str,
+        kind: JobKind,
+        *,
+        configuration: str,
+        requested_at: datetime,
+        details: Mapping[str, Any],
+    ) -> bool:
+        """Record a requested run; False when it is known already (the request came twice)."""
+        now = self._clock.now()
+        document = {
+            "_id": key(tenant, run),
+            SCHEMA: SCHEMA_VERSION,
+            "tenant": tenant,
+            "id": run,
+            "kind": kind.value,
+            "configuration": configuration,
+            "state": JobState.WAITING.value,
+            "version": 1,
+            "planned": False,
+            "requested_at": requested_at,
+            "started_at": None,
+            "finished_at": None,
+            "due_at": now,
+            "hold": None,
+            "fatal": None,
+            "details": dict(details),
+        }
+        event = JobQueued(**{**_run_facts(document, now), "version": 1})
+        try:
+            await self._store.runs.insert_one(new_document(document, [event], SOURCE, now))
+        except DuplicateKeyError:
+            return False
+        await self.pending.flush(document["_id"])
+        return True
+
+    async def due(self) -> list[Document]:
+        """Runs that want attention now: to be planned, or to be settled."""
+        return await self._store.runs.find({"due_at": {"$lte": self._clock.now()}}).limit(50).to_list(50)
+
+    async def get(self, tenant: str, run: str) -> Document | None:
+        return await self._store.runs.find_one({"_id": key(tenant, run)})
+
+    async def earlier_unfinished(self, run: RunDocument) -> bool:
+        """True while an earlier run of the same configuration and kind still goes on."""
+        narrow = {"tenant": run["tenant"], "configuration": run["configuration"], "kind": run["kind"]}
+        others = self._store.runs.find({**narrow, "state": _UNFINISHED, "_id": {"$ne": run["_id"]}})
+        mine = (run["requested_at"], run["_id"])
+        return any([(other["requested_at"], other["_id"]) < mine async for other in others])
+
+    async def postpone(self, run: RunDocument, seconds: float, hold: tuple[HoldReason, str] | None = None) -> None:
+        """Look at the run again later; `hold` says why when something outside is missing."""
+        now = self._clock.now()
+        update: dict[str, Any] = {"$set": {"due_at": now + timedelta(seconds=seconds)}}
+        events: list[Event] = []
+        if hold is not None and (run.get("hold") or {}).get("reason") != hold[0].value:
+            update["$set"]["hold"] = Hold(reason=hold[0], since=now, detail=hold[1]).model_dump(mode="python")
+            update["$inc"] = {"version": 1}
+            events.append(JobHeld(**_run_facts(run, now), reason=hold[0], detail=hold[1]))
+        await self._change(run, plain(update), events)
+
+    async def fail(self, run: RunDocument, error: ErrorClass, detail: str) -> None:
+        """End a run that could not be planned."""
+        now = self._clock.now()
+        failure = Failure(error=error, detail=detail).model_dump(mode="json")
+        update = {
+            "$set": {"state": JobState.FAILED.value, "finished_at": now, "fatal": failure, "hold": None},
+            "$unset": {"due_at": ""},
+            "$inc": {"version": 1},
+        }
+        await self._change(run, update, [JobFailed(**_run_facts(run, now), error=error, detail=detail)])
+
+    async def plan(self, run: RunDocument, jobs: Sequence[tuple[str, str, Mapping[str, Any]]]) -> None:
+        """Create the run's jobs (resource, name, fields) and mark it planned; repeating it changes nothing."""
+        now = self._clock.now()
+        documents = [new_job(run, resource, name, fields, now) for resource, name, fields in jobs]
+        full = [new_document(document, [queued(document, now)], SOURCE, now) for document in documents]
+        if full:
+            try:
+                await self._store.jobs.insert_many(full, ordered=False)
+            except BulkWriteError as error:
+                if any(fault["code"] != _DUPLICATE for fault in error.details["writeErrors"]):
+                    raise
+        update = {
+            "$set": {
+                "planned": True,
+                "state": JobState.RUNNING.value,
+                "started_at": now,
+                "hold": None,
+                "due_at": now + self._lease,
+            },
+            "$inc": {"version": 1},
+        }
+        await self._change(run, update, [JobStarted(**_run_facts(run, now))])
+        jobs_pending = PendingEvents(self._store.jobs, self._bus, self._clock)
+        for document in documents:
+            await jobs_pending.flush(document["_id"])
+
+    async def settle(self, tenant: str, run_id: str) -> bool:
+        """Finish the run if all its jobs are finished; True when it did."""
+        run = await self.get(tenant, run_id)
+        if run is None or not run["planned"] or JobState(run["state"]).finished:
+            return False
+        of_run = {"tenant": tenant, "run": run_id}
+        if await self._store.jobs.find_one({**of_run, "state": _UNFINISHED}, {"_id": 1}) is not None:
+            await self.postpone(run, self._lease.total_seconds())
+            return False
+        now = self._clock.now()
+        sums = await job_sums(self._store.jobs, tenant, run_id)
+        state = state_of_run(sums["succeeded"], sums["partial"], sums["failed"])
+        update = {
+            "$set": {"state": state.value, "finished_at": now, "counts": sums["counts"].model_dump(), "hold": None},
+            "$unset": {"due_at": ""},
+            "$inc": {"version": 1},
+        }
+        facts = {**_run_facts(run, now), "counts": sums["counts"]}
+        duration = (now - run["started_at"]).total_seconds()
+        await self._change(run, update, [await self._run_end(facts, state, duration, of_run)])
+        return True
+
+    async def _run_end(self, facts: dict[str, Any], state: JobState, duration: float, of_run: dict[str, str]) -> Event:
+        if state is JobState.SUCCEEDED:
+            return JobSucceeded(**facts, duration=duration)
+        if state is JobState.PARTIAL:
+            return JobPartial(**facts, duration=duration)
+        job = await self._store.jobs.find_one({**of_run, "state": JobState.FAILED.value}, {"fatal": 1})
+        fatal = Failure.model_validate((job or {}).get("fatal") or {"error": ErrorClass.INTERNAL})
+        return JobFailed(**facts, duration=duration, error=fatal.error, detail=fatal.detail)
+
+    async def admit(self, slots: int) -> int:
+        """Give every tenant with waiting jobs its share of workers: at most `slots` at a time; returns how many."""
+        admitted = 0
+        waiting = self._store.jobs.find({"state": JobState.WAITING.value, "admitted": False}, {"tenant": 1}).limit(500)
+        for tenant in sorted({job["tenant"] async for job in waiting}):
+            admitted += await self._admit_tenant(tenant, slots)
+        return admitted
+
+    async def _admit_tenant(self, tenant: str, slots: int) -> int:
+        active = {"tenant": tenant, "admitted": True}
+        free = slots - len(await self._store.jobs.find(active, {"_id": 1}).limit(slots).to_list(slots))
+        if free <= 0:
+            return 0
+        next_ones = {"tenant": tenant, "admitted": False, "state": JobState.WAITING.value}
+        admitted = 0
+        for job in await self._store.jobs.find(next_ones).limit(free).to_list(free):
+            due = {"admitted": True, "due_at": self._clock.now() + self._lease}
+            mark = await self._store.jobs.update_one({"_id": job["_id"], "admitted": False}, {"$set": due})
+            if mark.modified_count:
+                await self._wake(job)
+                admitted += 1
+        return admitted
+
+    async def requeue_due(self) -> int:
+        """Wake jobs whose time has come: retries, holds, lost messages, workers that gave no sign of life."""
+        now = self._clock.now()
+        found = self._store.jobs.find({"due_at": {"$lte": now}, "state": _UNFINISHED}).limit(200)
+        woken = 0
+        for job in await found.to_list(200):
+            if await self._wake(job):
+                woken += 1
+                # The new message counts its deliveries from 1 again; at most one message per job is outstanding.
+                await self._store.jobs.update_one(
+                    {"_id": job["_id"], "session": job["session"]}, {"$set": {"delivery": 0}}
+                )
+            later = {"$set": {"due_at": now + self._lease}, "$inc": {"requeues": 1}}
+            await self._store.jobs.update_one({"_id": job["_id"], "due_at": job["due_at"]}, later)
+        return woken
+
+    async def resume_held(self, tenant: str, reason: HoldReason) -> int:
+        """Make held jobs and runs of a tenant due now: what they wait for has happened."""
+        now = self._clock.now()
+        narrow = {"tenant": tenant, "state": JobState.WAITING.value, "hold.reason": reason.value}
+        jobs = await self._store.jobs.update_many(narrow, {"$set": {"due_at": now}})
+        runs = await self._store.runs.update_many(narrow, {"$set": {"due_at": now}})
+        return int(jobs.modified_count + runs.modified_count)
+
+    async def _wake(self, job: Document) -> bool:
+        wake = JobWakeUp(tenant=job["tenant"], job=job["id"], kind=JobKind(job["kind"]), message=job["message"])
+        return await self._bus.wake(wake, again=job["requeues"])
+
+    async def _change(self, run: RunDocument, update: dict[str, Any], events: Sequence[Event]) -> None:
+        filter_ = {"_id": run["_id"], "version": run["version"]}
+        await self._store.runs.update_one(filter_, with_events(update, events, SOURCE, self._clock.now()))
+        await self.pending.flush(run["_id"])
+
+
+def _run_facts(run: RunDocument, now: datetime) -> dict[str, Any]:
+    return {
+        "tenant": run["tenant"],
+        "at": now,
+        "scope": "run",
+        "id": run["id"],
+        "run": run["id"],
+        "kind": JobKind(run["kind"]),
+        "version": run["version"] + 1,
+        "configuration": run["configuration"],
+    }
+
+
+async def job_sums(jobs: Collection, tenant: str, run: str) -> dict[str, Any]:
+    """Outcomes and counts summed over the jobs of a run."""
+    total = Counts()
+    by_state: dict[str, int] = {}
+    held = number = 0
+    async for job in jobs.find({"tenant": tenant, "run": run}, {"state": 1, "counts": 1, "hold": 1}):
+        number += 1
+        by_state[job["state"]] = by_state.get(job["state"], 0) + 1
+        held += bool(job.get("hold"))
+        total += Counts.model_validate(job["counts"])
+    outcomes = {state: by_state.get(state, 0) for state in ("succeeded", "partial", "failed")}
+    return {**outcomes, "jobs": number, "held": held, "counts": total}

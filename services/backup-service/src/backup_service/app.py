@@ -1,0 +1,178 @@
+"""The only wiring of backup-service: a planner and a worker over the same stores."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from backup_service.adapters.engine_repositories import EngineRepositories
+from backup_service.adapters.error_classes import Judgement
+from backup_service.adapters.graph_tenants import GraphAddress, GraphTenants
+from backup_service.adapters.mongo_catalogue import MongoCatalogue
+from backup_service.adapters.mongo_jobs import JobTiming, MongoJobs
+from backup_service.adapters.mongo_runs import MongoRuns
+from backup_service.adapters.mongo_store import Store, open_store
+from backup_service.entrypoints import download, rpc, stream
+from backup_service.settings import BackupSettings
+from backup_service.usecases.execute_job import Execute, ExecuteJob
+from backup_service.usecases.export_mailbox import ExportMailbox
+from backup_service.usecases.manage import Manage
+from backup_service.usecases.plan_run import PlanRun
+from backup_service.usecases.read_mailbox import BackupPace
+from backup_service.usecases.run_backup import RunBackup
+from backup_service.usecases.run_restore import RestorePace, RunRestore
+from chassis import asgi, checks, documents, health, tls
+from chassis.bus import Bus, connect
+from chassis.clock import Clock, SystemClock
+from chassis.delivery import DeliveryPolicy
+from chassis.lifecycle import Drain
+from chassis.metrics import new_registry
+from chassis.openbao import open_vault
+from chassis.pending import PendingEvents
+from chassis.rpc import RpcServer
+from chassis.sweep import Sweep
+from contracts.names import JobKind
+
+SERVICE = "backup-service"
+DATABASE = "backup_service"
+VERSION = "0.1.0"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What both processes are made of."""
+
+    bus: Bus
+    db: documents.Database
+    store: Store
+    clock: Clock
+    catalogue: MongoCatalogue
+    runs: MongoRuns
+    jobs: MongoJobs
+    repositories: EngineRepositories
+    tenants: GraphTenants
+    judge: Judgement
+    registry: CollectorRegistry
+    policy: DeliveryPolicy
+
+
+@asynccontextmanager
+async def build(settings: BackupSettings) -> AsyncIterator[Parts]:
+    """Open the stores and wire the adapters; the bus is not started yet."""
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        db = documents.connect(settings, DATABASE)
+        stack.callback(db.client.close)
+        store = await open_store(db)
+        vault = await stack.enter_async_context(open_vault(settings, clock))
+        bus = Bus(connect(settings, SERVICE), SERVICE, clock)
+        # A claim outlives two missed heartbeats and one redelivery before the sweep steps in.
+        lease = 2 * settings.ack_wait + settings.heartbeat_interval
+        timing = JobTiming(lease=lease, ladder=settings.retry_ladder, attempts=settings.attempts)
+        address = GraphAddress(
+            settings.graph_url,
+            tls.client_context(settings.ca_file),
+            settings.https_proxy,
+            settings.graph_time_scale,
+        )
+        yield Parts(
+            bus=bus,
+            db=db,
+            store=store,
+            clock=clock,
+            catalogue=MongoCatalogue(store),
+            runs=MongoRuns(store, bus, clock, lease=lease),
+            jobs=MongoJobs(store, bus, clock, timing),
+            repositories=EngineRepositories(store, vault, settings.ca_file),
+            tenants=GraphTenants(vault, bus, clock, address),
+            judge=Judgement(settings.hold_recheck),
+            registry=new_registry(SERVICE, VERSION),
+            policy=DeliveryPolicy(heartbeat=settings.heartbeat_interval),
+        )
+
+
+async def plan(settings: BackupSettings, drain: Drain) -> None:
+    """The planner: requests, due work, questions."""
+    async with build(settings) as parts:
+        planner = PlanRun(parts.runs, parts.catalogue, parts.tenants, judge=parts.judge, slots=settings.tenant_jobs)
+        rpc.bind(RpcServer(parts.bus), parts.catalogue, Manage(parts.catalogue, parts.repositories, parts.clock))
+        stream.bind_planner(parts.bus, planner, parts.runs.resume_held, parts.policy)
+        tasks = {
+            "runs": planner.due,
+            "admission": lambda: parts.runs.admit(settings.tenant_jobs),
+            "jobs": parts.runs.requeue_due,
+            "pending-runs": parts.runs.pending.sweep,
+            "pending-jobs": PendingEvents(parts.store.jobs, parts.bus, parts.clock).sweep,
+        }
+        sweep = Sweep(settings.sweep_interval, parts.clock, tasks, parts.registry)
+        async with _serving(settings, parts):
+            await sweep.run(drain.requested)
+
+
+async def work(settings: BackupSettings, drain: Drain) -> None:
+    """The worker: wake-ups and downloads. On drain, running jobs are cancelled and taken over at their checkpoint."""
+    async with build(settings) as parts:
+        backup = RunBackup(
+            tenants=parts.tenants,
+            repositories=parts.repositories,
+            jobs=parts.jobs,
+            points=parts.catalogue,
+            clock=parts.clock,
+            pace=BackupPace(
+                checkpoint_seconds=settings.checkpoint_interval,
+                checkpoint_bytes=settings.checkpoint_bytes,
+                progress_seconds=settings.progress_interval,
+            ),
+        )
+        restore = RunRestore(
+            parts.tenants,
+            parts.repositories,
+            parts.jobs,
+            clock=parts.clock,
+            pace=RestorePace(progress_seconds=settings.progress_interval),
+        )
+        kinds: dict[JobKind, Execute] = {JobKind.BACKUP: backup, JobKind.RESTORE: restore}
+        execute = ExecuteJob(parts.jobs, kinds, parts.judge, parts.runs.settle)
+        stream.bind_worker(
+            parts.bus, execute, parts.policy, backups=settings.worker_jobs, restores=settings.worker_restores
+        )
+        export = ExportMailbox(parts.catalogue, parts.repositories, parts.clock)
+        async with _downloads(settings, export), _serving(settings, parts):
+            await drain.wait()
+
+
+@asynccontextmanager
+async def _serving(settings: BackupSettings, parts: Parts) -> AsyncIterator[None]:
+    """Probes and bus, while the block runs."""
+    ready = {"documents": checks.documents_answer(parts.db), "bus": checks.bus_answers(parts.bus)}
+    async with health.serve_health(settings, ready, parts.registry):
+        await parts.bus.broker.start()
+        try:
+            yield
+        finally:
+            await parts.bus.broker.stop()
+
+
+@asynccontextmanager
+async def _downloads(settings: BackupSettings, export: ExportMailbox) -> AsyncIterator[None]:
+    if not settings.download_port:
+        log.warning("exports cannot be downloaded from this worker: set TENANTKEEP_DOWNLOAD_PORT")
+        yield
+        return
+    async with asgi.serve(
+        download.application(export),
+        host=settings.download_host,
+        port=settings.download_port,
+        cert_file=settings.tls_cert_file,
+        key_file=settings.tls_key_file,
+        setting="TENANTKEEP_DOWNLOAD_PORT",
+    ):
+        yield
+
+
+PROCESSES = {"planner": plan, "worker": work}
+"""The two entry points of the member, by the name given on the command line."""

@@ -1,0 +1,1 @@
+"""Values and decisions of backup-service: no I/O."""

@@ -1,0 +1,99 @@
+"""A job as its worker sees it, and how its execution may end."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from contracts.errors import ErrorClass
+from contracts.events import Counts
+from contracts.names import HoldReason, JobKind, JobState
+from contracts.views import Failure, ItemProblem
+
+
+@dataclass(frozen=True)
+class RestoreOrder:
+    """What a restore job restores, and where to. `target_folder` lies below the mailbox's root."""
+
+    configuration: str
+    shard: str
+    restore_point: str
+    target_user: str
+    target_folder: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One execution of a job. `session` fences it: the database, the repository and every log line carry it."""
+
+    tenant: str
+    job: str
+    run: str
+    kind: JobKind
+    configuration: str
+    target: str
+    retention_days: int
+    resource: str
+    resource_name: str
+    session: str
+    previous: str | None
+    attempt: int
+    first_started_at: datetime
+    restore: RestoreOrder | None = None
+
+    @property
+    def shard(self) -> str:
+        """Name of the mailbox in the repository; two configurations never share one."""
+        return f"{self.configuration}/{self.resource}"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Nothing more will happen. Three lists are kept apart: the fatal error, item errors, items skipped."""
+
+    state: JobState
+    counts: Counts
+    restore_point: str | None = None
+    fatal: Failure | None = None
+    item_errors: tuple[ItemProblem, ...] = ()
+    skipped: tuple[ItemProblem, ...] = ()
+
+    @property
+    def errors(self) -> dict[ErrorClass, int]:
+        """Item errors by class."""
+        found: dict[ErrorClass, int] = {}
+        for problem in self.item_errors:
+            found[problem.error] = found.get(problem.error, 0) + 1
+        return found
+
+
+@dataclass(frozen=True)
+class Held:
+    """The job waits for something outside; it burns no error and is looked at again after `recheck` seconds."""
+
+    reason: HoldReason
+    detail: str
+    recheck: float
+
+
+@dataclass(frozen=True)
+class Retried:
+    """A passing error: one attempt is spent; the job fails with `error` when none is left."""
+
+    error: ErrorClass
+    detail: str
+
+
+Outcome = Finished | Held | Retried
+
+
+def failed(error: ErrorClass, detail: str, counts: Counts | None = None) -> Finished:
+    """The end of a job that could not be completed."""
+    return Finished(JobState.FAILED, counts or Counts(), fatal=Failure(error=error, detail=detail))
+
+
+def state_of_run(succeeded: int, partial: int, failures: int) -> JobState:
+    """Succeeded if all jobs succeeded, Failed if none did, else Partial. A run without jobs had nothing to do."""
+    if not partial and not failures:
+        return JobState.SUCCEEDED
+    if not succeeded and not partial:
+        return JobState.FAILED
+    return JobState.PARTIAL

@@ -1,0 +1,87 @@
+"""Mail as Graph shows it, reduced to what is kept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MAIL = "mail"
+FOLDER = "folder"
+
+
+@dataclass(frozen=True)
+class Mailbox:
+    """A user with a mailbox. `id` is the Entra object id, `address` what people recognise."""
+
+    id: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Folder:
+    id: str
+    name: str
+    parent: str
+    """Id of the containing folder; empty below the mailbox's root."""
+    hidden: bool
+    total: int
+    """Items the source counts in it."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message of a delta page: its identity, its change mark and the sidecar kept beside the MIME."""
+
+    id: str
+    change_key: str
+    folder: str
+    sidecar: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ChangePage:
+    """One delta page of one folder; exactly one of the links is set."""
+
+    messages: tuple[Message, ...]
+    removed: tuple[str, ...]
+    next_link: str | None
+    delta_link: str | None
+
+    @property
+    def link(self) -> str:
+        """The link to go on from."""
+        return self.next_link or self.delta_link or ""
+
+
+SIDECAR_FIELDS = (
+    "categories",
+    "flag",
+    "importance",
+    "inferenceClassification",
+    "isDraft",
+    "isRead",
+    "receivedDateTime",
+    "sentDateTime",
+    "createdDateTime",
+    "internetMessageId",
+    "conversationId",
+    "hasAttachments",
+)
+"""What MIME does not carry reliably: Exchange regenerates MIME, these are the item's own properties."""
+
+
+def folder_paths(folders: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Path of every folder, names from the top, from {id: (name, parent id)}; an unknown parent is the root."""
+    paths: dict[str, tuple[str, ...]] = {}
+
+    def path(folder: str, seen: frozenset[str]) -> tuple[str, ...]:
+        if folder in paths:
+            return paths[folder]
+        if folder not in folders or folder in seen:
+            return ()
+        name, parent = folders[folder]
+        paths[folder] = (*path(parent, seen | {folder}), name)
+        return paths[folder]
+
+    for folder in folders:
+        path(folder, frozenset())
+    return paths

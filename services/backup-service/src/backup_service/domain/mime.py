@@ -1,0 +1,169 @@
+"""A mail's parts, read from MIME as a mail program would: never fails, because stored mail may be malformed."""
+
+import email
+import email.policy
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.header import decode_header
+from email.message import Message
+from email.utils import getaddresses
+
+People = tuple[tuple[str, str], ...]
+"""(display name, address) pairs."""
+
+
+@dataclass(frozen=True)
+class Attachment:
+    name: str
+    content_type: str
+    content: bytes
+    inline: bool
+    content_id: str
+
+
+@dataclass(frozen=True)
+class ParsedMail:
+    subject: str
+    sender: People
+    to: People
+    cc: People
+    bcc: People
+    reply_to: People
+    message_id: str
+    body: str
+    is_html: bool
+    attachments: tuple[Attachment, ...]
+    headers: str
+
+
+def parse(raw: bytes) -> ParsedMail:
+    """Read MIME. HTML wins over plain text when a mail offers both, because that is what Exchange keeps."""
+    message = email.message_from_bytes(raw, policy=email.policy.compat32)
+    html, text, attachments = _walk(message)
+    body = html if html is not None else (text or "")
+    return ParsedMail(
+        subject=header(message, "Subject"),
+        sender=people(message, "From")[:1],
+        to=people(message, "To"),
+        cc=people(message, "Cc"),
+        bcc=people(message, "Bcc"),
+        reply_to=people(message, "Reply-To"),
+        message_id=header(message, "Message-ID").strip(),
+        body=body,
+        is_html=html is not None,
+        attachments=tuple(attachments),
+        headers=_header_block(raw),
+    )
+
+
+def header(message: Message, name: str) -> str:
+    """A header's text, encoded words decoded, folding undone; empty when absent."""
+    value = message.get(name)
+    return "" if value is None else _unfold(_decoded(str(value)))
+
+
+def people(message: Message, name: str) -> People:
+    """Addresses of all headers of this name. Names are decoded after splitting: an encoded name may hold a comma."""
+    values = [_unfold(str(value)) for value in message.get_all(name) or ()]
+    return tuple((_decoded(shown).strip(), address.strip()) for shown, address in getaddresses(values) if address)
+
+
+def _walk(message: Message) -> tuple[str | None, str | None, list[Attachment]]:
+    html: str | None = None
+    text: str | None = None
+    attachments: list[Attachment] = []
+    for part in _leaves(message):
+        kind = part.get_content_type()
+        if kind == "text/html" and html is None and not _is_attachment(part):
+            html = _text(part)
+        elif kind == "text/plain" and text is None and html is None and not _is_attachment(part):
+            text = _text(part)
+        else:
+            attachments.append(_attachment(part, len(attachments) + 1))
+    return html, text, attachments
+
+
+def _leaves(message: Message) -> Iterator[Message]:
+    """Parts without children; a nested mail is one part, not a tree to look into."""
+    if message.get_content_type() == "message/rfc822" or not message.is_multipart():
+        yield message
+        return
+    for part in message.get_payload():
+        if isinstance(part, Message):
+            yield from _leaves(part)
+
+
+def _is_attachment(part: Message) -> bool:
+    return part.get_content_disposition() == "attachment" or bool(part.get_filename())
+
+
+def _attachment(part: Message, number: int) -> Attachment:
+    kind = part.get_content_type()
+    name = _decoded(part.get_filename() or "") or _default_name(kind, number)
+    content_id = _unfold(str(part.get("Content-ID") or "")).strip().strip("<>")
+    inline = part.get_content_disposition() == "inline" or (bool(content_id) and not _is_attachment(part))
+    return Attachment(name, kind, _content(part), inline, content_id)
+
+
+def _content(part: Message) -> bytes:
+    if part.get_content_type() == "message/rfc822":
+        inner = part.get_payload()
+        first = inner[0] if isinstance(inner, list) and inner else None
+        return first.as_bytes(policy=email.policy.compat32) if isinstance(first, Message) else b""
+    payload = part.get_payload(decode=True)
+    return payload if isinstance(payload, bytes) else b""
+
+
+def _text(part: Message) -> str:
+    payload = _content(part)
+    charset = part.get_content_charset() or "utf-8"
+    try:
+        return payload.decode(charset)
+    except (LookupError, UnicodeDecodeError):
+        # What cannot be read as declared is shown byte by byte rather than dropped.
+        return payload.decode("latin-1")
+
+
+def _default_name(kind: str, number: int) -> str:
+    return f"attachment-{number}.{'eml' if kind == 'message/rfc822' else 'bin'}"
+
+
+def _decoded(value: str) -> str:
+    """Encoded words (RFC 2047) decoded; raw 8-bit bytes read as UTF-8, else Latin-1."""
+    parts: list[str] = []
+    try:
+        found = decode_header(value)
+    except ValueError:
+        return _eight_bit(value)
+    for chunk, charset in found:
+        if isinstance(chunk, str):
+            parts.append(_eight_bit(chunk))
+            continue
+        try:
+            parts.append(chunk.decode(charset or "ascii"))
+        except (LookupError, UnicodeDecodeError):
+            parts.append(chunk.decode("latin-1"))
+    return "".join(parts)
+
+
+def _eight_bit(value: str) -> str:
+    raw = value.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _unfold(value: str) -> str:
+    return re.sub(r"\r?\n[ \t]+", " ", value).replace("\r", "").replace("\n", "")
+
+
+def _header_block(raw: bytes) -> str:
+    end = re.search(rb"\r?\n\r?\n", raw)
+    return raw[: end.start() if end else 0].decode("utf-8", "replace")
+
+
+def subject_of(raw: bytes) -> str:
+    """The subject alone, for names."""
+    return header(email.message_from_bytes(raw[:65_536], policy=email.policy.compat32), "Subject")

@@ -1,0 +1,95 @@
+"""Questions in: what backup-service owns."""
+
+from typing import TypeVar
+
+from backup_service.ports import Catalogue
+from backup_service.usecases.manage import Manage
+from chassis.rpc import Call, RpcServer
+from contracts import rpc
+from contracts.problem import not_found
+from contracts.views import (
+    BackupConfiguration,
+    DownloadTicket,
+    Job,
+    Listing,
+    RestorePoint,
+    Run,
+    StorageTarget,
+    View,
+)
+
+V = TypeVar("V", bound=View)
+
+
+def bind(server: RpcServer, catalogue: Catalogue, manage: Manage) -> None:
+    """Register every operation of contracts.rpc that names backup-service."""
+    _bind_commands(server, manage)
+    _bind_lists(server, catalogue)
+    _bind_look_ups(server, catalogue)
+
+
+def _bind_commands(server: RpcServer, manage: Manage) -> None:
+    async def create_target(call: Call[rpc.CreateTarget]) -> rpc.CreatedTarget:
+        return await manage.create_target(call.one_tenant(), call.question)
+
+    async def create_configuration(call: Call[rpc.CreateConfiguration]) -> BackupConfiguration:
+        return await manage.create_configuration(call.one_tenant(), call.caller.request_id, call.question)
+
+    async def open_export(call: Call[rpc.OpenExport]) -> DownloadTicket:
+        return await manage.open_export(call.one_tenant(), call.question)
+
+    server.answer(rpc.TARGET_CREATE, create_target)
+    server.answer(rpc.CONFIGURATION_CREATE, create_configuration)
+    server.answer(rpc.EXPORT_OPEN, open_export)
+
+
+def _bind_lists(server: RpcServer, catalogue: Catalogue) -> None:
+    async def targets(call: Call[rpc.Page]) -> Listing[StorageTarget]:
+        return await catalogue.targets(call.one_tenant(), call.question.cursor, call.question.limit)
+
+    async def configurations(call: Call[rpc.Page]) -> Listing[BackupConfiguration]:
+        return await catalogue.configurations(call.one_tenant(), call.question.cursor, call.question.limit)
+
+    async def runs(call: Call[rpc.RunsOf]) -> Listing[Run]:
+        page = call.question
+        return await catalogue.runs(call.one_tenant(), page.configuration, page.cursor, page.limit)
+
+    async def jobs(call: Call[rpc.JobsOf]) -> Listing[Job]:
+        page = call.question
+        return await catalogue.jobs(call.one_tenant(), page.run, page.cursor, page.limit)
+
+    async def restore_points(call: Call[rpc.RestorePointsOf]) -> Listing[RestorePoint]:
+        page = call.question
+        narrow = page.model_dump(include={"configuration", "resource"}, exclude_none=True)
+        return await catalogue.restore_points(call.one_tenant(), narrow, page.cursor, page.limit)
+
+    server.answer(rpc.TARGET_LIST, targets)
+    server.answer(rpc.CONFIGURATION_LIST, configurations)
+    server.answer(rpc.RUN_LIST, runs)
+    server.answer(rpc.JOB_LIST, jobs)
+    server.answer(rpc.RESTORE_POINT_LIST, restore_points)
+
+
+def _bind_look_ups(server: RpcServer, catalogue: Catalogue) -> None:
+    async def configuration(call: Call[rpc.ById]) -> BackupConfiguration:
+        return _there(await catalogue.configuration(call.one_tenant(), call.question.id), "backup configuration")
+
+    async def run(call: Call[rpc.ById]) -> Run:
+        return _there(await catalogue.run(call.one_tenant(), call.question.id), "run")
+
+    async def job(call: Call[rpc.ById]) -> Job:
+        return _there(await catalogue.job(call.one_tenant(), call.question.id), "job")
+
+    async def restore_point(call: Call[rpc.ById]) -> RestorePoint:
+        return _there(await catalogue.restore_point(call.one_tenant(), call.question.id), "restore point")
+
+    server.answer(rpc.CONFIGURATION_GET, configuration)
+    server.answer(rpc.RUN_GET, run)
+    server.answer(rpc.JOB_GET, job)
+    server.answer(rpc.RESTORE_POINT_GET, restore_point)
+
+
+def _there(view: V | None, what: str) -> V:
+    if view is None:
+        raise not_found(what)
+    return view

@@ -1,0 +1,214 @@
+"""What the use cases need, with the promise each must keep."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any, Protocol
+
+from backup_engine import Repository
+from backup_service.domain.jobs import Claim, Outcome
+from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
+from contracts.errors import ErrorClass
+from contracts.events import Counts, JobWakeUp
+from contracts.names import HoldReason, JobKind
+from contracts.views import BackupConfiguration, Job, Listing, ProbeStep, RestorePoint, Run, StorageTarget
+
+
+class SessionLost(Exception):
+    """Another worker took the job over: stop at once and touch nothing more."""
+
+
+class Jobs(Protocol):
+    """Job documents. Every write filters on the session, so that a fenced worker changes nothing."""
+
+    async def claim(self, wake: JobWakeUp, delivery: int) -> Claim | None:
+        """Take the job with one compare-and-set; None when the wake-up is stale. The job is Running afterwards."""
+        ...
+
+    async def progress(self, claim: Claim, counts: Counts, phase: str) -> None:
+        """Show progress and prolong the claim. Raises SessionLost."""
+        ...
+
+    async def checkpointed(
+        self, claim: Claim, number: int, packs: Sequence[tuple[str, int, str]], counts: Counts
+    ) -> None:
+        """Record a checkpoint and announce its packs (key, size, sha256), in one write. Raises SessionLost."""
+        ...
+
+    async def conclude(self, claim: Claim, outcome: Outcome) -> None:
+        """Record how the execution ended and announce it, in one write. Raises SessionLost."""
+        ...
+
+
+class Mail(Protocol):
+    """A tenant's mail in Microsoft 365. Raises the error tree of graph_client."""
+
+    async def mailboxes(self) -> list[Mailbox]: ...
+
+    async def folders(self, mailbox: str) -> list[Folder]:
+        """Every folder, hidden ones included, parents before children."""
+        ...
+
+    def changes(self, mailbox: str, folder: str, link: str | None) -> AsyncIterator[ChangePage]:
+        """Go on from a stored link, or enumerate from the start. ResyncRequired when the link has expired."""
+        ...
+
+    async def message(self, mailbox: str, message: str) -> Message:
+        """One message's identity and sidecar."""
+        ...
+
+    async def mime(self, mailbox: str, message: str) -> bytes:
+        """The exact bytes Graph delivers for `$value`."""
+        ...
+
+    @property
+    def requests(self) -> int:
+        """Graph requests sent through this connection so far, retries included."""
+        ...
+
+
+class MailTarget(Protocol):
+    """Where mail is restored to. Raises the error tree of graph_client."""
+
+    async def resolve(self, user: str) -> Mailbox: ...
+
+    async def ensure_folder(self, mailbox: str, parent: str, name: str) -> str:
+        """Id of the folder `name` below `parent` ("" = the root), created if it is not there."""
+        ...
+
+    async def restored(self, mailbox: str, folder: str, tag: str) -> dict[str, str]:
+        """{item key: message id} of what this restore has already created in the folder."""
+        ...
+
+    async def create(self, mailbox: str, folder: str, message: Mapping[str, Any]) -> str: ...
+
+    async def attach(
+        self, mailbox: str, message: str, name: str, attachment: Mapping[str, Any], content: bytes
+    ) -> None:
+        """Add a file attachment too large for the create call."""
+        ...
+
+    async def remove(self, mailbox: str, message: str) -> None:
+        """Delete a message that this restore created and could not complete."""
+        ...
+
+    async def message(self, mailbox: str, message: str) -> Message: ...
+
+    async def mime(self, mailbox: str, message: str) -> bytes: ...
+
+    @property
+    def requests(self) -> int:
+        """Graph requests sent through this connection so far, retries included."""
+        ...
+
+
+class Tenants(Protocol):
+    """Microsoft 365 access per tenant, by app profile. Each use has its own connection; all share one budget."""
+
+    def backup_mail(self, tenant: str) -> AbstractAsyncContextManager[Mail]: ...
+
+    def restore_mail(self, tenant: str) -> AbstractAsyncContextManager[MailTarget]: ...
+
+
+class Repositories(Protocol):
+    """Opened repositories, one per tenant and target. Raises the error trees of backup_engine and the vault."""
+
+    async def open(self, tenant: str, target: str) -> Repository: ...
+
+    async def probe(self, tenant: str, target: str, where: Mapping[str, str]) -> tuple[ProbeStep, ...]:
+        """The connection test of a target that is not saved yet."""
+        ...
+
+
+class RestorePoints(Protocol):
+    """What is known about restore points beside the repository; can be rebuilt from it."""
+
+    async def add_restore_point(self, point: RestorePoint) -> None:
+        """Make it known; repeating it changes nothing."""
+        ...
+
+
+class Catalogue(RestorePoints, Protocol):
+    """What people created and what came of it. Look-ups answer None for what the tenant does not have."""
+
+    async def add_target(self, target: StorageTarget) -> None: ...
+
+    async def target(self, tenant: str, target: str) -> StorageTarget | None: ...
+
+    async def targets(self, tenant: str, cursor: str | None, limit: int) -> Listing[StorageTarget]: ...
+
+    async def add_configuration(self, configuration: BackupConfiguration) -> None: ...
+
+    async def configuration(self, tenant: str, configuration: str) -> BackupConfiguration | None: ...
+
+    async def configurations(self, tenant: str, cursor: str | None, limit: int) -> Listing[BackupConfiguration]: ...
+
+    async def restore_point(self, tenant: str, point: str) -> RestorePoint | None: ...
+
+    async def restore_points(
+        self, tenant: str, narrow: Mapping[str, str], cursor: str | None, limit: int
+    ) -> Listing[RestorePoint]: ...
+
+    async def run(self, tenant: str, run: str) -> Run | None: ...
+
+    async def runs(self, tenant: str, configuration: str | None, cursor: str | None, limit: int) -> Listing[Run]: ...
+
+    async def job(self, tenant: str, job: str) -> Job | None: ...
+
+    async def jobs(self, tenant: str, run: str, cursor: str | None, limit: int) -> Listing[Job]: ...
+
+    async def add_ticket(self, tenant: str, point: str, secret: str, expires_at: datetime) -> None: ...
+
+    async def redeem(self, tenant: str, secret: str, now: datetime) -> str | None:
+        """The restore point a ticket opens, once; None for anything but a fresh ticket of this tenant."""
+        ...
+
+
+RunDocument = Mapping[str, Any]
+JobPlan = tuple[str, str, Mapping[str, Any]]
+"""Resource id, resource name, further fields of the job."""
+
+
+class Runs(Protocol):
+    """Runs and the queueing of their jobs."""
+
+    async def start(
+        self,
+        tenant: str,
+        run: str,
+        kind: JobKind,
+        *,
+        configuration: str,
+        requested_at: datetime,
+        details: Mapping[str, Any],
+    ) -> bool:
+        """Record a requested run; False when it is known already (the request came twice)."""
+        ...
+
+    async def get(self, tenant: str, run: str) -> RunDocument | None: ...
+
+    async def due(self) -> Sequence[RunDocument]:
+        """Runs that want attention now: to be planned, or to be settled."""
+        ...
+
+    async def earlier_unfinished(self, run: RunDocument) -> bool:
+        """True while an earlier run of the same configuration and kind still goes on."""
+        ...
+
+    async def postpone(self, run: RunDocument, seconds: float, hold: tuple[HoldReason, str] | None = None) -> None: ...
+
+    async def fail(self, run: RunDocument, error: ErrorClass, detail: str) -> None: ...
+
+    async def plan(self, run: RunDocument, jobs: Sequence[JobPlan]) -> None:
+        """Create the run's jobs and mark it planned; repeating it changes nothing."""
+        ...
+
+    async def settle(self, tenant: str, run_id: str) -> bool:
+        """Finish the run if all its jobs are finished; True when it did."""
+        ...
+
+    async def admit(self, slots: int) -> int: ...
+
+
+Judge = Callable[[Exception], Outcome]
+"""Maps an error of a library to what becomes of the job; a defect becomes Retried(internal)."""

@@ -1,0 +1,32 @@
+"""The only reader of the environment in backup-service."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from chassis.settings import Port, Seconds, ServiceSettings
+
+
+class BackupSettings(ServiceSettings):
+    """Both processes read these; each uses what it needs."""
+
+    download_host: str = Field("127.0.0.1", description="Address of the worker's download route.")
+    download_port: Port = Field(0, description="Port of the worker's download route (https); 0: it serves none.")
+    worker_jobs: Annotated[int, Field(ge=1, le=32)] = Field(
+        2, description="Backup jobs a worker process runs at the same time."
+    )
+    worker_restores: Annotated[int, Field(ge=1, le=32)] = Field(
+        1, description="Restore jobs a worker process runs at the same time."
+    )
+    tenant_jobs: Annotated[int, Field(ge=1, le=1000)] = Field(
+        8, description="Jobs of one tenant that are admitted to the workers at the same time."
+    )
+    checkpoint_bytes: Annotated[int, Field(ge=1 << 16)] = Field(
+        256 << 20, description="Bytes read since the last checkpoint that cause the next one."
+    )
+    progress_interval: Seconds = Field(1.0, description="Seconds between two progress marks of a job.")
+    hold_recheck: Seconds = Field(10.0, description="Seconds after which a held job looks whether its cause is gone.")
+    retry_ladder: tuple[float, ...] = Field(
+        (5.0, 30.0, 120.0, 600.0), description="Seconds before the 2nd, 3rd … attempt of a job that met an error."
+    )
+    attempts: Annotated[int, Field(ge=1, le=100)] = Field(5, description="Attempts before a job fails.")

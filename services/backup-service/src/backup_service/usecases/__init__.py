@@ -1,0 +1,1 @@
+"""What backup-service does, one verb each."""

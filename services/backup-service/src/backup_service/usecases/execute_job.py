@@ -1,0 +1,69 @@
+"""What a wake-up leads to: claim, execute, judge, conclude.
+
+A failed job is a state and an event, never an exception.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from backup_engine.errors import SessionFenced
+from backup_service.domain.jobs import Claim, Finished, Outcome
+from backup_service.ports import Jobs, Judge, SessionLost
+from chassis.delivery import Delivered
+from contracts.events import JobWakeUp
+from contracts.names import JobKind
+
+log = structlog.get_logger()
+
+Execute = Callable[[Claim], Awaitable[Finished]]
+Settle = Callable[[str, str], Awaitable[bool]]
+
+
+class ExecuteJob:
+    """Returns normally whatever becomes of the job; raises only when the bus or the documents are away."""
+
+    def __init__(self, jobs: Jobs, kinds: Mapping[JobKind, Execute], judge: Judge, settle: Settle) -> None:
+        self._jobs = jobs
+        self._kinds = kinds
+        self._judge = judge
+        self._settle = settle
+
+    async def __call__(self, wake: Delivered[JobWakeUp]) -> None:
+        claim = await self._jobs.claim(wake.body, wake.delivery)
+        if claim is None:
+            log.info("stale wake-up dropped", job=wake.body.job)
+            return
+        with structlog.contextvars.bound_contextvars(tenant=claim.tenant, job=claim.job, session=claim.session):
+            log.info("job starts", kind=claim.kind, resource=claim.resource, takes_over=claim.previous)
+            try:
+                outcome = await self._outcome(claim)
+                await self._jobs.conclude(claim, outcome)
+            except (SessionLost, SessionFenced):
+                log.warning("job was taken over by another worker; stopping here")
+                return
+            log.info("job ends", outcome=type(outcome).__name__, state=getattr(outcome, "state", "waiting"))
+            if isinstance(outcome, Finished):
+                await self._settle(claim.tenant, claim.run)
+
+    async def _outcome(self, claim: Claim) -> Outcome:
+        try:
+            return await self._kinds[claim.kind](claim)
+        except (SessionLost, SessionFenced, asyncio.CancelledError):
+            raise
+        except ExceptionGroup as group:
+            # Mails are fetched side by side; the first error speaks for all of them.
+            lost = group.subgroup((SessionLost, SessionFenced))
+            if lost is not None:
+                raise _first(lost) from group
+            return self._judge(_first(group))
+        except Exception as error:  # noqa: BLE001 - the boundary of a job: whatever happens becomes its outcome
+            return self._judge(error)
+
+
+def _first(group: ExceptionGroup[Exception]) -> Exception:
+    found: Exception = group
+    while isinstance(found, ExceptionGroup):
+        found = found.exceptions[0]
+    return found

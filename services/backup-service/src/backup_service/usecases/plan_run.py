@@ -1,0 +1,123 @@
+"""From a request to jobs: record the run, list its mailboxes, create one job per mailbox."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from backup_service.domain.jobs import Finished, Held
+from backup_service.ports import Catalogue, JobPlan, Judge, RunDocument, Runs, Tenants
+from chassis.delivery import Delivered
+from contracts.envelope import run_id
+from contracts.errors import ErrorClass
+from contracts.events import BackupRequested, RestoreRequested
+from contracts.names import JobKind
+
+log = structlog.get_logger()
+
+_WAIT_FOR_EARLIER = 2.0
+
+
+class PlanRun:
+    """Records requested runs and plans due ones. Planning twice makes the same jobs once."""
+
+    def __init__(self, runs: Runs, catalogue: Catalogue, tenants: Tenants, judge: Judge, slots: int) -> None:
+        self._runs = runs
+        self._catalogue = catalogue
+        self._tenants = tenants
+        self._judge = judge
+        self._slots = slots
+
+    async def backup_requested(self, request: Delivered[BackupRequested]) -> None:
+        body = request.body
+        await self._start(request, JobKind.BACKUP, body.configuration, {})
+
+    async def restore_requested(self, request: Delivered[RestoreRequested]) -> None:
+        body = request.body
+        point = await self._catalogue.restore_point(body.tenant, body.restore_point)
+        details = body.model_dump(include={"restore_point", "target_user", "target_folder", "conflict"})
+        await self._start(request, JobKind.RESTORE, point.configuration if point else "unknown", details)
+
+    async def _start(
+        self,
+        request: Delivered[BackupRequested] | Delivered[RestoreRequested],
+        kind: JobKind,
+        configuration: str,
+        details: Mapping[str, Any],
+    ) -> None:
+        tenant, run = request.body.tenant, run_id(request.source, request.id)
+        at = request.body.at
+        await self._runs.start(tenant, run, kind, configuration=configuration, requested_at=at, details=details)
+        found = await self._runs.get(tenant, run)
+        if found is not None and not found["planned"]:
+            await self.plan(found)
+
+    async def due(self) -> int:
+        """Plan or settle the runs whose time has come; returns how many."""
+        runs = await self._runs.due()
+        for run in runs:
+            if run["planned"]:
+                await self._runs.settle(run["tenant"], run["id"])
+            else:
+                await self.plan(run)
+        return len(runs)
+
+    async def plan(self, run: RunDocument) -> None:
+        """Create the run's jobs; what is missing outside holds the run, what is wrong ends it."""
+        if await self._runs.earlier_unfinished(run):
+            await self._runs.postpone(run, _WAIT_FOR_EARLIER)
+            return
+        try:
+            jobs = await self._jobs_of(run)
+        except Exception as error:  # noqa: BLE001 - whatever happens becomes the state of the run
+            await self._cannot_plan(run, error)
+            return
+        if isinstance(jobs, str):
+            await self._runs.fail(run, ErrorClass.NOT_FOUND, jobs)
+            return
+        await self._runs.plan(run, jobs)
+        await self._runs.admit(self._slots)
+        if not jobs:
+            await self._runs.settle(run["tenant"], run["id"])
+
+    async def _jobs_of(self, run: RunDocument) -> list[JobPlan] | str:
+        """The jobs of a run, or why there can be none."""
+        if JobKind(run["kind"]) is JobKind.RESTORE:
+            return await self._restore_jobs(run)
+        configuration = await self._catalogue.configuration(run["tenant"], run["configuration"])
+        if configuration is None:
+            return "the backup configuration does not exist"
+        fields = {"target": configuration.target, "retention_days": configuration.retention_days}
+        async with self._tenants.backup_mail(run["tenant"]) as mail:
+            return [(mailbox.id, mailbox.address, fields) for mailbox in await mail.mailboxes()]
+
+    async def _restore_jobs(self, run: RunDocument) -> list[JobPlan] | str:
+        details = run["details"]
+        point = await self._catalogue.restore_point(run["tenant"], details["restore_point"])
+        if point is None:
+            return "the restore point does not exist"
+        configuration = await self._catalogue.configuration(run["tenant"], point.configuration)
+        if configuration is None:
+            return "the backup configuration of the restore point does not exist"
+        order = {
+            "configuration": point.configuration,
+            "shard": f"{point.configuration}/{point.resource}",
+            "restore_point": point.id,
+            "target_user": details["target_user"],
+            "target_folder": details["target_folder"],
+        }
+        return [(point.resource, point.resource_name, {"target": configuration.target, "restore": order})]
+
+    async def _cannot_plan(self, run: RunDocument, error: Exception) -> None:
+        outcome = self._judge(error)
+        match outcome:
+            case Held():
+                await self._runs.postpone(run, outcome.recheck, (outcome.reason, outcome.detail))
+            case Finished():
+                failure = outcome.fatal
+                await self._runs.fail(
+                    run, failure.error if failure else ErrorClass.INTERNAL, failure.detail if failure else ""
+                )
+            case _:
+                log.warning("run cannot be planned yet; it is tried again", run=run["id"], error=str(error))
+                await self._runs.postpone(run, 30.0)

@@ -1,0 +1,233 @@
+"""Read one mailbox into a session: the delta of every folder, what changed fetched once, checkpoints on the way."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from backup_engine.model import FailedItem, NewItem, Skipped, Snapshot
+from backup_engine.session import Session
+from backup_service.domain.cursor import CursorUnreadable, MailCursor
+from backup_service.domain.jobs import Claim
+from backup_service.domain.mail import FOLDER, MAIL, ChangePage, Folder, Message
+from backup_service.ports import Jobs, Mail
+from chassis.clock import Clock
+from contracts.errors import ErrorClass
+from contracts.events import Counts
+from graph_client.errors import BodyTooLarge, Forbidden, ItemUnreadable, NotFound, ResyncRequired
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class BackupPace:
+    """When to checkpoint and to show progress; seconds and bytes. `parallel` mails are fetched at once."""
+
+    checkpoint_seconds: float = 60.0
+    checkpoint_bytes: int = 256 << 20
+    progress_seconds: float = 1.0
+    parallel: int = 4
+
+
+class MailboxBackup:
+    """One pass over one mailbox, writing into one session."""
+
+    def __init__(
+        self, claim: Claim, mail: Mail, session: Session, *, jobs: Jobs, clock: Clock, pace: BackupPace
+    ) -> None:
+        self._claim = claim
+        self._mail = mail
+        self._session = session
+        self._jobs = jobs
+        self._clock = clock
+        self._pace = pace
+        self._cursor = _cursor(session)
+        self._requests_before = self._cursor.tally.get("requests", 0)
+        self._held = sum(1 for _ in session.keys(MAIL))
+        self._failed: dict[str, FailedItem] = {}
+        self._skipped: list[Skipped] = []
+        self._shown_at = self._checkpoint_at = clock.monotonic()
+        self._uncommitted = 0
+        self._slots = asyncio.Semaphore(pace.parallel)
+
+    async def read_changes(self) -> None:
+        """Bring the session's state to that of the mailbox."""
+        folders = await self._mail.folders(self._claim.resource)
+        await asyncio.to_thread(self._store_folders, folders)
+        await self._retry_unread()
+        for folder in folders:
+            if folder.id not in self._cursor.done:
+                await self._read_folder(folder)
+        await asyncio.to_thread(self._apply_removals, {folder.id for folder in folders})
+
+    async def commit(self) -> Snapshot:
+        """Make the last checkpoint, so that its packs are announced, then the restore point."""
+        await self._checkpoint()
+        counts = self.counts()
+        self._cursor.start_run()
+        now = self._clock.now()
+        snapshot = await asyncio.to_thread(
+            self._session.commit,
+            self._cursor.dump(),
+            listed=counts.listed,
+            skipped=self._skipped,
+            failed=list(self._failed.values()),
+            taken_at=now,
+            expires_at=now + timedelta(days=self._claim.retention_days),
+        )
+        self._cursor.tally = counts.model_dump()
+        return snapshot
+
+    def counts(self) -> Counts:
+        """What has been done so far, by this worker and those it took over from."""
+        failed, skipped = len(self._failed), len(self._skipped)
+        now = {"listed": self._held + failed + skipped, "failed": failed, "skipped": skipped}
+        return Counts(**{**self._cursor.tally, **now, "requests": self._requests_before + self._mail.requests})
+
+    def _add(self, name: str, amount: int = 1) -> None:
+        self._cursor.tally[name] = self._cursor.tally.get(name, 0) + amount
+
+    def _store_folders(self, folders: list[Folder]) -> None:
+        for folder in folders:
+            meta = {"name": folder.name, "hidden": folder.hidden}
+            known = self._session.known(folder.id)
+            if known is None or (known.parent, dict(known.meta)) != (folder.parent, meta):
+                self._session.put_record(folder.id, FOLDER, "", folder.parent, meta)
+
+    async def _retry_unread(self) -> None:
+        """Items that could not be read before: no delta names them again, so they are asked for by id."""
+        for item in list(self._cursor.retry):
+            try:
+                message = await self._mail.message(self._claim.resource, item)
+            except NotFound:
+                self._cursor.retry.pop(item)
+            except (ItemUnreadable, Forbidden) as error:
+                self._fail(item, error)
+            else:
+                await self._store_message(message)
+
+    async def _read_folder(self, folder: Folder) -> None:
+        try:
+            await self._follow(folder, self._cursor.links.get(folder.id))
+        except NotFound:
+            # Deleted since the folders were listed; the next run sees a tree without it and removes its mail.
+            log.info("folder is gone; its mail is removed at the next run")
+        except ResyncRequired:
+            log.info("delta cursor has expired; the folder is enumerated again")
+            self._cursor.links.pop(folder.id, None)
+            await self._follow(folder, None)
+        self._cursor.done.add(folder.id)
+
+    async def _follow(self, folder: Folder, link: str | None) -> None:
+        unseen = await asyncio.to_thread(self._stored_in, folder) if link is None else set()
+        async for page in self._mail.changes(self._claim.resource, folder.id, link):
+            await self._store_page(folder, page)
+            unseen.difference_update(message.id for message in page.messages)
+            self._cursor.links[folder.id] = page.link
+            await self._mark_progress()
+        # A full enumeration names what is there, not what is gone: what it did not name has left the folder.
+        self._cursor.moved_out.update(dict.fromkeys(unseen, folder.id))
+
+    def _stored_in(self, folder: Folder) -> set[str]:
+        return {row.key for row in self._session.keys(MAIL, folder.id)}
+
+    async def _store_page(self, folder: Folder, page: ChangePage) -> None:
+        for removed in page.removed:
+            self._cursor.moved_out[removed] = folder.id
+        changed = [message for message in page.messages if not self._is_current(message)]
+        self._add("unchanged", len(page.messages) - len(changed))
+        async with asyncio.TaskGroup() as group:
+            for message in changed:
+                group.create_task(self._store_message(message))
+
+    def _is_current(self, message: Message) -> bool:
+        known = self._session.known(message.id)
+        return known is not None and (known.version, known.parent) == (message.change_key, message.folder)
+
+    async def _store_message(self, message: Message) -> None:
+        async with self._slots:
+            try:
+                body = await self._mail.mime(self._claim.resource, message.id)
+            except NotFound:
+                # Deleted between the listing and the read: not an error, the next delta says so.
+                self._cursor.moved_out[message.id] = message.folder
+                return
+            except (ItemUnreadable, Forbidden, BodyTooLarge) as error:
+                self._fail(message.id, error)
+                return
+            new = self._session.known(message.id) is None
+            item = NewItem(message.id, MAIL, message.change_key, message.folder, dict(message.sidecar))
+            await asyncio.to_thread(self._session.put_item, item, body)
+        self._held += new
+        self._cursor.retry.pop(message.id, None)
+        self._failed.pop(message.id, None)
+        self._add("stored")
+        self._add("bytes_read", len(body))
+        self._uncommitted += len(body)
+
+    def _fail(self, item: str, error: Exception) -> None:
+        """One bad item never costs its mailbox: it is listed, and asked for again at every run.
+
+        An older version of the item that is stored already stays; the list says that it is not the newest.
+        """
+        self._failed[item] = FailedItem(item, _item_error(error).value, str(error))
+        self._cursor.retry.setdefault(item, self._claim.session)
+
+    def _apply_removals(self, folders: set[str]) -> None:
+        """Remove what left its folder and turned up nowhere else, and what lay in folders that are gone."""
+        gone: set[str] = set()
+        for item, folder in self._cursor.moved_out.items():
+            row = self._session.known(item)
+            if row is not None and row.parent == folder:
+                gone.add(item)
+        lost_folders = {row.key for row in self._session.keys(FOLDER)} - folders
+        for folder in lost_folders:
+            gone.update(mail.key for mail in self._session.keys(MAIL, folder))
+            self._cursor.links.pop(folder, None)
+            self._session.remove(folder)
+        for item in gone:
+            self._session.remove(item)
+            self._failed.pop(item, None)
+            self._cursor.retry.pop(item, None)
+        self._held -= len(gone)
+        self._add("removed", len(gone))
+        self._cursor.moved_out.clear()
+
+    async def _mark_progress(self) -> None:
+        now = self._clock.monotonic()
+        due = now - self._checkpoint_at >= self._pace.checkpoint_seconds
+        if due or self._uncommitted >= self._pace.checkpoint_bytes:
+            await self._checkpoint()
+        elif now - self._shown_at >= self._pace.progress_seconds:
+            self._shown_at = now
+            await self._jobs.progress(self._claim, self.counts(), "reading")
+
+    async def _checkpoint(self) -> None:
+        self._cursor.tally["requests"] = self._requests_before + self._mail.requests
+        done = await asyncio.to_thread(self._session.checkpoint, self._cursor.dump())
+        packs = [(pack.key, pack.size, pack.sha256) for pack in done.packs]
+        self._add("bytes_stored", sum(size for _, size, _ in packs))
+        await self._jobs.checkpointed(self._claim, done.n, packs, self.counts())
+        self._checkpoint_at = self._shown_at = self._clock.monotonic()
+        self._uncommitted = 0
+
+
+def _cursor(session: Session) -> MailCursor:
+    """The cursor to go on from; an unreadable one costs a full enumeration, never data."""
+    try:
+        return MailCursor.load(session.cursor)
+    except CursorUnreadable as error:
+        log.warning("stored cursor cannot be used; the mailbox is enumerated again", reason=str(error))
+        return MailCursor()
+
+
+_ITEM_ERRORS: tuple[tuple[type[Exception], ErrorClass], ...] = (
+    (Forbidden, ErrorClass.ACCESS_DENIED),
+    (BodyTooLarge, ErrorClass.UNSUPPORTED_ITEM),
+    (ItemUnreadable, ErrorClass.CORRUPT_SOURCE_ITEM),
+)
+
+
+def _item_error(error: Exception) -> ErrorClass:
+    return next((code for kind, code in _ITEM_ERRORS if isinstance(error, kind)), ErrorClass.INTERNAL)

@@ -1,0 +1,123 @@
+"""Execute a backup job: open a session, read the mailbox into it, verify what was committed, sum up."""
+
+import asyncio
+from datetime import datetime
+from typing import Literal
+
+from backup_engine import Repository
+from backup_engine.errors import AlreadyCommitted
+from backup_engine.model import Snapshot, VerificationReport
+from backup_engine.session import Session
+from backup_service.domain.item_errors import shown
+from backup_service.domain.jobs import Claim, Finished
+from backup_service.ports import Jobs, Repositories, RestorePoints, Tenants
+from backup_service.usecases.read_mailbox import BackupPace, MailboxBackup
+from chassis.clock import Clock
+from contracts.errors import ErrorClass
+from contracts.events import Counts
+from contracts.names import JobState
+from contracts.views import ItemProblem, RestorePoint, Verification
+
+_LEVELS: tuple[Literal[0, 1], ...] = (0, 1)
+
+
+class RunBackup:
+    """Executes one claim. Raises what its ports raise; the caller judges it."""
+
+    def __init__(
+        self,
+        *,
+        tenants: Tenants,
+        repositories: Repositories,
+        jobs: Jobs,
+        points: RestorePoints,
+        clock: Clock,
+        pace: BackupPace,
+    ) -> None:
+        self._tenants = tenants
+        self._repositories = repositories
+        self._jobs = jobs
+        self._points = points
+        self._clock = clock
+        self._pace = pace
+
+    async def __call__(self, claim: Claim) -> Finished:
+        repository = await self._repositories.open(claim.tenant, claim.target)
+        try:
+            session = await asyncio.to_thread(_open_session, repository, claim)
+        except AlreadyCommitted as committed:
+            # The worker before us died between the commit and its report: its restore point is the result.
+            snapshot = await asyncio.to_thread(repository.snapshot, claim.shard, committed.snapshot_id)
+            return await self._report(claim, repository, snapshot, Counts())
+        async with self._tenants.backup_mail(claim.tenant) as mail:
+            mailbox = MailboxBackup(claim, mail, session, jobs=self._jobs, clock=self._clock, pace=self._pace)
+            try:
+                await mailbox.read_changes()
+                snapshot = await mailbox.commit()
+            except BaseException:
+                await asyncio.to_thread(session.abort)
+                raise
+            return await self._report(claim, repository, snapshot, mailbox.counts())
+
+    async def _report(self, claim: Claim, repository: Repository, snapshot: Snapshot, counts: Counts) -> Finished:
+        """Verify what was committed, make the restore point known, and sum up."""
+        reports = [
+            await asyncio.to_thread(repository.verify, claim.shard, snapshot.id, level=level) for level in _LEVELS
+        ]
+        digest = await asyncio.to_thread(repository.content_digest, claim.shard, snapshot.id)
+        await self._points.add_restore_point(_restore_point(claim, snapshot, reports, digest, self._clock.now()))
+        final = {
+            "listed": snapshot.listed,
+            "failed": len(snapshot.failed),
+            "skipped": len(snapshot.skipped),
+            "bytes_stored": snapshot.stored_bytes,
+            "verified": reports[0].covered,
+        }
+        return _finished(snapshot, reports, counts.model_copy(update=final))
+
+
+def _open_session(repository: Repository, claim: Claim) -> Session:
+    snapshots = repository.snapshots(claim.shard)
+    parent = snapshots[0].id if snapshots else None
+    return repository.open_session(claim.shard, claim.session, parent=parent, adopt=claim.previous)
+
+
+def _restore_point(
+    claim: Claim, snapshot: Snapshot, reports: list[VerificationReport], digest: str, at: datetime
+) -> RestorePoint:
+    return RestorePoint(
+        tenant=claim.tenant,
+        id=snapshot.id,
+        configuration=claim.configuration,
+        resource=claim.resource,
+        resource_name=claim.resource_name,
+        taken_at=snapshot.taken_at,
+        expires_at=snapshot.expires_at,
+        complete=snapshot.complete,
+        items=snapshot.items,
+        bytes=snapshot.bytes,
+        failed_items=len(snapshot.failed),
+        content_digest=digest,
+        verified=tuple(
+            Verification(
+                level=0 if report.level == 0 else 1,
+                at=at,
+                covered=report.covered,
+                denominator=report.denominator,
+                problems=len(report.problems),
+            )
+            for report in reports
+        ),
+    )
+
+
+def _finished(snapshot: Snapshot, reports: list[VerificationReport], counts: Counts) -> Finished:
+    errors = [ItemProblem(item=f.key, error=ErrorClass(f.reason), detail=f.detail) for f in snapshot.failed]
+    errors += [
+        ItemProblem(item=problem.key, error=ErrorClass.INTEGRITY, detail=f"{problem.kind}: {problem.detail}")
+        for report in reports
+        for problem in report.problems
+    ]
+    skipped = [ItemProblem(item=s.key, error=ErrorClass(s.reason), detail=s.detail) for s in snapshot.skipped]
+    state = JobState.PARTIAL if errors else JobState.SUCCEEDED
+    return Finished(state, counts, snapshot.id, None, shown(errors), shown(skipped))
