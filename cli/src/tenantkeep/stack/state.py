@@ -1,9 +1,12 @@
 """What a running launcher tells other commands: run/processes.json, replaced whole at every change."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from threading import Event
+from time import monotonic
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]  # it ships no types
@@ -13,6 +16,7 @@ from tenantkeep.stack.errors import StackError
 from tenantkeep.stack.home import Home
 
 _SAME_PROCESS_SECONDS = 1.0
+_LOOK_EVERY = 0.05
 
 
 class State(StrEnum):
@@ -108,16 +112,33 @@ def _process(value: dict[str, Any]) -> ProcessState:
 
 
 def end(processes: list[psutil.Process], grace: float) -> None:
-    """SIGTERM, then SIGKILL after `grace` seconds."""
+    """SIGTERM, then SIGKILL after `grace` seconds. A zombie counts as ended: only its parent can remove it."""
     for process in processes:
         _signal(process.terminate)
-    _, alive = psutil.wait_procs(processes, timeout=grace)
+    alive = _wait(processes, grace)
     for process in alive:
         _signal(process.kill)
-    psutil.wait_procs(alive, timeout=grace)
+    _wait(alive, grace)
 
 
-def _signal(send: Any) -> None:
+def _wait(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those that still run after `seconds`; returns early when none does."""
+    deadline, tick = monotonic() + seconds, Event()
+    while True:
+        alive = [process for process in processes if _runs(process)]
+        if not alive or monotonic() > deadline:
+            return alive
+        tick.wait(_LOOK_EVERY)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _signal(send: Callable[[], None]) -> None:
     try:
         send()
     except psutil.NoSuchProcess:

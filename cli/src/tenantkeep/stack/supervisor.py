@@ -60,6 +60,7 @@ class Supervised:
             if code is not None:
                 if self._deaths + 1 >= _DEATHS_BEFORE_READY:
                     raise StartFailed(self.spec.name, f"ended at its start ({_ending(code)})", self.spec.log)
+                await self._after_death(code)
                 await self._spawn()
             try:
                 await self.spec.probe()
