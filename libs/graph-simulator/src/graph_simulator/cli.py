@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
@@ -33,6 +34,14 @@ MEAN_SIZE = 45_000
 StateOption = Annotated[Path, typer.Option(help="State folder; created if missing.")]
 TenantOption = Annotated[str, typer.Option(help="Name of the tenant, such as contoso.")]
 ManifestOption = Annotated[Path | None, typer.Option(help="Write one JSON line per message here.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Mails to come and, where it can be known, about how many bytes."""
+
+    mails: Iterable[SeedMail]
+    bytes: int | None
 
 
 @app.command()
@@ -82,14 +91,13 @@ def seed(
         created = create_tenant(connection, tenant)
         boxes = Mailboxes(connection, created)
         if generate is not None:
-            mails, total = _invented(boxes, generate, mailboxes, random_seed), generate * MEAN_SIZE
-            first = _mailbox_names(mailboxes)[0]
+            source = Source(_invented(boxes, generate, mailboxes, random_seed), generate * MEAN_SIZE)
         else:
-            mails, total = _imported(mbox_file, maildir_path, user)
-            first = user
+            source = _imported(mbox_file, maildir_path, user)
         create_restore_target(boxes)
-        with _open_manifest(manifest) as stream, _progress(total, quiet=as_json) as advance:
-            loaded = load(boxes, limited(mails, max_messages, max_bytes), stream, advance)
+        with _open_manifest(manifest) as stream, _progress(source.bytes, quiet=as_json) as advance:
+            loaded = load(boxes, limited(source.mails, max_messages, max_bytes), stream, advance)
+        first = user if generate is None else _mailbox_names(mailboxes)[0]
         marked = [_mark_unreadable(boxes, first, number) for number in range(1, unreadable + 1)]
         if apps is not None:
             _write_private(apps, json.dumps(directory.credentials(connection, created), indent=2))
@@ -164,11 +172,11 @@ def _invented(boxes: Mailboxes, count: int, mailboxes: int, random_seed: int) ->
     return MailGenerator(random_seed, boxes.tenant.domain, names).mails(count)
 
 
-def _imported(mbox_file: Path | None, maildir_path: Path | None, user: str) -> tuple[Iterable[SeedMail], int | None]:
+def _imported(mbox_file: Path | None, maildir_path: Path | None, user: str) -> Source:
     if mbox_file is not None:
-        return mbox.read(mbox_file, user), mbox_file.stat().st_size
+        return Source(mbox.read(mbox_file, user), mbox_file.stat().st_size)
     assert maildir_path is not None
-    return maildir.read(maildir_path, user), None
+    return Source(maildir.read(maildir_path, user), None)
 
 
 def _mark_unreadable(boxes: Mailboxes, mailbox: str, number: int) -> dict[str, object]:

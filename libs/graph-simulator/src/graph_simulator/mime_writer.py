@@ -81,7 +81,7 @@ def _nested(attachment: Attachment) -> Message:
 
 
 def _nested_attachment(entry: Json) -> Attachment:
-    kind = AttachmentKind(entry["@odata.type"])
+    kind = AttachmentKind(str(entry["@odata.type"]))
     content = (
         base64.b64decode(str(entry["contentBytes"]))
         if kind is AttachmentKind.FILE
@@ -115,7 +115,9 @@ def _headers(message: Message, summary: Json, internet_id: str, sent: str | None
 
 
 def _addresses(value: object) -> str:
-    entries = value if isinstance(value, list) else [value] if value else []
+    entries: list[dict[str, dict[str, object]]] = value if isinstance(value, list) else []
+    if isinstance(value, dict):
+        entries = [value]
     found: list[str] = []
     for entry in entries:
         mail = entry.get("emailAddress", {})

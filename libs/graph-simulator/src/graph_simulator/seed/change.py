@@ -42,49 +42,46 @@ def change(connection: sqlite3.Connection, tenant: Tenant, *, seed: int, fractio
     """Change about this fraction of each mailbox's messages, at least one of each kind; each message at most once."""
     rng = random.Random(seed)  # noqa: S311 - reproducible on purpose
     changes = Changes()
+    mailboxes = Mailboxes(connection, tenant)
     rows = connection.execute("SELECT pk, upn FROM user WHERE tenant_id = ? ORDER BY pk", (tenant.id,)).fetchall()
-    for row in rows:
+    for user in rows:
+        seeded = _seeded_messages(connection, user["pk"])
+        if not seeded:
+            continue
+        generator = MailGenerator(rng.getrandbits(32), tenant.domain, [user["upn"].split("@")[0]])
         with batched(connection) as wrote:
-            for size in _change_mailbox(connection, tenant, row, rng, fraction, changes):
-                wrote(size)
+            for kind, row in _plan(rng, seeded, fraction):
+                if kind == "created":
+                    changes.bytes_created += _create(mailboxes, generator, changes.total[kind])
+                else:
+                    CHANGE[kind](connection, row, rng)
+                changes.note(user["upn"], kind)
+                wrote(row["size"])
     return changes
 
 
-def _change_mailbox(
-    connection: sqlite3.Connection,
-    tenant: Tenant,
-    user: sqlite3.Row,
-    rng: random.Random,
-    fraction: float,
-    changes: Changes,
-) -> list[int]:
-    candidates = connection.execute(
+def _seeded_messages(connection: sqlite3.Connection, user_pk: int) -> list[sqlite3.Row]:
+    return connection.execute(
         "SELECT message.* FROM message JOIN folder ON folder.pk = folder_pk WHERE message.user_pk = ?"
         " AND sha256 IS NOT NULL AND coalesce(well_known, '') <> ? ORDER BY message.pk",
-        (user["pk"], DELETIONS),
+        (user_pk, DELETIONS),
     ).fetchall()
-    if not candidates:
-        return []
-    wanted = max(len(KINDS), round(len(candidates) * fraction))
+
+
+def _plan(rng: random.Random, rows: list[sqlite3.Row], fraction: float) -> list[tuple[str, sqlite3.Row]]:
+    wanted = max(len(KINDS), round(len(rows) * fraction))
     kinds = [*KINDS, *rng.choices(KINDS, SHARES, k=wanted - len(KINDS))]
-    chosen = rng.sample(candidates, min(len(candidates), len(kinds)))
-    generator = MailGenerator(rng.getrandbits(32), tenant.domain, [user["upn"].split("@")[0]])
-    mailboxes = Mailboxes(connection, tenant)
-    for number, (kind, row) in enumerate(zip(kinds, chosen, strict=False)):
-        match kind:
-            case "created":
-                received = NEWEST + timedelta(days=1, minutes=number)
-                mail = generator.mail(generator.mailboxes[0], ("inbox",), received)
-                mailboxes.store(mail)
-                changes.bytes_created += len(mail.raw)
-            case "deleted":
-                messages.delete(connection, row)
-            case "updated":
-                _update(connection, row, rng)
-            case _:
-                _move(connection, row, rng)
-        changes.note(user["upn"], kind)
-    return [row["size"] for row in chosen]
+    return list(zip(kinds, rng.sample(rows, min(len(rows), wanted)), strict=False))
+
+
+def _create(mailboxes: Mailboxes, generator: MailGenerator, number: int) -> int:
+    mail = generator.mail(generator.mailboxes[0], ("inbox",), NEWEST + timedelta(days=1, minutes=number))
+    mailboxes.store(mail)
+    return len(mail.raw)
+
+
+def _delete(connection: sqlite3.Connection, row: sqlite3.Row, _rng: random.Random) -> None:
+    messages.delete(connection, row)
 
 
 def _update(connection: sqlite3.Connection, row: sqlite3.Row, rng: random.Random) -> None:
@@ -98,3 +95,6 @@ def _move(connection: sqlite3.Connection, row: sqlite3.Row, rng: random.Random) 
     root = folders.find_folder(connection, row["user_pk"], folders.ROOT)["pk"]
     others = [folder["pk"] for folder in folders.children(connection, root) if folder["pk"] != row["folder_pk"]]
     messages.move(connection, row, rng.choice(others))
+
+
+CHANGE = {"deleted": _delete, "updated": _update, "moved": _move}

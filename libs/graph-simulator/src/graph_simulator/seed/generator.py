@@ -41,6 +41,7 @@ FILE_TYPES = (
     ("text/csv", "csv"),
     ("image/jpeg", "jpg"),
 )
+FILE_NAMES = ("Übersicht", "Angebot", "drawing", "Maße", "report")
 ENCODINGS = ("quoted-printable", "base64", "8bit")
 
 
@@ -111,8 +112,7 @@ class MailGenerator:
             for hop in range(rng.randrange(1, 4))
         ]
         headers += [
-            f"DKIM-Signature: v=1; a=rsa-sha256; d={sender[1].split('@')[1]}; s=s1;\r\n"
-            f" b={base64.b64encode(rng.randbytes(96)).decode()}",
+            f"DKIM-Signature: v=1; a=rsa-sha256; d=example; s=s1;\r\n b={base64.b64encode(rng.randbytes(96)).decode()}",
             f"From: {formataddr(sender)}",
             f"To: {formataddr(receiver)}",
             f"Subject: {_words(texts.fill(rng, rng.choice(texts.SUBJECTS)))}",
@@ -165,7 +165,7 @@ class MailGenerator:
 
     def _file(self, size: int) -> tuple[str, str, bytes]:
         kind, suffix = self.rng.choices(FILE_TYPES, (35, 30, 15, 20))[0]
-        name = f"{self.rng.choice(('Übersicht', 'Angebot', 'drawing', 'Maße', 'report'))}-{self.rng.randrange(9999)}.{suffix}"
+        name = f"{self.rng.choice(FILE_NAMES)}-{self.rng.randrange(9999)}.{suffix}"
         match suffix:
             case "csv":
                 row = ";".join(str(self.rng.randrange(10**6)) for _ in range(6)) + "\r\n"

@@ -14,7 +14,6 @@ from graph_simulator.directory import Tenant, create_user
 from graph_simulator.folders import DELETIONS
 from graph_simulator.seed.mail import SeedMail
 from graph_simulator.seed.texts import DEPARTMENTS
-from graph_simulator.times import iso
 
 BATCH_MESSAGES = 100
 BATCH_BYTES = 8 * 1024 * 1024
@@ -165,7 +164,8 @@ def write_manifest(connection: sqlite3.Connection, tenant: Tenant, stream: TextI
     )
     paths: dict[int, list[str]] = {}
     count = 0
-    for count, row in enumerate(rows, start=1):
+    for row in rows:
+        count += 1
         path = paths.setdefault(row["folder_pk"], folders.folder_path(connection, row["folder_pk"]))
         stored = messages.NewMessage(
             received=row["received"],

@@ -141,7 +141,7 @@ class Simulator:
         route, values = found
         if refused is not None:
             return Answer(route.template, refused)
-        call = LoginCall(request, self.connection, self.tokens, _base_url(request), values)
+        call = LoginCall(request, self.connection, self.tokens, self.stats, _base_url(request), values)
         correlation_id = request.headers.get("client-request-id", str(uuid4()))
         try:
             response = await route.target(call)

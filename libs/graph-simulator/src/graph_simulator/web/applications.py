@@ -15,9 +15,18 @@ from graph_simulator.web.problems import bad_request, json_response, user_not_fo
 from graph_simulator.web.selection import Condition, parse_filter, parse_select
 
 _PRINCIPAL = frozenset(
-    "id appId displayName appDisplayName accountEnabled servicePrincipalType appOwnerOrganizationId appRoles".split()
+    [
+        "id",
+        "appId",
+        "displayName",
+        "appDisplayName",
+        "accountEnabled",
+        "servicePrincipalType",
+        "appOwnerOrganizationId",
+        "appRoles",
+    ]
 )
-_APPLICATION = frozenset("id appId displayName createdDateTime passwordCredentials keyCredentials".split())
+_APPLICATION = frozenset(["id", "appId", "displayName", "createdDateTime", "passwordCredentials", "keyCredentials"])
 
 
 async def get_service_principal(call: Call) -> Response:

@@ -19,6 +19,7 @@ from graph_simulator.permissions import ROLE_NAMES
 from graph_simulator.times import iso, now
 from graph_simulator.tokens import Tokens, key_set
 from graph_simulator.web.problems import LoginProblem
+from graph_simulator.web.stats import Stats
 
 SHARED_TENANTS = ("common", "organizations", "consumers")
 SHARED_ISSUER = "{tenantid}"
@@ -32,6 +33,7 @@ class LoginCall:
     request: Request
     connection: sqlite3.Connection
     tokens: Tokens
+    stats: Stats
     base_url: str
     path: dict[str, str]
 
@@ -102,6 +104,7 @@ async def token(call: LoginCall) -> Response:
     app = _authenticated(call, tenant, *_client(call.request, form))
     _check_scope(form.get("scope", ""))
     roles = sorted(ROLE_NAMES[role_id] for role_id, _ in directory.granted_roles(call.connection, app))
+    call.stats.tokens_issued[app.app_id] += 1
     lifetime = int(call.tokens.lifetime.total_seconds())
     answer: dict[str, object] = {
         "token_type": "Bearer",

@@ -20,7 +20,18 @@ from graph_simulator.web.selection import parse_expand, parse_select
 
 LARGEST_POST = 3 * 1024 * 1024
 PROPERTIES = frozenset(
-    "id lastModifiedDateTime name contentType size isInline contentId contentLocation contentBytes item".split()
+    [
+        "id",
+        "lastModifiedDateTime",
+        "name",
+        "contentType",
+        "size",
+        "isInline",
+        "contentId",
+        "contentLocation",
+        "contentBytes",
+        "item",
+    ]
 )
 _ITEM_EXPANSIONS = {"microsoft.graph.itemattachment/item", "item"}
 
@@ -106,7 +117,7 @@ def parse_attachment(body: object) -> Attachment:
     if not isinstance(body, dict) or not isinstance(body.get("name"), str):
         raise bad_request("An attachment needs a name.", "ErrorRequiredPropertyMissing")
     try:
-        kind = AttachmentKind(body.get("@odata.type"))
+        kind = AttachmentKind(str(body.get("@odata.type")))
     except ValueError as error:
         raise bad_request("Only fileAttachment and itemAttachment can be added.", "ErrorInvalidRequest") from error
     content_id = body.get("contentId")

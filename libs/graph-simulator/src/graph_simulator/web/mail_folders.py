@@ -15,7 +15,9 @@ from graph_simulator.web.message_view import folder_id
 from graph_simulator.web.problems import GraphProblem, bad_request, json_response
 from graph_simulator.web.selection import Condition, parse_expand, parse_filter, parse_select
 
-PROPERTIES = frozenset("id displayName parentFolderId childFolderCount unreadItemCount totalItemCount isHidden".split())
+PROPERTIES = frozenset(
+    ["id", "displayName", "parentFolderId", "childFolderCount", "unreadItemCount", "totalItemCount", "isHidden"]
+)
 DEFAULT_PAGE = 10
 LARGEST_PAGE = 1000
 

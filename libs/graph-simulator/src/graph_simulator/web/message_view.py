@@ -12,11 +12,24 @@ from graph_simulator.web.call import Call, Json
 from graph_simulator.web.mail_attachments import attachment_list
 from graph_simulator.web.selection import parse_expand, parse_select, property_ids
 
-STORED = (
-    "subject bodyPreview importance hasAttachments conversationId isReadReceiptRequested"
-    " isDeliveryReceiptRequested from sender toRecipients ccRecipients bccRecipients replyTo categories flag"
-    " inferenceClassification"
-).split()
+STORED = [
+    "subject",
+    "bodyPreview",
+    "importance",
+    "hasAttachments",
+    "conversationId",
+    "isReadReceiptRequested",
+    "isDeliveryReceiptRequested",
+    "from",
+    "sender",
+    "toRecipients",
+    "ccRecipients",
+    "bccRecipients",
+    "replyTo",
+    "categories",
+    "flag",
+    "inferenceClassification",
+]
 COLUMNS = {
     "createdDateTime": "created",
     "lastModifiedDateTime": "modified",

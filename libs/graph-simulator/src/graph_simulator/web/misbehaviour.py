@@ -4,8 +4,8 @@ import asyncio
 import json
 import socket
 import struct
-from email.utils import format_datetime
 from datetime import timedelta
+from email.utils import format_datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -64,7 +64,7 @@ async def send_and_reset(response: Response, after_bytes: int, scope: Scope, rec
     await response(scope, receive, cut)
     transport: asyncio.Transport = scope["state"][TRANSPORT]
     # Give the kernel what was written, as an abort would drop it together with the connection.
-    while transport.get_write_buffer_size():
+    while transport.get_write_buffer_size():  # noqa: ASYNC110 - asyncio has no event for a drained transport
         await asyncio.sleep(0.001)
     connection = transport.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -12,12 +12,33 @@ from graph_simulator.web.problems import bad_request, json_response
 from graph_simulator.web.selection import Condition, parse_filter, parse_select
 
 DEFAULT_PROPERTIES = frozenset(
-    "businessPhones displayName givenName id jobTitle mail mobilePhone officeLocation preferredLanguage surname"
-    " userPrincipalName".split()
+    [
+        "businessPhones",
+        "displayName",
+        "givenName",
+        "id",
+        "jobTitle",
+        "mail",
+        "mobilePhone",
+        "officeLocation",
+        "preferredLanguage",
+        "surname",
+        "userPrincipalName",
+    ]
 )
 PROPERTIES = DEFAULT_PROPERTIES | frozenset(
-    "department streetAddress city postalCode state country accountEnabled userType proxyAddresses"
-    " onPremisesSyncEnabled".split()
+    [
+        "department",
+        "streetAddress",
+        "city",
+        "postalCode",
+        "state",
+        "country",
+        "accountEnabled",
+        "userType",
+        "proxyAddresses",
+        "onPremisesSyncEnabled",
+    ]
 )
 FILTERABLE = frozenset({"accountEnabled", "mail", "userPrincipalName", "displayName", "id", "userType"})
 DEFAULT_PAGE = 100
