@@ -70,17 +70,22 @@ class Program:
     def __init__(self, body: str, drain_timeout: float) -> None:
         text = PRELUDE.format(drain_timeout=drain_timeout) + body
         self.process = subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.first = self.process.stdout.readline().strip()
+        self.first = self.line()
         self.asked_at = time.monotonic()
+
+    def line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
 
     def ask(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
     def end(self) -> tuple[int, list[str], float]:
         """Exit code, further lines and seconds since the start was reported."""
-        rest, _ = self.process.communicate(timeout=20)
-        return self.process.returncode, rest.splitlines(), time.monotonic() - self.asked_at
+        # communicate() would lose what readline() has taken from the pipe ahead of the line.
+        assert self.process.stdout is not None
+        lines = self.process.stdout.read().splitlines()
+        return self.process.wait(20), lines, time.monotonic() - self.asked_at
 
 
 class Programs:
@@ -100,7 +105,9 @@ def programs() -> Iterator[Programs]:
     yield started
     for program in started.all:
         program.process.kill()
-        program.process.communicate()
+        program.process.wait()
+        assert program.process.stdout is not None
+        program.process.stdout.close()
 
 
 def logged(lines: list[str]) -> list[dict[str, Any]]:
@@ -141,8 +148,7 @@ def test_even_a_stuck_process_is_gone_soon_after_the_drain_time(programs: Progra
 def test_a_second_signal_ends_at_once(programs: Programs) -> None:
     program = programs.start(STUCK, drain_timeout=30)
     program.ask(signal.SIGTERM)
-    assert program.process.stdout is not None
-    assert json.loads(program.process.stdout.readline())["event"] == "draining"
+    assert json.loads(program.line())["event"] == "draining"
     program.ask(signal.SIGTERM)
     code, lines, took = program.end()
     assert (code, lines) == (1, [])
