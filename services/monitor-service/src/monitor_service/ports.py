@@ -12,6 +12,8 @@ from monitor_service.domain.tally import Change, Tally
 class LedgerUnavailable(Exception):
     """The ledger's store does not answer; nothing is known about a write that was under way."""
 
+    remedy = "Start the document store or correct TENANTKEEP_MONGO_URL; job events wait on the bus meanwhile."
+
 
 class Ledger(Protocol):
     """Entries and tallies. Every method may raise LedgerUnavailable."""
