@@ -27,6 +27,7 @@ from contracts.events.tokens import TokenRefreshed, TokenRejected
 from contracts.names import Profile, TokenStatus
 from contracts.problem import ProblemError
 from graph_client import GraphClient
+from graph_simulator.testing import SimulatorProcess
 
 pytestmark = pytest.mark.integration
 
@@ -39,15 +40,20 @@ _INTAKES = count()
 class Running:
     """The service as a process, and its neighbours' view of it."""
 
-    def __init__(self, bench: Any, directory: Path) -> None:
+    def __init__(self, bench: Any, directory: Path, **variables: str) -> None:
         self.bench = bench
         self.port = free_port()
         self._directory = directory
+        self._variables = variables
         self.process = self._fresh()
 
     def _fresh(self) -> Server:
         environment = self.bench.environment(
-            "token-service", HEALTH_PORT=str(self.port), TOKEN_CLAIM="1", SWEEP_INTERVAL="0.1"
+            "token-service",
+            HEALTH_PORT=str(self.port),
+            TOKEN_CLAIM="2",
+            SWEEP_INTERVAL="0.1",
+            **self._variables,
         )
         return Server("token-service", [sys.executable, "-m", "token_service"], self._directory, env=environment)
 
@@ -236,7 +242,10 @@ async def test_sigterm_ends_it_quickly_and_cleanly(service: Running) -> None:
     began = time.monotonic()
     service.process.stop()
     assert time.monotonic() - began < 5
-    assert "Traceback" not in service.process.log_tail(100_000)
+    log = service.process.log_tail(100_000)
+    assert '"event": "draining"' in log
+    assert "drain timed out" not in log
+    assert "process failed" not in log
 
 
 async def test_its_log_holds_no_secret(service: Running) -> None:
@@ -248,3 +257,27 @@ async def test_its_log_holds_no_secret(service: Running) -> None:
     assert stored["access_token"] not in log
     assert service.bench.simulator.apps["exchange-backup"]["client_secret"] not in log
     assert "token renewal" in log or "random seed" in log
+
+
+async def test_two_replicas_renew_each_token_once(bench: Any, tmp_path: Path) -> None:
+    app = bench.simulator.apps["exchange-backup"]["client_id"]
+    options = ("--token-lifetime", "3")
+    with SimulatorProcess(bench.simulator.server.state, options=options) as brief:
+        replicas = [Running(bench, tmp_path / name, AUTHORITY_URL=brief.url) for name in ("one", "two")]
+        for replica in replicas:
+            replica.start()
+        try:
+            async with replicas[0].bus("gateway") as bus:
+                await replicas[0].register(bus)
+                first = await bus.ask(rpc.CREDENTIAL_SET, "contoso", await replicas[0].bring_secret(), CALLER)
+
+            async def renewed() -> bool:
+                return bool((await replicas[0].stored())["generation"] >= first.generation + 3)
+
+            await eventually(renewed)
+        finally:
+            for replica in replicas:
+                replica.process.stop()
+        stored = await replicas[0].stored()
+        assert brief.control("GET", "stats")["tokens_issued"][app] == stored["generation"] - first.generation + 1
+        assert (await replicas[0].announced())["fingerprint"] == stored["fingerprint"]

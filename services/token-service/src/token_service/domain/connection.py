@@ -51,7 +51,8 @@ class RenewalPolicy:
 
     def due_after(self, lifetime: float, rng: random.Random) -> float:
         """Give the seconds after which a token of `lifetime` seconds is renewed."""
-        return min(lifetime * (self.share + rng.uniform(0.0, self.jitter)), self.longest)
+        # The floor keeps a token that is born expired from being asked for without a pause.
+        return min(max(lifetime * (self.share + rng.uniform(0.0, self.jitter)), 1.0), self.longest)
 
     def retry_after(self, failures: int, rng: random.Random) -> float:
         """Give the seconds until the next attempt after so many failures in a row, 1 or more."""
