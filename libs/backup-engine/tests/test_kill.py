@@ -35,7 +35,8 @@ except AlreadyCommitted as committed:
 print("resumed", int(session.adopted_cursor or 0), flush=True)
 for n in range(int(session.adopted_cursor or 0), 60):
     text = base64.encodebytes(random.Random(n % 45).randbytes(8000))
-    session.put_item(NewItem(f"m{n:02d}", "mail", "1", ""), b"content-transfer-encoding: base64\\n\\n" + text + b"--%d" % n)
+    body = b"content-transfer-encoding: base64\\n\\n" + text + b"--%d" % n
+    session.put_item(NewItem(f"m{n:02d}", "mail", "1", ""), body)
     print("item", n, flush=True)
     if n % 10 == 9:
         session.checkpoint(b"%d" % (n + 1))

@@ -20,7 +20,7 @@ from backup_engine import (
     UnknownItem,
 )
 from backup_engine.header import Kind
-from backup_engine.storage import MemoryStorage
+from backup_engine.storage import MeasuredStorage, MemoryStorage, Meter
 from backup_engine.testing.faulty import FaultyStorage
 from backup_engine.testing.keys import LocalKeyWrapper
 
@@ -248,6 +248,61 @@ def test_many_threads_may_put_at_once(
         for entry in entries
     ]
     assert len(held) == len(set(held)) == 240
+
+
+def test_items_put_while_a_checkpoint_runs_are_kept(mail: Mail, commit: Commit, ulid: Ulid) -> None:
+    class Slow(MemoryStorage):
+        """Puts an item while the checkpoint writes its index delta."""
+
+        def put(self, key: str, body: bytes) -> None:
+            if key.startswith("index/") and not self.seen:
+                self.seen = True
+                session.put_item(item(2), mail(2, attachment=2))
+            super().put(key, body)
+
+        seen = False
+
+    repository = Repository.create(Slow(), LocalKeyWrapper(), tenant="contoso")
+    with repository.open_session("box", ulid(1), parent=None) as session:
+        session.put_item(item(1), mail(1, attachment=1))
+        assert session.checkpoint(b"1").items == 1
+        snapshot = commit(session)
+    assert [repository.read(row) for row in repository.items("box", snapshot.id)] == [
+        mail(1, attachment=1),
+        mail(2, attachment=2),
+    ]
+
+
+def test_nothing_slips_in_behind_the_commit(repository: Repository, mail: Mail, commit: Commit, ulid: Ulid) -> None:
+    with repository.open_session("box", ulid(1), parent=None) as session:
+        session.put_item(item(1), mail(1))
+        commit(session)
+        with pytest.raises(RepositoryError, match="is over"):
+            session.put_item(item(2), mail(2))
+        with pytest.raises(RepositoryError, match="is over"):
+            commit(session)
+
+
+def test_an_unchanged_mailbox_costs_few_requests(
+    memory: MemoryStorage, wrapper: LocalKeyWrapper, mail: Mail, commit: Commit, ulid: Ulid
+) -> None:
+    meter = Meter()
+    repository = Repository.create(MeasuredStorage(memory, meter), wrapper, tenant="contoso")
+    with repository.open_session("box", ulid(1), parent=None) as session:
+        for n in range(10):
+            session.put_item(item(n), mail(n, attachment=n))
+        first = commit(session)
+    assert meter.requests["put"] == 2 + 7  # keys, config; open, pack, index, segment, checkpoint, intent, snapshot
+    before = meter.requests
+    with repository.open_session("box", ulid(2), parent=first.id) as session:
+        second = commit(session)
+    assert {name: meter.requests[name] - before.get(name, 0) for name in meter.requests} == {
+        "put": 3,  # open, intent, snapshot
+        "get": 2,  # parent snapshot, its segment
+        "list": 3,  # index, gc, session objects
+        "delete": 2,
+    }
+    assert second.segments == first.segments
 
 
 @pytest.mark.parametrize("threads", [0, 2])

@@ -60,7 +60,7 @@ class Session:
         self._changed = 0
         self._removed = 0
         self._seq = {"index": 0, "segment": 0, "checkpoint": 0}
-        self._usable = True
+        self._over = False
         self._new_packs: list[PackRef] = []
         if inheritance.orphans:
             self._publish(list(inheritance.orphans))
@@ -132,37 +132,15 @@ class Session:
     def checkpoint(self, cursor: bytes) -> Checkpoint:
         """Make everything put so far durable, together with the cursor that covers it.
 
-        Order: packs, index delta, manifest segment, checkpoint; each durable before the next.
+        Order: packs, index delta, manifest segment, checkpoint; each durable before the next. Items put by
+        other threads meanwhile belong to this checkpoint or to the next.
         """
         self._require_usable()
-        self._usable = False  # until every step below has succeeded
-        with self._lock:
-            dirty, self._dirty = self._dirty, {}
-            counts = (self._items, self._bytes)
-            changed, removed = self._changed, self._removed
-            self._items = self._bytes = self._changed = self._removed = 0
-        packs = self._packer.flush()
-        if packs:
-            self._publish(packs)
-            self._packer.forget(packs)
-        segments = self._progress.segments
-        if dirty:
-            segments = (self._write_segment(dirty, full=False), *segments)
-        new_packs, self._new_packs = tuple(self._new_packs), []
-        self._progress = replace(
-            self._progress,
-            segments=segments,
-            cursor=cursor,
-            changed=self._progress.changed + changed,
-            removed=self._progress.removed + removed,
-            stored_bytes=self._progress.stored_bytes + sum(pack.size for pack in new_packs),
-            packs=self._progress.packs + new_packs,
-        )
-        n = self._next("checkpoint")
-        payload = adoption.encode_checkpoint(self.shard, self._progress)
-        self._backing.objects.put(names.checkpoint(self.id, n), Kind.CHECKPOINT, payload)
-        self._usable = True
-        return Checkpoint(n, new_packs, *counts)
+        try:
+            return self._checkpoint(cursor)
+        except BaseException:
+            self._over = True  # some steps may have happened: only an adopter can tell
+            raise
 
     def commit(
         self,
@@ -180,8 +158,11 @@ class Session:
         `verify` checks, before the commit, that every row's blobs are in the index and that storage lists
         the packs of this session with their sizes.
         """
-        self.checkpoint(cursor)
-        self._usable = False
+        with self._lock:
+            self._require_usable()
+            self._over = True  # no item may slip in behind the last checkpoint
+        if self._needs_checkpoint():
+            self._checkpoint(cursor)
         self._merge_segments()
         intent = {"shard": self.shard, "segments": list(self._progress.segments)}
         self._backing.objects.put(names.intent(self.id), Kind.INTENT, intent)
@@ -218,7 +199,7 @@ class Session:
 
     def abort(self) -> None:
         """Drop what is in memory and wait for running uploads; the last checkpoint stays for an adopter."""
-        self._usable = False
+        self._over = True
         self._packer.close()
 
     def __enter__(self) -> Self:
@@ -226,6 +207,38 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self.abort()
+
+    def _checkpoint(self, cursor: bytes) -> Checkpoint:
+        with self._lock:
+            dirty, self._dirty = self._dirty, {}
+            counts = (self._items, self._bytes)
+            changed, removed = self._changed, self._removed
+            self._items = self._bytes = self._changed = self._removed = 0
+        packs = self._packer.flush()
+        if packs:
+            self._publish(packs)
+            self._packer.forget(packs)
+        segments = self._progress.segments
+        if dirty:
+            segments = (self._write_segment(dirty, full=False), *segments)
+        new_packs, self._new_packs = tuple(self._new_packs), []
+        self._progress = replace(
+            self._progress,
+            segments=segments,
+            cursor=cursor,
+            changed=self._progress.changed + changed,
+            removed=self._progress.removed + removed,
+            stored_bytes=self._progress.stored_bytes + sum(pack.size for pack in new_packs),
+            packs=self._progress.packs + new_packs,
+        )
+        n = self._next("checkpoint")
+        payload = adoption.encode_checkpoint(self.shard, self._progress)
+        self._backing.objects.put(names.checkpoint(self.id, n), Kind.CHECKPOINT, payload)
+        return Checkpoint(n, new_packs, *counts)
+
+    def _needs_checkpoint(self) -> bool:
+        """A run that found nothing new has nothing an adopter would miss."""
+        return bool(self._dirty or self._items or self._new_packs)
 
     def _put(self, row: ItemRow) -> None:
         self._require_usable()
@@ -235,7 +248,7 @@ class Session:
         self._changed += 1
 
     def _require_usable(self) -> None:
-        if not self._usable:
+        if self._over:
             raise RepositoryError(f"session {self.id} is over: open another one that adopts it")
 
     def _next(self, kind: str) -> int:
