@@ -250,6 +250,7 @@ async def test_the_process_serves_both_ports_reports_and_drains(
             assert ("strict-transport-security" in answer.headers) == origin.startswith("https")
         counted = (await client.get(f"{health}/metrics")).text
         assert 'm365_gateway_requests_total{method="GET",route="list_tenants",status_class="2xx"} 2.0' in counted
+        await client.aclose()  # an idle TLS connection would take the server's full closing time
         os.kill(process.pid, signal.SIGTERM)
         code = await asyncio.to_thread(process._process.wait, 10)
         assert code == 0, process.log_tail()
