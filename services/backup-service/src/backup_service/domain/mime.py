@@ -1,5 +1,7 @@
 """A mail's parts, read from MIME as a mail program would: never fails, because stored mail may be malformed."""
 
+import base64
+import binascii
 import email
 import email.policy
 import re
@@ -110,9 +112,19 @@ def _content(part: Message) -> bytes:
     if part.get_content_type() == "message/rfc822":
         inner = part.get_payload()
         first = inner[0] if isinstance(inner, list) and inner else None
-        return first.as_bytes(policy=email.policy.compat32) if isinstance(first, Message) else b""
+        nested = first.as_bytes(policy=email.policy.compat32) if isinstance(first, Message) else b""
+        # RFC 2046 forbids base64 here and mail systems do it all the same.
+        encoded = str(part.get("Content-Transfer-Encoding") or "").strip().lower() == "base64"
+        return _base64(nested) if encoded else nested
     payload = part.get_payload(decode=True)
     return payload if isinstance(payload, bytes) else b""
+
+
+def _base64(text: bytes) -> bytes:
+    try:
+        return base64.b64decode(text)
+    except binascii.Error:
+        return text
 
 
 def _text(part: Message) -> str:
