@@ -65,6 +65,17 @@ async def main(drain):
 lifecycle.run(main, settings)
 """
 
+SERVES = """
+from chassis.health import serve_health
+from chassis.metrics import new_registry
+async def main(drain):
+    async with serve_health(settings, {}, new_registry("test", "0")):
+        say("started")
+        await drain.wait()
+        say("handed back")
+lifecycle.run(main, settings)
+"""
+
 
 class Program:
     def __init__(self, body: str, drain_timeout: float) -> None:
@@ -123,6 +134,14 @@ def test_a_signal_lets_the_work_be_handed_back(programs: Programs, number: signa
     assert lines[-1] == "handed back"
     assert [line["event"] for line in logged(lines)] == ["draining"]
     assert took < 3
+
+
+def test_the_health_port_leaves_signals_to_the_process(programs: Programs) -> None:
+    program = programs.start(SERVES)
+    program.ask(signal.SIGTERM)
+    code, lines, took = program.end()
+    assert (code, "handed back" in lines) == (0, True)
+    assert took < 4
 
 
 def test_what_does_not_drain_in_time_is_cancelled(programs: Programs) -> None:

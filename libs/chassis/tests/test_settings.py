@@ -49,6 +49,7 @@ def test_a_secret_comes_from_a_file_without_its_line_end(env: pytest.MonkeyPatch
     file.write_text("from file \n", encoding="utf-8")
     env.delenv("TENANTKEEP_VAULT_SECRET_ID")
     env.setenv("TENANTKEEP_VAULT_SECRET_ID_FILE", str(file))
+    env.setenv("TENANTKEEP_MONGO_USER", "tokens")
     env.setenv("TENANTKEEP_MONGO_PASSWORD_FILE", str(file))
     found = read(ServiceSettings)
     assert found.vault_secret_id.get_secret_value() == "from file "
@@ -126,6 +127,20 @@ def test_the_words_of_a_validator_are_not_shown_because_they_may_quote_the_value
     with pytest.raises(SettingsRefused) as refused:
         read(Quoting)
     assert refused.value.sentences == ["TENANTKEEP_TARGET is not usable. Where to."]
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ("MONGO_USER", "MONGO_PASSWORD"),
+        ("MONGO_PASSWORD", "MONGO_USER"),
+        ("TLS_CERT_FILE", "TLS_KEY_FILE"),
+        ("TLS_KEY_FILE", "TLS_CERT_FILE"),
+    ],
+)
+def test_half_a_pair_is_refused(env: pytest.MonkeyPatch, given: str, missing: str) -> None:
+    env.setenv(f"TENANTKEEP_{given}", "planted")
+    assert refusal() == [f"TENANTKEEP_{missing} is not set although TENANTKEEP_{given} is."]
 
 
 def test_every_variable_is_described_with_its_default() -> None:

@@ -15,7 +15,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from chassis.redaction import masked, redacted
 
-_CHATTY = ("httpx", "httpcore", "pymongo", "motor", "asyncio", "uvicorn.access", "faststream", "nats")
+_CHATTY = ("httpx", "httpcore", "pymongo", "motor", "asyncio", "uvicorn", "faststream", "nats")
 """Libraries whose routine messages tell of every request (and, at debug, of its content)."""
 
 

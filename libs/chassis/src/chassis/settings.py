@@ -16,9 +16,9 @@ import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, TypeVar, Union, get_args, get_origin
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -106,6 +106,11 @@ class ProcessSettings(BaseSettings):
         30.0, description="Seconds that running work gets to hand back after SIGTERM; at most 30."
     )
 
+    @model_validator(mode="after")
+    def _pairs_are_complete(self) -> Self:
+        _both_or_neither(self, "tls_cert_file", "tls_key_file")
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -139,6 +144,11 @@ class StoreSettings(BusSettings):
         None, description="Name of the database user; unset only on a server without authentication."
     )
     mongo_password: SecretStr | None = Field(None, description="Password of TENANTKEEP_MONGO_USER.")
+
+    @model_validator(mode="after")
+    def _user_has_a_password(self) -> Self:
+        _both_or_neither(self, "mongo_user", "mongo_password")
+        return self
 
 
 class ServiceSettings(StoreSettings):
@@ -208,12 +218,19 @@ def variable_of(field: str) -> str:
     return f"{PREFIX}{field.upper()}"
 
 
+def _both_or_neither(settings: BaseSettings, *pair: str) -> None:
+    missing = [name for name in pair if getattr(settings, name) is None]
+    if len(missing) == 1:
+        (given,) = set(pair) - set(missing)
+        raise ValueError(f"{variable_of(missing[0])} is not set although {variable_of(given)} is")
+
+
 def _sentences(settings: type[BaseSettings], error: ValidationError) -> Iterator[str]:
     for fault in error.errors(include_input=False, include_url=False, include_context=False):
         name = str(fault["loc"][0]) if fault["loc"] else ""
         field = settings.model_fields.get(name)
         if field is None:
-            yield f"The settings contradict each other: {fault['msg']}."
+            yield f"{fault['msg'].removeprefix('Value error, ')}."
             continue
         text = field.description or ""
         if fault["type"] == "missing":
