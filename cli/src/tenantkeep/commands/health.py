@@ -52,5 +52,5 @@ def _row(item: HealthView, screen: Screen) -> tuple[str, ...]:
         f"{figures.percent(item.failure_ratio)} ({figures.coverage(item.failed, denominator)})",
         f"{figures.percent(item.partial_ratio)} ({figures.coverage(item.partial, denominator)})",
         figures.moment(item.last_success_at),
-        item.reason,
+        labels.health_reason(item.reason, screen.language),
     )

@@ -67,6 +67,21 @@ KINDS: dict[JobKind, Text] = {
     JobKind.RESTORE: Text("Restore", "Wiederherstellung"),
 }
 
+_HEALTH_REASONS: dict[str, Text] = {
+    "failures": Text("10 % failures or more", "10 % Fehler oder mehr"),
+    "no_run_in_interval": Text("no run in the expected interval", "kein Lauf im erwarteten Zeitraum"),
+    "clock_ahead": Text("the clock of a worker is ahead", "die Uhr eines Workers geht vor"),
+    "held_too_long": Text(
+        "a job is held for longer than one interval", "ein Auftrag ist länger als ein Intervall angehalten"
+    ),
+}
+
+
+def health_reason(reason: str, language: str) -> str:
+    """Text of a reason of monitor-service; a code from a newer one is shown as it is."""
+    text = _HEALTH_REASONS.get(reason)
+    return reason if text is None else render(text, language)
+
 
 def error_title(error: ErrorClass, language: str) -> str:
     return render(EXPLANATIONS[error].title, language)

@@ -19,6 +19,7 @@ from tenantkeep.stack.errors import StackError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_WIDTH_OF_A_PIPE = 200
 
 
 class Screen:
@@ -28,7 +29,9 @@ class Screen:
         self.language = language
         self.as_json = as_json
         # With --json stdout belongs to the document; what people may watch meanwhile goes to stderr.
-        self.console = Console(stderr=as_json, highlight=False, soft_wrap=not sys.stdout.isatty())
+        self.console = Console(stderr=as_json, highlight=False)
+        if not self.console.is_terminal:
+            self.console.width = _WIDTH_OF_A_PIPE
 
     def text(self, text: Text) -> str:
         return render(text, self.language)

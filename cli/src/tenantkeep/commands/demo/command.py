@@ -131,7 +131,7 @@ def _run(screen: Screen, place: _Place, mail: Mailboxes, seed: int, clock: Clock
                 _steps(Demo(screen, clock, place.home, place.folder, gateway, source, mail, found))
     except CommandError as error:
         screen.error(error)
-        found.check(error.message, held=False, detail="; ".join(error.lines))
+        found.check(error.message, held=False, detail=error.code)
     except StackError as error:
         screen.error(CommandError(Text(error.message, error.message), Text(error.remedy, error.remedy)))
         found.check(Text("The embedded stack", "Der eingebettete Stack"), held=False, detail=error.message)

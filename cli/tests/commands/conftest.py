@@ -1,0 +1,340 @@
+"""A gateway over real TLS in this process: the routes of contracts, answers scripted by the test, no services."""
+
+import io
+import json
+import socket
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from typer.testing import CliRunner, Result
+
+from chassis.testing.pki import ServerTls, make_server_tls
+from contracts.api import Accepted, Download, StorageTargetResult
+from contracts.authorization import ROUTES
+from contracts.events.jobs import Counts
+from contracts.names import Health, JobKind, JobState, Profile, TokenStatus
+from contracts.problem import Problem
+from contracts.views import (
+    BackupConfiguration,
+    HealthView,
+    Job,
+    ProbeStep,
+    RestorePoint,
+    Run,
+    StorageTarget,
+    Tenant,
+    TokenView,
+    Verification,
+)
+from tenantkeep.commands import session
+from tenantkeep.main import app
+from tenantkeep.stack.home import Home
+
+NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
+ENTRA = "50f8131a-b9d3-4679-849e-cbe87444c623"
+SECRET = "the-client-secret"
+
+
+@dataclass
+class FakeGateway:
+    """State a test arranges and reads. `script` holds the looks at each run, the last one repeats."""
+
+    url: str
+    tls: ServerTls
+    client_secret: str = SECRET
+    tokens_issued: int = 0
+    revoked: set[str] = field(default_factory=set)
+    tenants: dict[str, Tenant] = field(default_factory=dict)
+    tokens: list[TokenView] = field(default_factory=list)
+    token_status: TokenStatus = TokenStatus.ACTIVE
+    targets: list[StorageTarget] = field(default_factory=list)
+    broken_step: str = ""
+    configurations: list[BackupConfiguration] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    script: list[tuple[Run, list[Job]] | Problem] = field(default_factory=list)
+    looks: list[tuple[Run, list[Job]]] = field(default_factory=list)
+    points: list[RestorePoint] = field(default_factory=list)
+    archive: bytes = b""
+    cut_after: int | None = None
+    health: list[HealthView] = field(default_factory=list)
+    problem: Problem | None = None
+    bodies: list[tuple[str, Any]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    page_size: int = 2
+
+    def application(self) -> Starlette:
+        answers: dict[str, Callable[[Request], Any]] = {
+            "list_tenants": lambda r: self._page(r, list(self.tenants.values())),
+            "register_tenant": self._register,
+            "get_tenant": self._tenant,
+            "list_tokens": lambda r: self._page(r, self.tokens),
+            "set_credential": self._credential,
+            "list_storage_targets": lambda r: self._page(r, self.targets),
+            "create_storage_target": self._target,
+            "list_backup_configurations": lambda r: self._page(r, self.configurations),
+            "create_backup_configuration": self._configuration,
+            "start_backup": lambda _: Accepted(run="run-1"),
+            "list_runs": lambda r: self._page(r, self.runs),
+            "get_run": self._run,
+            "list_jobs": lambda r: self._page(r, self.looks[-1][1]),
+            "get_job": lambda r: next(j for j in self.looks[-1][1] if j.id == r.path_params["job"]),
+            "list_restore_points": lambda r: self._page(r, self.points),
+            "open_export": lambda _: Download(url="/api/v1/tenants/contoso/downloads/once", filename="x.zip"),
+            "download": self._download,
+            "start_restore": lambda _: Accepted(run="run-1"),
+            "get_health": lambda r: self._page(r, self.health),
+        }
+        assert answers.keys() == ROUTES.keys()
+        routes = [
+            Route(f"/api/v1{route.path}", self._endpoint(answers[name]), methods=[route.method])
+            for name, route in ROUTES.items()
+        ]
+        return Starlette(
+            routes=[
+                Route("/.well-known/openid-configuration", self._discovery),
+                Route("/token", self._token, methods=["POST"]),
+                *routes,
+            ]
+        )
+
+    def _endpoint(self, answer: Callable[[Request], Any]) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            given = request.headers.get("authorization", "").removeprefix("Bearer ")
+            if not given.startswith("token-") or given in self.revoked:
+                return _refuse(Problem(code="unauthenticated", status=401, title="No valid token"))
+            if self.problem is not None:
+                return _refuse(self.problem)
+            if body := await request.body():
+                self.bodies.append((request.url.path, json.loads(body)))
+            if "idempotency-key" in request.headers:
+                self.keys.append(request.headers["idempotency-key"])
+            found = answer(request)
+            if isinstance(found, Problem):
+                return _refuse(found)
+            return found if isinstance(found, Response) else Response(found.model_dump_json())
+
+        return endpoint
+
+    async def _discovery(self, request: Request) -> Response:
+        return JSONResponse({"issuer": self.url, "token_endpoint": f"{self.url}/token"})
+
+    async def _token(self, request: Request) -> Response:
+        form = (await request.body()).decode()
+        if f"client_secret={self.client_secret}" not in form:
+            return JSONResponse({"error": "invalid_client"}, 401)
+        self.tokens_issued += 1
+        return JSONResponse({"access_token": f"token-{self.tokens_issued}", "expires_in": 3600})
+
+    def _page(self, request: Request, items: list[Any]) -> Response:
+        start = int(request.query_params.get("cursor", 0))
+        end = start + self.page_size
+        cursor = str(end) if end < len(items) else None
+        shown = [item.model_dump(mode="json") for item in items[start:end]]
+        return JSONResponse({"items": shown, "cursor": cursor})
+
+    def _body(self) -> dict[str, Any]:
+        body: dict[str, Any] = self.bodies[-1][1]
+        return body
+
+    def _register(self, request: Request) -> Tenant:
+        made = Tenant(**self._body(), created_at=NOW)
+        self.tenants[made.tenant] = made
+        return made
+
+    def _tenant(self, request: Request) -> Tenant | Problem:
+        missing = Problem(code="not-found", status=404, title="tenant not found")
+        return self.tenants.get(request.path_params["tenant"], missing)
+
+    def _credential(self, request: Request) -> TokenView:
+        profile = Profile(request.path_params["profile"])
+        made = TokenView(
+            tenant="contoso", profile=profile, status=self.token_status, client_id=self._body()["client_id"]
+        )
+        self.tokens.append(made)
+        return made
+
+    def _target(self, request: Request) -> StorageTargetResult | Problem:
+        steps = [ProbeStep(name=name, ok=name != self.broken_step) for name in ("write", "read", "delete")]
+        if self.broken_step:
+            errors = tuple(step.model_dump(exclude_defaults=True) for step in steps if not step.ok)
+            return Problem(code="connection-test-failed", status=422, title="The connection test failed", errors=errors)
+        fields = {name: value for name, value in self._body().items() if name != "credentials"}
+        made = StorageTarget(tenant="contoso", id="target-1", created_at=NOW, tested_at=NOW, **fields)
+        self.targets.append(made)
+        return StorageTargetResult(target=made, steps=tuple(steps))
+
+    def _configuration(self, request: Request) -> BackupConfiguration:
+        made = BackupConfiguration(tenant="contoso", id="configuration-1", created_at=NOW, **self._body())
+        self.configurations.append(made)
+        return made
+
+    def _run(self, request: Request) -> Run | Problem:
+        look = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if isinstance(look, Problem):
+            return look
+        self.looks.append(look)
+        return look[0]
+
+    def _download(self, request: Request) -> Response:
+        async def blocks() -> Any:
+            whole = self.archive if self.cut_after is None else self.archive[: self.cut_after]
+            for start in range(0, len(whole), 1000):
+                yield whole[start : start + 1000]
+
+        return StreamingResponse(blocks())
+
+
+def _refuse(problem: Problem) -> Response:
+    return JSONResponse(problem.body(), problem.status, media_type="application/problem+json")
+
+
+@pytest.fixture(scope="session")
+def server_tls(tmp_path_factory: pytest.TempPathFactory) -> ServerTls:
+    return make_server_tls(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(scope="session")
+def served(server_tls: ServerTls) -> Iterator[FakeGateway]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()  # from here on connections wait for the server, however slowly it starts
+        fake = FakeGateway(f"https://127.0.0.1:{listener.getsockname()[1]}", server_tls)
+        config = uvicorn.Config(
+            fake.application(),
+            ssl_certfile=str(server_tls.cert_file),
+            ssl_keyfile=str(server_tls.key_file),
+            log_level="critical",
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=1,
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        yield fake
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def gateway(served: FakeGateway) -> FakeGateway:
+    served.__dict__.update(vars(FakeGateway(served.url, served.tls)))
+    return served
+
+
+Run_ = Callable[..., Result]
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def tenantkeep(state: Path, server_tls: ServerTls) -> Run_:
+    """Run one command line; everything it may read from the environment is given."""
+    runner = CliRunner()
+    environment = {
+        "TENANTKEEP_HOME": str(state),
+        "TENANTKEEP_CA_FILE": str(server_tls.ca_file),
+        "TENANTKEEP_TENANT": None,
+        "LC_ALL": None,
+        "LC_MESSAGES": None,
+        "LANG": "C.UTF-8",
+        "SSL_CERT_FILE": "/nonexistent",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+    }
+
+    def run(*arguments: str, **more: str) -> Result:
+        return runner.invoke(app, list(arguments), env={**environment, **more})
+
+    return run
+
+
+@pytest.fixture
+def signed_in(gateway: FakeGateway, state: Path, tmp_path: Path) -> FakeGateway:
+    """The fake with one tenant, and a session for it."""
+    secret = tmp_path / "client.secret"
+    secret.write_text(f"{SECRET}\n")
+    state.mkdir()
+    session.save(
+        Home(state),
+        session.RemoteSession(url=gateway.url, issuer=gateway.url, client_id="ops", client_secret_file=secret),
+    )
+    gateway.tenants["contoso"] = Tenant(tenant="contoso", entra_tenant_id=ENTRA, display_name="Contoso", created_at=NOW)
+    return gateway
+
+
+@pytest.fixture
+def run_of() -> Callable[..., Run]:
+    def make(state: JobState, **fields: Any) -> Run:
+        return Run(tenant="contoso", id="run-1", kind=JobKind.BACKUP, state=state, requested_at=NOW, **fields)
+
+    return make
+
+
+@pytest.fixture
+def job_of() -> Callable[..., Job]:
+    def make(state: JobState, **fields: Any) -> Job:
+        given = {
+            "id": "job-1",
+            "resource": "user-1",
+            "resource_name": "anna@contoso.com",
+            "counts": Counts(listed=10, stored=4),
+            **fields,
+        }
+        return Job(tenant="contoso", run="run-1", kind=JobKind.BACKUP, state=state, queued_at=NOW, **given)
+
+    return make
+
+
+@pytest.fixture
+def point_of() -> Callable[..., RestorePoint]:
+    def make(identity: str, name: str, age: int = 0, **fields: Any) -> RestorePoint:
+        taken = NOW - timedelta(days=age)
+        given = {"verified": (Verification(level=0, at=taken, covered=7, denominator=7),), "items": 7, "bytes": 1500}
+        return RestorePoint(
+            tenant="contoso",
+            id=identity,
+            configuration="configuration-1",
+            resource=f"id-of-{name}",
+            resource_name=name,
+            taken_at=taken,
+            expires_at=taken + timedelta(days=90),
+            complete=True,
+            **{**given, **fields},
+        )
+
+    return make
+
+
+@pytest.fixture
+def health_of() -> Callable[..., HealthView]:
+    def make(health: Health, **fields: Any) -> HealthView:
+        given = {"failed": 0, "partial": 0, "succeeded": 4, "failure_ratio": 0.0, "partial_ratio": 0.0, **fields}
+        return HealthView(tenant="contoso", kind=JobKind.BACKUP, health=health, **given)
+
+    return make
+
+
+@pytest.fixture
+def zipped() -> Callable[[dict[str, bytes]], bytes]:
+    def make(files: dict[str, bytes]) -> bytes:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+        return buffer.getvalue()
+
+    return make

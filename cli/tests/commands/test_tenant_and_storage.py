@@ -1,0 +1,145 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.api import TenantBody
+from contracts.names import TokenStatus
+from contracts.problem import Problem
+from contracts.views import Tenant
+
+ENTRA = "50f8131a-b9d3-4679-849e-cbe87444c623"
+TARGET = ("--endpoint", "https://s3.example.com", "--bucket", "backups", "--access-key", "AKIA-KEY")
+
+
+@pytest.fixture
+def apps(tmp_path: Path) -> Path:
+    profiles = ("directory", "exchange-backup", "exchange-restore")
+    file = tmp_path / "apps.json"
+    content = {
+        "tenant": "contoso",
+        "tenant_id": ENTRA,
+        "apps": {name: {"client_id": f"id-{name}", "client_secret": f"hush-{name}"} for name in profiles},
+    }
+    file.write_text(json.dumps(content))
+    return file
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    file = tmp_path / "s3.secret"
+    file.write_text("hush-s3\n")
+    return file
+
+
+def test_an_apps_file_registers_the_tenant_and_every_credential(signed_in: Any, tenantkeep: Any, apps: Path) -> None:
+    done = tenantkeep("tenant", "add", "contoso", "--apps", str(apps))
+    assert done.exit_code == 0, done.output
+    assert done.output.count("Active") == 3
+    sent = dict(signed_in.bodies)
+    assert TenantBody(**sent["/api/v1/tenants"]).entra_tenant_id == ENTRA
+    credential = sent["/api/v1/tenants/contoso/profiles/exchange-backup/credential"]
+    assert credential == {"client_id": "id-exchange-backup", "client_secret": "hush-exchange-backup"}
+    assert "hush" not in done.output
+
+
+def test_a_token_that_needs_consent_fails_with_cause_and_remedy(signed_in: Any, tenantkeep: Any, apps: Path) -> None:
+    signed_in.token_status = TokenStatus.CONSENT_REQUIRED
+    done = tenantkeep("tenant", "add", "contoso", "--apps", str(apps), "--lang", "de")
+    assert done.exit_code == 1
+    assert "Zustimmung erforderlich" in done.output
+
+
+def test_a_token_nobody_knows_about_in_time_is_still_waiting(signed_in: Any, tenantkeep: Any, apps: Path) -> None:
+    signed_in.token_status = TokenStatus.UNKNOWN
+    assert tenantkeep("tenant", "add", "contoso", "--apps", str(apps), "--timeout", "0").exit_code == 4
+
+
+def test_a_broken_apps_file_names_the_field_and_no_value(signed_in: Any, tenantkeep: Any, apps: Path) -> None:
+    apps.write_text(apps.read_text().replace('"client_id"', '"clientid"'))
+    done = tenantkeep("tenant", "add", "contoso", "--apps", str(apps))
+    assert done.exit_code == 2
+    assert "client_id" in done.stderr
+    assert "hush" not in done.output
+
+
+def test_a_wrong_slug_is_a_usage_error_before_anything_is_sent(signed_in: Any, tenantkeep: Any) -> None:
+    done = tenantkeep("tenant", "add", "Con.toso", "--entra-tenant-id", ENTRA)
+    assert done.exit_code == 2
+    assert signed_in.bodies == []
+
+
+def test_lists_follow_the_cursor_to_the_end(signed_in: Any, tenantkeep: Any) -> None:
+    for number in range(5):
+        slug = f"tenant-{number}"
+        signed_in.tenants[slug] = signed_in.tenants["contoso"].model_copy(update={"tenant": slug})
+    done = tenantkeep("tenant", "list", "--json")
+    assert [Tenant(**item).tenant for item in json.loads(done.stdout)["items"]] == [
+        "contoso",
+        *(f"tenant-{number}" for number in range(5)),
+    ]
+
+
+def test_two_tenants_must_be_told_apart(signed_in: Any, tenantkeep: Any) -> None:
+    signed_in.tenants["fabrikam"] = signed_in.tenants["contoso"].model_copy(update={"tenant": "fabrikam"})
+    done = tenantkeep("storage", "list")
+    assert done.exit_code == 2
+    assert "--tenant contoso|fabrikam" in done.stderr
+    assert tenantkeep("storage", "list", "--tenant", "fabrikam").exit_code == 0
+    assert tenantkeep("storage", "list", TENANTKEEP_TENANT="fabrikam").exit_code == 0
+
+
+def test_an_unknown_tenant_is_not_found_and_json_errors_are_json(signed_in: Any, tenantkeep: Any) -> None:
+    done = tenantkeep("tenant", "show", "nope", "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.stderr)["code"] == "not-found"
+
+
+def test_storage_shows_each_step_of_the_connection_test(signed_in: Any, tenantkeep: Any, key_file: Path) -> None:
+    done = tenantkeep("storage", "add", "archive", *TARGET, "--secret-key-file", str(key_file))
+    assert done.exit_code == 0, done.output
+    assert done.output.count("ok") == 3
+    assert signed_in.bodies[-1][1]["credentials"] == {"access_key": "AKIA-KEY", "secret_key": "hush-s3"}
+    assert "hush" not in done.output
+    assert "archive" in tenantkeep("storage", "list").output
+
+
+def test_a_failed_connection_test_names_the_step_and_exits_1(signed_in: Any, tenantkeep: Any, key_file: Path) -> None:
+    signed_in.broken_step = "read"
+    done = tenantkeep("storage", "add", "archive", *TARGET, "--secret-key-file", str(key_file))
+    assert done.exit_code == 1
+    assert "The connection test failed" in done.stderr
+    assert "  read" in done.stderr
+
+
+def test_plain_http_storage_and_missing_options_are_usage_errors(
+    signed_in: Any, tenantkeep: Any, key_file: Path
+) -> None:
+    options = ("--bucket", "backups", "--access-key", "A", "--secret-key-file", str(key_file))
+    done = tenantkeep("storage", "add", "archive", "--endpoint", "http://s3.example.com", *options)
+    assert (done.exit_code, "endpoint" in done.stderr) == (2, True)
+    assert tenantkeep("storage", "add", "archive", *options).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "exit_code"),
+    [
+        (401, "unauthenticated", 5),
+        (403, "forbidden", 5),
+        (404, "not-found", 1),
+        (409, "conflict", 1),
+        (422, "invalid", 2),
+        (500, "internal", 1),
+        (503, "unavailable", 1),
+    ],
+)
+def test_each_problem_has_its_exit_code_and_a_next_step(
+    signed_in: Any, tenantkeep: Any, status: int, code: str, exit_code: int
+) -> None:
+    signed_in.problem = Problem(code=code, status=status, title="Title", detail="The detail.")
+    english, german = tenantkeep("tenant", "list"), tenantkeep("tenant", "list", "--lang", "de")
+    assert (english.exit_code, german.exit_code) == (exit_code, exit_code)
+    assert "The detail." in english.stderr
+    assert len(english.stderr.splitlines()) == len(german.stderr.splitlines()) == 2
+    assert english.stderr != german.stderr
