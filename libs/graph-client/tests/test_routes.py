@@ -44,3 +44,20 @@ def test_the_export_list_is_sorted_and_complete() -> None:
     assert graph_client.__all__ == sorted(graph_client.__all__)
     errors = {name for name, kind in vars(graph_client.errors).items() if isinstance(kind, type)}
     assert errors <= set(graph_client.__all__)
+
+
+@pytest.mark.parametrize(
+    ("link", "ours"),
+    [
+        ("https://graph.test/v1.0/users?$skiptoken=1", True),
+        ("https://GRAPH.test:443/v1.0/users", True),
+        ("https://graph.test:8443/v1.0/users", False),
+        ("https://graph.test:x/v1.0/users", False),
+        ("http://graph.test/v1.0/users", False),
+        ("https://graph.test@evil.test/v1.0/users", False),
+        ("https://anna@graph.test/v1.0/users", False),
+        ("https://graph.test.evil.test/v1.0/users", False),
+    ],
+)
+def test_the_token_travels_to_our_origin_only(link: str, *, ours: bool) -> None:
+    assert ADDRESSES.owns(link) is ours

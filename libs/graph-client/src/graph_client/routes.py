@@ -37,7 +37,7 @@ class Addresses:
     def __init__(self, base_url: str) -> None:
         self._base = base_url.rstrip("/")
         parts = urlsplit(self._base)
-        self._origin = (parts.scheme, parts.netloc)
+        self._origin = _origin(self._base)
         self._prefix = parts.path
 
     def url(self, path: str, params: Mapping[str, str] | None = None) -> str:
@@ -60,8 +60,7 @@ class Addresses:
 
     def owns(self, link: str) -> bool:
         """Tell whether the token may travel to this link: same scheme, host and port as the base URL."""
-        parts = urlsplit(link)
-        return (parts.scheme, parts.netloc) == self._origin
+        return _origin(link) == self._origin
 
     def route(self, url: str) -> Route:
         """Name the Graph service and, for Exchange, the mailbox that a URL counts against."""
@@ -77,3 +76,17 @@ class Addresses:
         if head.lower() in _FILES or child in _FILES:
             return Route("files")
         return Route("directory")
+
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """Give scheme, host and port; user names and unreadable ports belong to no origin of ours."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        port = None
+    host = None if parts.username is not None else parts.hostname
+    return parts.scheme, host, port

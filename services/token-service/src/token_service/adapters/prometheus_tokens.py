@@ -6,9 +6,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from chassis.clock import Clock
 from contracts.names import TokenStatus
-from token_service.domain.connection import Connection
+from token_service.domain.connection import RESULTS, Connection, Result
 from token_service.ports import Connections
-from token_service.usecases.renew_tokens import RESULTS, Result
 
 
 class TokenMetrics:

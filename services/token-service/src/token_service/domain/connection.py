@@ -4,9 +4,14 @@ import hashlib
 import random
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Literal
 
 from contracts.errors import ErrorClass
 from contracts.names import Profile, TokenStatus
+
+Result = Literal["renewed", "refused", "no_answer", "vault", "superseded"]
+"""How an attempt to renew a token ended; dashboards key on these words."""
+RESULTS: tuple[Result, ...] = ("renewed", "refused", "no_answer", "vault", "superseded")
 
 
 def fingerprint(token: str) -> str:

@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Literal
 
 import structlog
 from pydantic import SecretStr
@@ -14,14 +13,11 @@ from chassis.vault import Vault, VaultError
 from contracts.errors import ErrorClass
 from contracts.names import Profile
 from token_service.domain import places
-from token_service.domain.connection import Connection, RenewalPolicy
+from token_service.domain.connection import Connection, RenewalPolicy, Result
 from token_service.ports import Announcements, Authority, Connections, Issued, NoAnswer, Refused, Tenants
 from token_service.usecases.keep_token import KeepToken
 
 log = structlog.get_logger(__name__)
-
-Result = Literal["renewed", "refused", "no_answer", "vault", "superseded"]
-RESULTS: tuple[Result, ...] = ("renewed", "refused", "no_answer", "vault", "superseded")
 
 _AT_ONCE = 8
 _PER_ROUND = 64
