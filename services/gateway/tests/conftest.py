@@ -1,7 +1,6 @@
 """A gateway on fakes that keep their promises: a real JWT issuer, the bus in memory, the vault in memory."""
 
 import functools
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,7 +18,6 @@ from chassis.testing.bus import MemoryBroker
 from chassis.testing.clock import ManualClock
 from chassis.testing.vault import MemoryVault
 from contracts import rpc, views
-from contracts.names import Role
 from contracts.problem import ProblemError, not_found, unavailable
 from gateway.adapters.bus_services import BusServices
 from gateway.adapters.httpx_downloads import HttpxDownloads
@@ -306,11 +304,6 @@ def attempts() -> dict[str, Attempt]:
 
 
 @pytest.fixture
-def roles() -> list[str]:
-    return [role.value for role in Role]
-
-
-@pytest.fixture
 def ec_key() -> ec.EllipticCurvePrivateKey:
     return EC_KEY
 
@@ -318,10 +311,3 @@ def ec_key() -> ec.EllipticCurvePrivateKey:
 @pytest.fixture
 def problem_unavailable() -> ProblemError:
     return unavailable("backup-service does not answer")
-
-
-def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
-    """Show problem bodies readable."""
-    if isinstance(left, dict) and isinstance(right, dict) and op == "==":
-        return ["problem bodies differ:", json.dumps(left, default=str), json.dumps(right, default=str)]
-    return None

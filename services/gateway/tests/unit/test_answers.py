@@ -1,11 +1,14 @@
 """Problems, headers, limits, counts and log lines."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import structlog
 from prometheus_client import generate_latest
+
+from contracts.views import Listing, Tenant
 
 
 @pytest.mark.parametrize(
@@ -115,6 +118,21 @@ async def test_a_download_source_in_trouble_is_unavailable(gateway: Any) -> None
     assert "PLANTED" not in answer.text
 
 
-async def test_a_drain_can_wait_for_what_is_running(gateway: Any) -> None:
-    await gateway.call("GET", "/tenants")
+async def test_a_drain_waits_for_what_is_running(gateway: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def slow(*_args: Any) -> Listing[Tenant]:
+        asked.set()
+        await answered.wait()
+        return Listing[Tenant](items=())
+
+    monkeypatch.setattr(gateway.around.services, "ask", slow)
     await gateway.around.in_flight.none_left()
+    request = asyncio.create_task(gateway.call("GET", "/tenants"))
+    await asked.wait()
+    waiting = asyncio.create_task(gateway.around.in_flight.none_left())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    answered.set()
+    assert (await request).status_code == 200
+    await waiting

@@ -1,7 +1,7 @@
 """Around every request: an id, security headers, a size limit, one log line, one count, an answer whatever happens."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from random import Random
 
@@ -86,7 +86,7 @@ class _Answer:
     headers: dict[str, str]
     status: int = 0
     finished: bool = False
-    body_bytes: int = field(default=0)
+    body_bytes: int = 0
 
 
 class Surroundings:
