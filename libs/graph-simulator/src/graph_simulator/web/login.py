@@ -8,7 +8,7 @@ import binascii
 import json
 import sqlite3
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -84,10 +84,12 @@ async def keys(call: LoginCall) -> Response:
 async def instance_discovery(call: LoginCall) -> Response:
     """GET /common/discovery/instance, by which msal learns which hosts are one cloud."""
     host = call.base_url.removeprefix("https://")
+    asked = urlsplit(call.request.query_params.get("authorization_endpoint", "")).path.split("/")
+    tenant = asked[1] if len(asked) > 1 and asked[1] else "common"
     aliases = {"preferred_network": host, "preferred_cache": host, "aliases": [host]}
     return _json(
         {
-            "tenant_discovery_endpoint": f"{call.base_url}/common/v2.0/.well-known/openid-configuration",
+            "tenant_discovery_endpoint": f"{call.base_url}/{tenant}/v2.0/.well-known/openid-configuration",
             "api-version": "1.1",
             "metadata": [aliases],
         }
