@@ -12,7 +12,7 @@ VERSION = "v1"
 ANY_TENANT = "_"
 """Stands in rpc subjects for questions that concern no single tenant; not a valid slug, so it cannot collide."""
 
-_TOKEN = re.compile(r"^[A-Za-z0-9_-]{1,128}$")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 class BadSubject(ValueError):
@@ -21,7 +21,7 @@ class BadSubject(ValueError):
 
 def _join(*parts: str) -> str:
     for part in parts:
-        if part not in {"*", ">"} and not _TOKEN.match(part):
+        if part not in {"*", ">"} and not _TOKEN.fullmatch(part):
             raise BadSubject(f"{part!r} cannot be a subject token: use letters, digits, '-' and '_'")
     return ".".join(parts)
 

@@ -1,0 +1,131 @@
+"""Who may do what on the bus: least privilege, and no two services in each other's way."""
+
+import itertools
+
+import pytest
+
+from contracts import streams, subjects
+from contracts.bus_users import BOOTSTRAP, BUS_USERS, GATEWAY, BusUser
+from contracts.events import EVENTS, Request
+
+SERVICES = [user for user in BUS_USERS if user is not BOOTSTRAP]
+
+
+def overlap(one: str, other: str) -> bool:
+    """True when a subject exists that both NATS patterns match."""
+    for left, right in itertools.zip_longest(one.split("."), other.split(".")):
+        if left is None or right is None:
+            return False
+        if ">" in (left, right):
+            return True
+        if left != right and "*" not in (left, right):
+            return False
+    return True
+
+
+def may_publish(user: BusUser, subject: str) -> bool:
+    return any(overlap(grant, subject) for grant in user.publish)
+
+
+def may_subscribe(user: BusUser, subject: str) -> bool:
+    return any(overlap(grant, subject) for grant in user.subscribe)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("a.b", "a.b", True),
+        ("a.*", "a.b", True),
+        ("a.>", "a.b.c", True),
+        ("a.*", "a.b.c", False),
+        ("a.b.>", "a.b", False),
+        ("*.b", "a.*", True),
+        ("a.c.*", "a.b.>", False),
+    ],
+)
+def test_the_meaning_of_overlap(one: str, other: str, expected: bool) -> None:  # noqa: FBT001 - a column of the table
+    assert overlap(one, other) is expected
+
+
+def test_names_are_unique() -> None:
+    assert len({user.name for user in BUS_USERS}) == len(BUS_USERS)
+
+
+@pytest.mark.parametrize("user", SERVICES, ids=lambda user: user.name)
+def test_only_the_bootstrap_may_change_streams_and_consumers(user: BusUser) -> None:
+    for verb in ("STREAM.CREATE.X", "STREAM.UPDATE.X", "STREAM.DELETE.X", "STREAM.PURGE.X", "STREAM.MSG.DELETE.X"):
+        assert not may_publish(user, f"$JS.API.{verb}")
+        assert may_publish(BOOTSTRAP, f"$JS.API.{verb}")
+    for verb in ("DURABLE.CREATE.X.y", "DELETE.X.y", "CREATE.X"):
+        assert not may_publish(user, f"$JS.API.CONSUMER.{verb}")
+
+
+def test_the_bootstrap_neither_reads_nor_writes_messages() -> None:
+    assert not may_publish(BOOTSTRAP, "m365.>")
+    assert not may_subscribe(BOOTSTRAP, "m365.>")
+
+
+def test_nobody_may_use_the_system_account_or_everything() -> None:
+    for user in BUS_USERS:
+        for grant in (*user.publish, *user.subscribe):
+            assert grant.split(".")[0] not in {">", "*", "$SYS"}, f"{user.name}: {grant}"
+
+
+def test_only_the_owner_listens_to_an_inbox() -> None:
+    for owner, other in itertools.permutations(BUS_USERS, 2):
+        assert may_subscribe(owner, f"{owner.inbox}.x")
+        assert not may_subscribe(other, f"{owner.inbox}.x"), f"{other.name} hears the answers to {owner.name}"
+
+
+def test_only_the_gateway_asks_and_only_the_asked_service_hears_it() -> None:
+    for service in ("token-service", "backup-service", "monitor-service"):
+        question = subjects.rpc(service, "contoso", "anything.get")
+        assert [user.name for user in BUS_USERS if may_publish(user, question)] == ["gateway"]
+        assert [user.name for user in BUS_USERS if may_subscribe(user, question)] == [service]
+
+
+def test_only_services_that_are_asked_may_answer() -> None:
+    assert {user.name for user in BUS_USERS if user.responds} == {"token-service", "backup-service", "monitor-service"}
+
+
+def test_requests_come_from_the_gateway_under_its_own_name() -> None:
+    request = subjects.requested("gateway", "contoso", "backup")
+    assert [user.name for user in BUS_USERS if may_publish(user, request)] == ["gateway"]
+    assert not may_publish(GATEWAY, subjects.requested("crm", "contoso", "backup"))
+
+
+@pytest.mark.parametrize(
+    ("domain", "name", "writers"),
+    [
+        ("token", "refreshed", {"token-service"}),
+        ("token", "rejected", {"token-service", "backup-service"}),
+        ("backup", "chunk-stored", {"backup-service"}),
+        ("job", "failed", {"token-service", "backup-service"}),
+    ],
+)
+def test_facts_are_told_by_those_they_belong_to(domain: str, name: str, writers: set[str]) -> None:
+    subject = subjects.event("contoso", domain, name)
+    assert {user.name for user in BUS_USERS if may_publish(user, subject)} == writers
+
+
+def test_every_event_has_somebody_who_may_publish_it() -> None:
+    for event in EVENTS:
+        if not issubclass(event, Request):
+            subject = subjects.event("contoso", event.DOMAIN, event.NAME)
+            assert any(may_publish(user, subject) for user in SERVICES), event.type_name()
+
+
+def test_every_durable_has_one_reader_who_can_bury_what_it_cannot_read() -> None:
+    for durable in streams.DURABLES:
+        pull = f"$JS.API.CONSUMER.MSG.NEXT.{durable.stream.name}.{durable.name}"
+        readers = [user for user in SERVICES if may_publish(user, pull)]
+        assert len(readers) == 1, durable.name
+        assert may_publish(readers[0], f"$JS.ACK.{durable.stream.name}.{durable.name}.1.2.3.4.5")
+        letter = subjects.dead_letter(durable.name, "contoso")
+        assert [user.name for user in SERVICES if may_publish(user, letter)] == [readers[0].name]
+
+
+def test_no_service_reads_the_bus_except_through_its_durables() -> None:
+    for user in SERVICES:
+        for kind in ("evt", "ext", "job", "dlq"):
+            assert not may_subscribe(user, f"m365.{kind}.v1.>")

@@ -1,0 +1,103 @@
+"""Published schemas may grow; what was valid stays valid."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts import schemas
+from contracts.events import EVENTS
+
+COMMITTED = Path(__file__).parents[1] / "schemas"
+DOCUMENTS = schemas.documents()
+FAILED = "m365.job.failed.v1"
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in COMMITTED.glob("*.json")))
+def test_the_committed_schema_still_holds(name: str) -> None:
+    assert name in DOCUMENTS, "a published schema must not disappear"
+    committed = json.loads((COMMITTED / f"{name}.json").read_text(encoding="utf-8"))
+    assert schemas.breaking_changes(committed, DOCUMENTS[name]) == []
+
+
+def test_every_schema_is_committed() -> None:
+    assert sorted(DOCUMENTS) == sorted(path.stem for path in COMMITTED.glob("*.json")), "run: make generate"
+
+
+def test_every_event_has_a_schema_under_its_type() -> None:
+    assert {event.type_name() for event in EVENTS} <= set(DOCUMENTS)
+
+
+def test_every_schema_names_its_dialect_and_itself() -> None:
+    for name, document in DOCUMENTS.items():
+        assert document["$schema"] == schemas.DIALECT
+        assert document["$id"].endswith(f"/{name}.json")
+
+
+def test_no_event_has_a_field_for_a_secret() -> None:
+    for event in EVENTS:
+        text = json.dumps(DOCUMENTS[event.type_name()]["properties"])
+        assert '"format": "password"' not in text
+        assert "secret" not in text.lower()
+
+
+def changed(**edits: Any) -> list[str]:
+    """What is said about the schema of JobFailed with its properties edited; None removes one."""
+    new = copy.deepcopy(DOCUMENTS[FAILED])
+    for name, node in edits.items():
+        if node is None:
+            del new["properties"][name]
+        else:
+            new["properties"][name] = node
+    return schemas.breaking_changes(DOCUMENTS[FAILED], new)
+
+
+def test_a_new_optional_field_is_welcome() -> None:
+    assert changed(hint={"type": "string", "default": ""}) == []
+
+
+def test_a_removed_or_renamed_field_is_noticed() -> None:
+    assert changed(detail=None, details={"type": "string", "default": ""}) == ["detail: removed"]
+
+
+def test_a_retyped_field_is_noticed() -> None:
+    assert changed(version={"type": "string"}) == ["version: type was 'integer' and is 'string'"]
+    assert "format" in changed(at={"type": "string"})[0]
+
+
+def test_a_changed_default_is_noticed() -> None:
+    assert changed(attempt={"type": "integer", "default": 1}) == ["attempt: the default was 0 and is 1"]
+
+
+def test_a_newly_required_field_is_noticed() -> None:
+    new = copy.deepcopy(DOCUMENTS[FAILED])
+    new["required"].append("resource")
+    assert schemas.breaking_changes(DOCUMENTS[FAILED], new) == ["resource: became required"]
+
+
+def test_changes_behind_a_reference_are_noticed() -> None:
+    new = copy.deepcopy(DOCUMENTS[FAILED])
+    new["$defs"]["ErrorClass"]["enum"].remove("integrity")
+    del new["$defs"]["Counts"]["properties"]["listed"]
+    assert schemas.breaking_changes(DOCUMENTS[FAILED], new) == [
+        "counts.listed: removed",
+        "error: the value 'integrity' disappeared",
+    ]
+
+
+def test_a_new_value_of_an_enumeration_is_welcome() -> None:
+    new = copy.deepcopy(DOCUMENTS[FAILED])
+    new["$defs"]["JobKind"]["enum"].append("verify")
+    assert schemas.breaking_changes(DOCUMENTS[FAILED], new) == []
+
+
+def test_changes_inside_lists_and_alternatives_are_noticed() -> None:
+    name = "rpc.backup-service.job.list.response"
+    new = copy.deepcopy(DOCUMENTS[name])
+    new["$defs"]["ItemProblem"]["properties"]["item"]["type"] = "integer"
+    new["$defs"]["Job"]["properties"]["hold"]["anyOf"].pop()
+    found = schemas.breaking_changes(DOCUMENTS[name], new)
+    assert any("item: type was 'string'" in sentence for sentence in found)
+    assert any("fewer alternatives" in sentence for sentence in found)
