@@ -55,7 +55,7 @@ def test_the_adopter_goes_on_where_the_dead_session_had_got_to(
     put(dead, mail, 3)
     dead.abort()
     with repository.open_session("box", ulid(2), parent=None, adopt=ulid(1)) as session:
-        assert session.adopted_cursor == b"after 2"
+        assert session.cursor == b"after 2"
         assert list(map(key_of, session.keys())) == ["m001", "m002"]
         put(session, mail, 3)
         snapshot = commit(session)
@@ -80,7 +80,7 @@ def test_packs_uploaded_after_the_last_checkpoint_are_used_again(
             dead.checkpoint(b"never")
         dead.abort()
         with repository.open_session("box", ulid(2), parent=None, adopt=ulid(1)) as session:
-            assert session.adopted_cursor is None
+            assert session.cursor is None
             put(session, mail, 1, 2)
             snapshot = commit(session)
     assert [key.split("/")[1] for key in memory.objects if key.startswith("data/")] == [ulid(1)]
@@ -162,7 +162,7 @@ def test_a_chain_of_deaths_is_followed_to_the_last_checkpoint(
     put(second, mail, 2)
     second.abort()
     with repository.open_session("box", ulid(3), parent=None, adopt=ulid(2)) as session:
-        assert session.adopted_cursor == b"1"
+        assert session.cursor == b"1"
         put(session, mail, 2)
         snapshot = commit(session)
     assert snapshot.items == 2
@@ -183,7 +183,7 @@ def test_a_session_that_died_before_its_first_write_does_not_lose_the_one_before
     other_shard.checkpoint(b"other")
     # Session 2 was claimed by a worker that died before it wrote anything.
     with repository.open_session("box", ulid(7), parent=None, adopt=ulid(2)) as session:
-        assert session.adopted_cursor == b"1"
+        assert session.cursor == b"1"
         commit(session)
     other_shard.abort()
     with pytest.raises(NotFound):
@@ -201,7 +201,7 @@ def test_leftovers_of_older_restore_points_are_not_taken_for_progress(
         put(session, mail, 2)
         parent = commit(session)
     with repository.open_session("box", ulid(4), parent=parent.id, adopt=ulid(3)) as session:
-        assert session.adopted_cursor is None
+        assert session.cursor == b"end"
         assert list(map(key_of, session.keys())) == ["m002"]
 
 

@@ -107,11 +107,13 @@ class Laboratory:
     ) -> str:
         repository = Repository.open_or_create(storage, self.wrapper, tenant="contoso", tuning=TUNING)
         session = repository.open_session("box", session_id, parent=parent, adopt=dead)
-        for n in range(int(session.adopted_cursor or b"0"), len(steps)):
-            self._apply(session, steps[n], n)
-        return self._commit(session, b"%d" % len(steps)).id
+        # A cursor of the backup before says nothing about this one's steps, so it names whose it is.
+        backup, _, done = (session.cursor or b"").decode().partition(":")
+        for n in range(int(done) if backup == str(parent) else 0, len(steps)):
+            self._apply(session, steps[n], n, parent)
+        return self._commit(session, f"{parent}:{len(steps)}".encode()).id
 
-    def _apply(self, session: Session, step: Step, n: int) -> None:
+    def _apply(self, session: Session, step: Step, n: int, parent: str | None) -> None:
         match step:
             case Put(key, number, attachment):
                 item = NewItem(key, "mail", f"v{n}", "inbox", {"number": number})
@@ -122,7 +124,7 @@ class Laboratory:
             case Remove(key):
                 session.remove(key)
             case Checkpoint():
-                session.checkpoint(b"%d" % (n + 1))
+                session.checkpoint(f"{parent}:{n + 1}".encode())
 
     def blobs_stored_twice(self) -> list[bytes]:
         ring = self.reader()._backing.ring

@@ -32,8 +32,8 @@ try:
 except AlreadyCommitted as committed:
     print("committed", committed.snapshot_id)
     sys.exit()
-print("resumed", int(session.adopted_cursor or 0), flush=True)
-for n in range(int(session.adopted_cursor or 0), 60):
+print("resumed", int(session.cursor or 0), flush=True)
+for n in range(int(session.cursor or 0), 60):
     text = base64.encodebytes(random.Random(n % 45).randbytes(8000))
     body = b"content-transfer-encoding: base64\\n\\n" + text + b"--%d" % n
     session.put_item(NewItem(f"m{n:02d}", "mail", "1", ""), body)

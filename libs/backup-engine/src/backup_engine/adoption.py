@@ -40,7 +40,7 @@ def from_parent(backing: Backing, shard: str, parent: str | None) -> Progress:
     snapshot = commits.read(backing.objects, shard, names.check_session(parent))
     if snapshot is None:
         raise NotFound(f"{parent} is a fenced session, not a snapshot", key=names.snapshot(shard, parent))
-    return Progress(parent=parent, segments=snapshot.segments)
+    return Progress(parent=parent, segments=snapshot.segments, cursor=snapshot.cursor)
 
 
 def take_over(backing: Backing, shard: str, session: str, dead: str, parent: str | None) -> Inheritance:

@@ -66,11 +66,6 @@ class Session:
             self._publish(list(inheritance.orphans))
 
     @property
-    def adopted_cursor(self) -> bytes | None:
-        """Where the session that was taken over had got to; None when it left no checkpoint."""
-        return self._progress.cursor if self._dead else None
-
-    @property
     def cursor(self) -> bytes | None:
         """Where to go on: at the adopted checkpoint, else at the parent snapshot; None when there is neither."""
         return self._progress.cursor
