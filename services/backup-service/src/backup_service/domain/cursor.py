@@ -17,7 +17,7 @@ class MailCursor:
     message that moved appears elsewhere under the same immutable id, so removals count only at the end of the run.
     `retry` are items that could not be read, with the session that met them first; they are tried again at every
     run, because no delta names them again. `tally` are the numbers of the run so far, so that a worker that takes
-    over goes on counting.
+    over goes on counting; `job` says whose they are.
     """
 
     links: dict[str, str] = field(default_factory=dict)
@@ -25,6 +25,7 @@ class MailCursor:
     moved_out: dict[str, str] = field(default_factory=dict)
     retry: dict[str, str] = field(default_factory=dict)
     tally: dict[str, int] = field(default_factory=dict)
+    job: str = ""
 
     VERSION = 1
 
@@ -36,6 +37,7 @@ class MailCursor:
             "moved_out": self.moved_out,
             "retry": self.retry,
             "tally": self.tally,
+            "job": self.job,
         }
         return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
@@ -54,12 +56,15 @@ class MailCursor:
                 dict(document["moved_out"]),
                 dict(document["retry"]),
                 dict(document["tally"]),
+                str(document["job"]),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise CursorUnreadable("the stored cursor cannot be read") from error
 
-    def start_run(self) -> None:
-        """Forget what belonged to the run before; the links stay."""
-        self.done.clear()
-        self.tally.clear()
-        self.moved_out.clear()
+    def belongs_to(self, job: str) -> None:
+        """Go on for `job`: forget what belonged to the one before; the links and the unread items stay."""
+        if self.job != job:
+            self.job = job
+            self.done.clear()
+            self.tally.clear()
+            self.moved_out.clear()

@@ -43,6 +43,7 @@ class MailboxBackup:
         self._clock = clock
         self._pace = pace
         self._cursor = _cursor(session)
+        self._cursor.belongs_to(claim.job)
         self._requests_before = self._cursor.tally.get("requests", 0)
         self._held = sum(1 for _ in session.keys(MAIL))
         self._failed: dict[str, FailedItem] = {}
@@ -64,20 +65,16 @@ class MailboxBackup:
     async def commit(self) -> Snapshot:
         """Make the last checkpoint, so that its packs are announced, then the restore point."""
         await self._checkpoint()
-        counts = self.counts()
-        self._cursor.start_run()
         now = self._clock.now()
-        snapshot = await asyncio.to_thread(
+        return await asyncio.to_thread(
             self._session.commit,
             self._cursor.dump(),
-            listed=counts.listed,
+            listed=self.counts().listed,
             skipped=self._skipped,
             failed=list(self._failed.values()),
             taken_at=now,
             expires_at=now + timedelta(days=self._claim.retention_days),
         )
-        self._cursor.tally = counts.model_dump()
-        return snapshot
 
     def counts(self) -> Counts:
         """What has been done so far, by this worker and those it took over from."""
