@@ -180,3 +180,26 @@ def test_detached_up_returns_when_ready_and_down_ends_it(tmp_path: Path) -> None
     finally:
         stopped = tenantkeep(environment, "down")
     assert stopped.returncode == 0, stopped.stderr
+
+
+def test_the_whole_stack_comes_up_recovers_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    with running_stack(tmp_path, extra={"TENANTKEEP_WORKERS": "2"}) as stack:
+        status = stack.status()
+        assert status["ready"]
+        assert {"simulator", "token-service", "backup-planner", "monitor-service", "gateway"} < set(
+            stack.state.processes
+        )
+        assert {"backup-worker", "backup-worker-2"} < set(stack.state.processes)
+        killed = {name: stack.pid(name) for name in ("backup-worker", "gateway", "simulator")}
+        for pid in killed.values():
+            os.kill(pid, signal.SIGKILL)
+        wait_until(
+            lambda: all(stack.state.processes[name].restarts for name in killed),
+            seconds=30,
+            what="all three were started again",
+        )
+        wait_until(lambda: stack.status()["ready"], seconds=60, what="everything is ready again")
+        pids = stack.pids()
+        stack.launcher.kill()
+        stack.launcher.wait()
+        wait_until(lambda: not _alive(pids), seconds=GONE_SECONDS, what="all children are gone")

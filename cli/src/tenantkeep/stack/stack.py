@@ -63,6 +63,7 @@ class Stack:
         self._watch = watch
         self._wanted = _selection(settings, only)
         self._running: list[Supervised] = []
+        self._keepers: list[asyncio.Task[None]] = []
         me = states.identify(os.getpid())
         assert me is not None
         self.state = StackState(me)
@@ -84,7 +85,7 @@ class Stack:
 
     async def keep(self) -> None:
         """Restart what dies, until cancelled."""
-        await _all([supervised.keep() for supervised in self._running])
+        await _all([_result_of(task) for task in self._keepers])
 
     def _choose_ports(self) -> None:
         chosen = stack_ports.choose(self.settings, self.home.ports)
@@ -136,6 +137,7 @@ class Stack:
         supervised = Supervised(spec, self._changed, start_timeout=self.settings.start_timeout)
         self._running.append(supervised)
         await supervised.start()
+        self._keepers.append(asyncio.create_task(supervised.keep(), name=f"keep {spec.name}"))
 
     def _bootstrap(self) -> None:
         """Create streams and consumers; harmless when they exist."""
@@ -152,6 +154,9 @@ class Stack:
 
     async def _stop(self) -> None:
         """Services first, so that they can hand back what they hold, then the servers."""
+        for task in self._keepers:
+            task.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
         for is_service in (True, False):
             await _all([s.stop() for s in self._running if s.spec.is_service is is_service])
         self.home.processes.unlink(missing_ok=True)
@@ -201,6 +206,10 @@ def _end_leftovers(home: Home) -> None:
     if last is not None:
         states.end(last.leftovers(), process.SERVER_GRACE)
         home.processes.unlink()
+
+
+async def _result_of(task: "asyncio.Task[None]") -> None:
+    await task
 
 
 async def _all(coroutines: Sequence[Coroutine[Any, Any, None]]) -> None:
