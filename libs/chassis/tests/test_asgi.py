@@ -2,8 +2,9 @@ import asyncio
 import socket
 from typing import Any
 
-from chassis import asgi
 from starlette.applications import Starlette
+
+from chassis import asgi
 
 
 async def test_accepted_connections_do_not_wait_for_acknowledgements(monkeypatch: Any) -> None:
