@@ -79,8 +79,14 @@ class MailboxBackup:
     def counts(self) -> Counts:
         """What has been done so far, by this worker and those it took over from."""
         failed, skipped = len(self._failed), len(self._skipped)
-        now = {"listed": self._held + failed + skipped, "failed": failed, "skipped": skipped}
-        return Counts(**{**self._cursor.tally, **now, "requests": self._requests_before + self._mail.requests})
+        now = {
+            "listed": self._held + failed + skipped,
+            "unchanged": max(0, self._held - self._cursor.tally.get("stored", 0)),
+            "failed": failed,
+            "skipped": skipped,
+            "requests": self._requests_before + self._mail.requests,
+        }
+        return Counts(**{**self._cursor.tally, **now})
 
     def _add(self, name: str, amount: int = 1) -> None:
         self._cursor.tally[name] = self._cursor.tally.get(name, 0) + amount
@@ -133,7 +139,6 @@ class MailboxBackup:
         for removed in page.removed:
             self._cursor.moved_out[removed] = folder.id
         changed = [message for message in page.messages if not self._is_current(message)]
-        self._add("unchanged", len(page.messages) - len(changed))
         async with asyncio.TaskGroup() as group:
             for message in changed:
                 group.create_task(self._store_message(message))
