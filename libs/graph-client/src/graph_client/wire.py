@@ -64,12 +64,21 @@ class HttpxWire:
             raise _unreachable(error, request) from error
         if request.stream and answer.is_success:
             return self._open(answer, request)
-        limit = request.max_bytes if answer.is_success else _ERROR_BODY_LIMIT
         try:
-            content = b"".join([chunk async for chunk in self._chunks(answer, request, limit=limit)])
+            content = await self._whole(answer, request)
         finally:
             await answer.aclose()
         return Response(answer.status_code, answer.headers, content)
+
+    async def _whole(self, answer: httpx.Response, request: Request) -> bytes:
+        content = bytearray()
+        limit = request.max_bytes if answer.is_success else None
+        async for chunk in self._chunks(answer, request, limit=limit):
+            content += chunk
+            if not answer.is_success and len(content) > _ERROR_BODY_LIMIT:
+                # Nobody reads that much of a proxy's error page; its status says enough.
+                break
+        return bytes(content)
 
     def _open(self, answer: httpx.Response, request: Request) -> Response:
         chunks = self._chunks(answer, request, limit=None)

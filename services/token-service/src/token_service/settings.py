@@ -27,6 +27,9 @@ class TokenServiceSettings(ServiceSettings):
     token_claim: Seconds = Field(
         60.0, description="Seconds after which another replica takes over a renewal whose worker died."
     )
+    token_rejected_pause: Seconds = Field(
+        5.0, description="Seconds a token must have lived before a rejection leads to its renewal."
+    )
 
     def renewal(self) -> RenewalPolicy:
         """Give the policy these settings describe."""
@@ -35,4 +38,5 @@ class TokenServiceSettings(ServiceSettings):
             retry_base=self.token_retry_base,
             retry_cap=self.token_retry_cap,
             claim=self.token_claim,
+            rejected_pause=self.token_rejected_pause,
         )

@@ -53,6 +53,7 @@ class Running:
             HEALTH_PORT=str(self.port),
             TOKEN_CLAIM="2",
             SWEEP_INTERVAL="0.1",
+            TOKEN_REJECTED_PAUSE="0.2",
             **self._variables,
         )
         return Server("token-service", [sys.executable, "-m", "token_service"], self._directory, env=environment)
