@@ -57,7 +57,7 @@ def test_with_immutable_ids_a_move_keeps_the_id(contoso: Any, q: Any) -> None:
     user, prefer = contoso.user("restore-target"), 'IdType="ImmutableId", odata.maxpagesize=50'
     message = create(contoso, "inbox", "immutable")
     answer = contoso.call("GET", f"{user}/messages/{q(message['id'])}?$select=id", prefer=prefer)
-    assert answer.headers["preference-applied"] == "idtype=ImmutableId, odata.maxpagesize=50"
+    assert answer.headers["preference-applied"] == 'IdType="ImmutableId", odata.maxpagesize=50'
     lasting = answer.json()["id"]
     assert lasting != message["id"]
     _, link, _ = follow(contoso, f"{user}/mailFolders/inbox/messages/delta", prefer)

@@ -112,7 +112,8 @@ def test_a_deleted_message_is_in_the_recoverable_items_and_then_gone(fabrikam: A
     recoverable = fabrikam.get(f"{user}/mailFolders/recoverableitemsdeletions/messages")["value"]
     assert message["internetMessageId"] in {entry["internetMessageId"] for entry in recoverable}
     for entry in recoverable:
-        fabrikam.call("DELETE", f"{user}/messages/{q(entry['id'])}")
+        assert fabrikam.call("GET", f"{user}/messages/{q(entry['id'])}").status_code == 404
+        fabrikam.call("DELETE", f"{user}/mailFolders/recoverableitemsdeletions/messages/{q(entry['id'])}")
     assert fabrikam.get(f"{user}/mailFolders/recoverableitemsdeletions/messages")["value"] == []
 
 
@@ -121,6 +122,9 @@ def test_messages_can_be_filtered_and_counted(contoso: Any) -> None:
     page = contoso.get(f"{user}/messages?$filter=isRead eq false&$top=1&$count=true")
     unread = [line for line in contoso.manifest if line["user"].startswith(USER) and not line["is_read"]]
     assert page["@odata.count"] == len(unread)
+    since = page["value"][0]["receivedDateTime"].replace("Z", ".000+00:00")
+    newer = contoso.get(f"{user}/messages", params={"$filter": f"isRead eq false and receivedDateTime gt {since}"})
+    assert newer["value"] == []
     internet_id = page["value"][0]["internetMessageId"]
     found = contoso.get(f"{user}/messages", params={"$filter": f"internetMessageId eq '{internet_id}'"})["value"]
     assert [entry["id"] for entry in found] == [page["value"][0]["id"]]

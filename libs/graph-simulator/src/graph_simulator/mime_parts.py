@@ -17,7 +17,7 @@ from email.errors import HeaderParseError
 
 MAX_DEPTH = 30
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
-_parser = email.parser.BytesHeaderParser(policy=email.policy.compat32)
+_parser = email.parser.HeaderParser(policy=email.policy.compat32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ class Part:
         body = self.decode(raw)
         charset = self.headers.get_content_charset() or "utf-8"
         try:
-            return body.decode(charset, "replace")
-        except LookupError:  # a charset name that Python does not know
+            return without_surrogates(body.decode(charset, "replace"))
+        except (LookupError, UnicodeError):  # a name Python does not know, or no charset for text
             return body.decode("utf-8", "replace")
 
 
@@ -81,19 +81,19 @@ def parse(raw: bytes, start: int = 0, end: int | None = None, depth: int = 0) ->
     """Cut raw[start:end] into parts. Whatever cannot be understood is one text/plain leaf."""
     end = len(raw) if end is None else end
     body = _body_start(raw, start, end)
-    headers = _parser.parsebytes(raw[start:body])
+    headers = _parser.parsestr(_header_text(raw[start:body]))
     content_type = headers.get_content_type()
     children: tuple[Part, ...] = ()
     boundary = headers.get_boundary()
     if content_type.startswith("multipart/") and boundary and depth < MAX_DEPTH:
-        delimiter = b"--" + boundary.encode("utf-8", "surrogateescape")
+        delimiter = b"--" + boundary.encode()
         children = tuple(parse(raw, *span, depth + 1) for span in _split(raw, body, end, delimiter))
     return Part(headers, content_type, body, end, children)
 
 
 def parse_headers(raw: bytes) -> email.message.Message:
     """Read only the header fields of a message."""
-    return _parser.parsebytes(raw[: _body_start(raw, 0, len(raw))])
+    return _parser.parsestr(_header_text(raw[: _body_start(raw, 0, len(raw))]))
 
 
 def decode_words(value: object) -> str:
@@ -106,16 +106,29 @@ def decode_words(value: object) -> str:
         ]
     except HeaderParseError:  # broken base64 inside an encoded word: show it as it stands
         pieces = [text]
-    return re.sub(r"\s*[\r\n]+\s*", " ", "".join(pieces)).strip()
+    return without_surrogates(re.sub(r"\s*[\r\n]+\s*", " ", "".join(pieces)).strip())
+
+
+def without_surrogates(text: str) -> str:
+    """Replace what cannot be written as UTF-8, which some charsets can smuggle in."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _decode_bytes(piece: bytes, charset: str | None) -> str:
     for candidate in (charset, "utf-8"):
         try:
             return piece.decode(candidate or "ascii")
-        except (LookupError, UnicodeDecodeError):
+        except (LookupError, UnicodeError):
             continue
     return piece.decode("latin-1")
+
+
+def _header_text(raw: bytes) -> str:
+    """Decode header fields; those written today in raw 8 bits are UTF-8 (RFC 6532), older ones Latin-1."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def _body_start(raw: bytes, start: int, end: int) -> int:

@@ -162,7 +162,10 @@ def _attachment_part(attachment: Attachment) -> Message:
         nested = attachment.content
         part.set_payload([email.message_from_bytes(nested)] if nested[:1] != b"{" else [_nested(attachment)])
     else:
-        part["Content-Type"] = _one_line(attachment.content_type or "application/octet-stream")
+        content_type = _one_line(attachment.content_type or "application/octet-stream")
+        # A file of a composite type is opaque here: its base64 would be taken for the parts of this message.
+        composite = content_type.lower().startswith(("multipart/", "message/"))
+        part["Content-Type"] = "application/octet-stream" if composite else content_type
         _set_base64(part, attachment.content)
     disposition = "inline" if attachment.inline else "attachment"
     part.add_header("Content-Disposition", disposition, filename=("utf-8", "", _one_line(attachment.name)))

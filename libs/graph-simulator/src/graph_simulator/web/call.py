@@ -16,7 +16,11 @@ from graph_simulator.tokens import Caller
 from graph_simulator.web.problems import GraphProblem, bad_request, item_not_found, user_not_found
 
 _PREFERENCE = re.compile(r'([A-Za-z.\-]+)\s*(?:=\s*("[^"]*"|[^\s,;]+))?')
-_APPLICABLE = {"idtype", "odata.maxpagesize", "outlook.body-content-type"}
+_APPLICABLE = {
+    "idtype": 'IdType="{}"',
+    "odata.maxpagesize": "odata.maxpagesize={}",
+    "outlook.body-content-type": 'outlook.body-content-type="{}"',
+}
 
 Json = dict[str, object]
 
@@ -72,7 +76,9 @@ class Call:
             row = messages.find_message(self.connection, user_pk, self.path["message"])
         except messages.MessageNotFoundError as error:
             raise item_not_found() from error
-        if "folder" in self.path and self.folder(user_pk)["pk"] != row["folder_pk"]:
+        # What was deleted can be reached only through the folder that keeps it recoverable.
+        deleted = self.folder(user_pk, folders.DELETIONS)["pk"] == row["folder_pk"]
+        if self.folder(user_pk)["pk"] != row["folder_pk"] if "folder" in self.path else deleted:
             raise item_not_found()
         return row
 
@@ -80,6 +86,7 @@ class Call:
         """Return the body as a JSON object; anything else is a 400."""
         try:
             body = json.loads(await self.request.body())
+            json.dumps(body, ensure_ascii=False).encode()  # a lone surrogate is no text
         except ValueError as error:
             raise bad_request("Unable to read JSON request payload.", "BadRequest") from error
         if not isinstance(body, dict):
@@ -88,7 +95,8 @@ class Call:
 
     def applied_preferences(self) -> str:
         """Return the value of Preference-Applied for this call."""
-        return ", ".join(f"{name}={value}" for name, value in self.preferences.items() if name in _APPLICABLE)
+        applied = [_APPLICABLE[name].format(value) for name, value in self.preferences.items() if name in _APPLICABLE]
+        return ", ".join(applied)
 
     def next_link(self, **options: str) -> str:
         """Return this call's own address with other query options; clients follow it without looking inside."""

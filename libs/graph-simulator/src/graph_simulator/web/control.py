@@ -27,8 +27,11 @@ def ensure_control_token(state: Path) -> str:
     """Return the control token of the state folder, made on first use and readable by its owner only."""
     path = state / TOKEN_FILE
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(32))
+        unfinished = path.with_suffix(".new")
+        unfinished.unlink(missing_ok=True)
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(secrets.token_urlsafe(32))
+        unfinished.rename(path)
     return path.read_text().strip()
 
 

@@ -12,6 +12,8 @@ from starlette.responses import Response, StreamingResponse
 from graph_simulator import messages, mime_writer
 from graph_simulator.database import FILE_NAME, connect
 from graph_simulator.fault_rules import FaultKind
+from graph_simulator.folders import DELETIONS
+from graph_simulator.times import iso, parse_iso
 from graph_simulator.web.call import Call, Json
 from graph_simulator.web.message_view import render, render_page, selected
 from graph_simulator.web.problems import GraphProblem, bad_request, json_response
@@ -49,7 +51,8 @@ _ORDERS = {
 async def list_messages(call: Call) -> Response:
     """GET …/messages of the mailbox or of one folder, newest first."""
     user = call.user()
-    where, values = "user_pk = ?", [user["pk"]]
+    deletions = call.folder(user["pk"], DELETIONS)["pk"]
+    where, values = "user_pk = ? AND folder_pk <> ?", [user["pk"], deletions]
     if "folder" in call.path:
         where, values = "folder_pk = ?", [call.folder(user["pk"])["pk"]]
     for condition in parse_filter(call.options.get("filter", "")):
@@ -151,7 +154,13 @@ def _sql(condition: Condition | ExtendedCondition) -> tuple[str, list[object]]:
         return clause, [messages.normalized_property(condition.property_id), condition.value]
     if condition.name not in _COLUMNS:
         raise bad_request(f"Filtering by {condition.name} is not supported.", "ErrorInvalidUrlQueryFilter")
-    return f"{_COLUMNS[condition.name]} {_OPERATORS[condition.operator]} ?", [condition.value]
+    value = condition.value
+    if condition.name.endswith("DateTime"):
+        try:
+            value = iso(parse_iso(str(value)))
+        except ValueError as error:
+            raise bad_request(f"'{value}' is not an instant.", "ErrorInvalidUrlQueryFilter") from error
+    return f"{_COLUMNS[condition.name]} {_OPERATORS[condition.operator]} ?", [value]
 
 
 async def _pieces(call: Call, pk: int, size: int) -> AsyncIterator[bytes]:

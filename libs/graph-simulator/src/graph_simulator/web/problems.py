@@ -61,7 +61,7 @@ class LoginProblem(Exception):
 
 def json_response(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Answer with JSON under Graph's content type."""
-    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
     return Response(body, status, headers, JSON_TYPE)
 
 
