@@ -29,6 +29,9 @@ class BootstrapSettings(ProcessSettings):
     health_port: int = Field(0, description="Unused: the command serves no probes.")
     nats_url: str = Field(description="URL of NATS, tls://host:port; several are separated by commas.")
     nats_nkey: SecretStr = Field(description="nkey seed of the bus user `bootstrap`.")
+    ack_wait: float | None = Field(
+        None, gt=0, description="Seconds of every durable's ack wait; unset: each durable's own."
+    )
     bus_replicas: int = Field(1, ge=1, le=5, description="Replicas of every stream; 3 on a cluster.")
 
 
@@ -93,7 +96,7 @@ async def main(settings: BootstrapSettings) -> None:
         reconnect_time_wait=1,
     )
     try:
-        await ensure(connection.jetstream(), settings.bus_replicas)
+        await ensure(connection.jetstream(), settings.bus_replicas, settings.ack_wait)
     finally:
         await connection.close()
     log.info("bus is ready", streams=len(STREAMS), durables=len(DURABLES))
