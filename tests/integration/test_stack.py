@@ -90,19 +90,15 @@ def test_a_killed_server_is_started_again(servers: RunningStack, name: str) -> N
     assert servers.state.processes[name].restarts >= 1
 
 
-def test_a_killed_launcher_leaves_no_process_behind(own: RunningStack) -> None:
+def test_a_killed_launcher_leaves_no_process_behind_and_the_stack_starts_again(
+    own: RunningStack, tmp_path: Path
+) -> None:
     pids = own.pids()
     assert len(pids) == len(SERVERS)
     own.launcher.kill()
     own.launcher.wait()
     wait_until(lambda: not _alive(pids), seconds=GONE_SECONDS, what="all children are gone")
-    done = own.command("status", check=False)
-    assert done.returncode == 1
-
-
-def test_after_a_killed_launcher_the_stack_starts_again(own: RunningStack, tmp_path: Path) -> None:
-    own.launcher.kill()
-    own.launcher.wait()
+    assert own.command("status", check=False).returncode == 1
     with running_stack(tmp_path, only=SERVERS) as again:
         assert again.status()["ready"]
 

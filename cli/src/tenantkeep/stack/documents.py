@@ -5,6 +5,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -147,7 +148,7 @@ def _argv(home: Home, ports: Ports, *, auth: bool) -> tuple[str, ...]:
         "[server]",
         'host = "127.0.0.1"',
         f"port = {ports[NAME]}",
-        f"storage_path = {json.dumps(str(home.documents / 'data'))}",
+        f"storage_path = {_toml(home.documents / 'data')}",
         f"auth = {str(auth).lower()}",
         "[storage]",
         'cache_size = "256M"',
@@ -155,6 +156,10 @@ def _argv(home: Home, ports: Ports, *, auth: bool) -> tuple[str, ...]:
     ]
     if auth:
         certificate, key = home.certificate(NAME)
-        lines += ["[tls]", f"cert_file = {json.dumps(str(certificate))}", f"key_file = {json.dumps(str(key))}"]
+        lines += ["[tls]", f"cert_file = {_toml(certificate)}", f"key_file = {_toml(key)}"]
     files.write(config, "\n".join(lines) + "\n")
     return (server_binary("secantusd-py", "secantusdb"), "--config", str(config), "--sync-on-commit")
+
+
+def _toml(path: Path) -> str:
+    return json.dumps(str(path), ensure_ascii=False)

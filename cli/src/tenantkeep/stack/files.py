@@ -29,4 +29,4 @@ def write(path: Path, content: bytes | str, *, mode: int = PUBLIC_MODE) -> None:
 
 def write_json(path: Path, value: Any, *, mode: int = PUBLIC_MODE) -> None:
     """`write` for a JSON value."""
-    write(path, json.dumps(value, indent=2, sort_keys=True) + "\n", mode=mode)
+    write(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", mode=mode)

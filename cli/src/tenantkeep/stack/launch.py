@@ -59,7 +59,12 @@ def up_detached(settings: StackSettings, only: Sequence[str]) -> None:
     display = Display(screen, tuple(only) or names(settings))
     with TemporaryFile() as output:
         launcher = subprocess.Popen(  # noqa: S603 -- our own command
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=output,
+            env=environment,
+            start_new_session=True,
         )
         try:
             ready = _follow(home, launcher, display)
@@ -72,7 +77,8 @@ def up_detached(settings: StackSettings, only: Sequence[str]) -> None:
         output.seek(0)
         text = output.read().decode(errors="replace").strip()
     if ready is None:
-        raise StackError("The stack could not be started.", remedy=text or f"See the logs in {home.logs}")
+        message, _, remedy = text.rpartition("\n")
+        raise StackError(message or "The launcher ended.", remedy=remedy or f"See the logs in {home.logs}")
     screen.print(ready_panel(home, recall(home.ports), ready, detached=True))
 
 

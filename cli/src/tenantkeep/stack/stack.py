@@ -50,8 +50,12 @@ Watch = Callable[[StackState], None]
 
 def names(settings: StackSettings) -> tuple[str, ...]:
     """Every process of a full stack, in start order."""
+    return (*SERVERS, *_service_names(settings))
+
+
+def _service_names(settings: StackSettings) -> tuple[str, ...]:
     workers = tuple(services.worker_name(n) for n in range(1, settings.workers + 1))
-    return (*SERVERS, services.TOKEN, services.PLANNER, *workers, services.MONITOR, services.GATEWAY)
+    return (services.TOKEN, services.PLANNER, *workers, services.MONITOR, services.GATEWAY)
 
 
 class Stack:
@@ -99,16 +103,15 @@ class Stack:
         return any(port.replace("_", "-").startswith(name) for name in self._wanted)
 
     async def _start(self) -> None:
-        await self._start_together(self._server_specs())
+        await _all([self._run_server(name, make) for name, make in self._server_specs().items()])
         pki.write_bundle(self.home)
         wanted = [spec for spec in services.specs(self.home, self.ports, self.settings) if spec.name in self._wanted]
-        if wanted:
-            await asyncio.to_thread(self._bootstrap)
-            await _all([self._run(spec) for spec in wanted])
+        await _all([self._run(spec) for spec in wanted])
         homes.write_stamp(self.home)
         self._publish(replace(self.state, ready=True))
 
-    def _server_specs(self) -> list[Callable[[], process.ProcessSpec]]:
+    def _server_specs(self) -> dict[str, Callable[[], process.ProcessSpec]]:
+        """How to make each wanted server's specification; that writes its configuration and may take seconds."""
         home, ports = self.home, self.ports
 
         def prepared_documents() -> process.ProcessSpec:
@@ -123,15 +126,12 @@ class Stack:
             issuer.NAME: lambda: issuer.spec(home, ports),
             simulator.NAME: lambda: simulator.spec(home, ports),
         }
-        return [make for name, make in makers.items() if name in self._wanted]
+        return {name: make for name, make in makers.items() if name in self._wanted}
 
-    async def _start_together(self, makers: Sequence[Callable[[], process.ProcessSpec]]) -> None:
-        """Start processes that do not need each other; the first failure ends the others' start."""
-
-        async def start(make: Callable[[], process.ProcessSpec]) -> None:
-            await self._run(await asyncio.to_thread(make))
-
-        await _all([start(make) for make in makers])
+    async def _run_server(self, name: str, make: Callable[[], process.ProcessSpec]) -> None:
+        await self._run(await asyncio.to_thread(make))
+        if name == nats.NAME and not self._wanted.isdisjoint(_service_names(self.settings)):
+            await asyncio.to_thread(self._bootstrap)  # while the other servers still start
 
     async def _run(self, spec: process.ProcessSpec) -> None:
         supervised = Supervised(spec, self._changed, start_timeout=self.settings.start_timeout)
@@ -197,7 +197,10 @@ def _selection(settings: StackSettings, only: Sequence[str]) -> frozenset[str]:
     unknown = sorted(set(only) - set(known))
     if unknown:
         raise StackError(f"No such process: {', '.join(unknown)}.", remedy=f"Choose from: {', '.join(known)}")
-    return frozenset(only or known)
+    chosen = frozenset(only or known)
+    if nats.NAME not in chosen and not chosen.isdisjoint(_service_names(settings)):
+        raise StackError("Services cannot run without the bus.", remedy=f"Add {nats.NAME} to --only.")
+    return chosen
 
 
 def _end_leftovers(home: Home) -> None:

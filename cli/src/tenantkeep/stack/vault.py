@@ -158,5 +158,4 @@ def _value(value: Any) -> str:
 
 
 def _text(value: object) -> str:
-    # ${ starts a template in this language; a path with it would be read as one.
-    return json.dumps(str(value)).replace("${", "$${")
+    return json.dumps(str(value), ensure_ascii=False)
