@@ -13,15 +13,16 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic
 
 import structlog
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsMessage, PullSub
 from nats.aio.msg import Msg as RawMessage
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from chassis.bus import Bus
+from chassis.delivered import Delivered, M
 from chassis.errors import GiveUp, RetryLater
 from contracts import subjects
 from contracts.bus_users import inbox_prefix
@@ -35,8 +36,6 @@ LONGEST_NAK = 30.0
 
 _KEPT_HEADERS = ("ce-", "content-type", "traceparent")
 
-M = TypeVar("M", bound=BaseModel)
-
 
 @dataclass(frozen=True)
 class DeliveryPolicy:
@@ -46,23 +45,6 @@ class DeliveryPolicy:
     ladder: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0)
     attempts: int = 8
     fetch_timeout: float = 5.0
-
-
-@dataclass(frozen=True)
-class Delivered(Generic[M]):
-    """A readable message: its typed body and where it came from. `id` and `type` are CloudEvents', "" on wake-ups."""
-
-    body: M
-    subject: str
-    id: str
-    type: str
-    delivery: int
-    traceparent: str | None = None
-
-    @property
-    def source(self) -> str:
-        """Source token of a request subject; empty for anything else."""
-        return subjects.source_of(self.subject) or ""
 
 
 Handler = Callable[[Delivered[M]], Awaitable[None]]

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 from backup_service.usecases.execute_job import ExecuteJob
 from backup_service.usecases.plan_run import PlanRun
 from chassis.bus import Bus
-from chassis.delivery import Delivered, DeliveryPolicy, subscribe
+from chassis.delivered import Delivered
+from chassis.delivery import DeliveryPolicy, subscribe
 from contracts import streams
 from contracts.events import BackupRequested, JobWakeUp, RestoreRequested, TokenRefreshed
 from contracts.names import HoldReason

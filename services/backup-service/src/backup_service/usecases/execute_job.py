@@ -11,7 +11,7 @@ import structlog
 from backup_engine.errors import SessionFenced
 from backup_service.domain.jobs import Claim, Finished, Outcome
 from backup_service.ports import Jobs, Judge, SessionLost
-from chassis.delivery import Delivered
+from chassis.delivered import Delivered
 from contracts.events import JobWakeUp
 from contracts.names import JobKind
 

@@ -7,7 +7,7 @@ import structlog
 
 from backup_service.domain.jobs import Finished, Held
 from backup_service.ports import Catalogue, JobPlan, Judge, RunDocument, Runs, Tenants
-from chassis.delivery import Delivered
+from chassis.delivered import Delivered
 from contracts.envelope import run_id
 from contracts.errors import ErrorClass
 from contracts.events import BackupRequested, RestoreRequested

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter
 
 from chassis.bus import Bus
-from chassis.delivery import Delivered, DeliveryPolicy, subscribe_batch
+from chassis.delivered import Delivered
+from chassis.delivery import DeliveryPolicy, subscribe_batch
 from chassis.errors import RetryLater
 from contracts.events import AnyJobEvent
 from contracts.streams import MONITOR_LEDGER

@@ -1,7 +1,8 @@
 """Events of others that this service acts on."""
 
 from chassis.bus import Bus
-from chassis.delivery import Delivered, DeliveryPolicy, subscribe
+from chassis.delivered import Delivered
+from chassis.delivery import DeliveryPolicy, subscribe
 from contracts.events.tokens import TokenRejected
 from contracts.streams import TOKEN_REJECTED
 from token_service.usecases.answer_rejection import AnswerRejection
