@@ -28,11 +28,9 @@ class Estimate:
 def of_mbox(file: Path) -> Estimate:
     """Count the separator lines of an mbox file: `From ` at the start and after each empty line."""
     messages = size = 0
-    rest = b""
+    rest = b"\n\n"  # the file's beginning counts as an empty line
     with file.open("rb") as opened:
         while block := opened.read(_BLOCK):
-            if size == 0 and block.startswith(b"From "):
-                messages = 1
             text = rest + block
             messages += sum(text.count(separator) for separator in _SEPARATORS)
             # Less than a whole separator is carried over, so none is counted twice.
@@ -51,6 +49,6 @@ def _carried(text: bytes) -> bytes:
     """The end of `text` that may be the beginning of a separator."""
     for length in range(min(_LONGEST - 1, len(text)), 0, -1):
         end = text[-length:]
-        if any(separator.startswith(end) for separator in _SEPARATORS):
+        if any(separator.startswith(end) and separator != end for separator in _SEPARATORS):
             return end
     return b""
