@@ -90,14 +90,14 @@ class World:
         self.tenants = {"contoso", "fabrikam"}
         self.steps = (rpc.ProbeStep(name="write", ok=True),)
         self.fail_with: dict[str, ProblemError] = {}
-        self.first_target: dict[str, views.StorageTarget] = {}
+        self.targets: dict[tuple[str, str], views.StorageTarget] = {}
+        self.answer_lost = False
         server = RpcServer(self.broker.bus("everybody"))
         samples: dict[str, Any] = {name: value["response"] for name, value in _samples().items()}
         simple = {
             rpc.TENANT_LIST: "list_tenants",
             rpc.TOKEN_LIST: "list_tokens",
             rpc.CREDENTIAL_SET: "set_credential",
-            rpc.TARGET_LIST: "list_storage_targets",
             rpc.CONFIGURATION_CREATE: "create_backup_configuration",
             rpc.CONFIGURATION_LIST: "list_backup_configurations",
             rpc.RUN_LIST: "list_runs",
@@ -116,6 +116,7 @@ class World:
         self._answer(server, rpc.TENANT_GET, self._tenant)
         self._answer(server, rpc.TENANT_REGISTER, self._register)
         self._answer(server, rpc.TARGET_CREATE, self._create_target)
+        self._answer(server, rpc.TARGET_LIST, self._list_targets)
         self._answer(server, rpc.EXPORT_OPEN, self._open_export)
 
     def of(self, operation: str) -> list[Asked]:
@@ -140,14 +141,21 @@ class World:
         return _tenant_view(call.question.tenant)
 
     async def _create_target(self, call: Call[rpc.CreateTarget]) -> rpc.CreatedTarget:
-        """Recognises a repeat by the request id, as backup-service promises."""
         if not all(step.ok for step in self.steps):
             return rpc.CreatedTarget(target=None, steps=self.steps)
-        made = views.StorageTarget(
-            tenant=call.one_tenant(), created_at=NOW, tested_at=NOW, **call.question.model_dump()
-        )
-        target = self.first_target.setdefault(call.caller.request_id, made)
-        return rpc.CreatedTarget(target=target, steps=self.steps)
+        tenant, wanted = call.one_tenant(), call.question
+        made = views.StorageTarget(tenant=tenant, created_at=NOW, tested_at=NOW, **wanted.model_dump())
+        self.targets[tenant, wanted.id] = made
+        if self.answer_lost:
+            raise unavailable("backup-service does not answer")
+        return rpc.CreatedTarget(target=made, steps=self.steps)
+
+    async def _list_targets(self, call: Call[rpc.Page]) -> views.Listing[views.StorageTarget]:
+        """One target a page, so that looking for one has to follow the cursor."""
+        mine = [made for (tenant, _), made in sorted(self.targets.items()) if tenant == call.tenant]
+        first = int(call.question.cursor or 0)
+        more = str(first + 1) if first + 1 < len(mine) else None
+        return views.Listing[views.StorageTarget](items=tuple(mine[first : first + 1]), cursor=more)
 
     async def _open_export(self, _call: Call[rpc.OpenExport]) -> views.DownloadTicket:
         return views.DownloadTicket(ticket="ticket-1", expires_at=NOW, filename="anna.zip")

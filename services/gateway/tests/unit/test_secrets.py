@@ -59,13 +59,35 @@ async def test_a_refused_target_leaves_no_secret_and_shows_the_steps(gateway: An
     assert _paths(gateway) == []
 
 
-async def test_a_repeat_with_the_same_key_gets_the_first_target_and_leaves_no_second_secret(
+async def test_a_repeat_with_the_same_key_gets_the_first_target_even_if_the_first_answer_was_lost(
     gateway: Any, attempts: Any
 ) -> None:
+    await gateway.call("POST", TARGETS, json=_body(attempts))
+    await gateway.call("POST", TARGETS, json=_body(attempts))
+    gateway.world.answer_lost = True
+    lost = await gateway.call("POST", TARGETS, json=_body(attempts), Idempotency_Key="once")
+    assert lost.status_code == 503
+    gateway.world.answer_lost = False
+    secrets = _paths(gateway)
     answers = [await gateway.call("POST", TARGETS, json=_body(attempts), Idempotency_Key="once") for _ in range(2)]
     assert [answer.status_code for answer in answers] == [201, 201]
-    assert answers[0].json()["target"] == answers[1].json()["target"]
-    assert _paths(gateway) == [f"tenants/contoso/storage/{answers[0].json()['target']['id']}"]
+    assert answers[0].json() == answers[1].json()
+    assert len(gateway.world.targets) == 3
+    assert _paths(gateway) == secrets
+    assert f"tenants/contoso/storage/{answers[0].json()['target']['id']}" in secrets
+
+
+async def test_a_repeat_of_what_was_never_saved_uses_the_secret_it_brings(
+    gateway: Any, attempts: Any, problem_unavailable: Any
+) -> None:
+    gateway.world.fail_with["target.create"] = problem_unavailable
+    await gateway.call("POST", TARGETS, json=_body(attempts), Idempotency_Key="once")
+    del gateway.world.fail_with["target.create"]
+    corrected = {**_body(attempts), "credentials": {"access_key": "a2", "secret_key": "s2"}}
+    answer = await gateway.call("POST", TARGETS, json=corrected, Idempotency_Key="once")
+    [path] = _paths(gateway)
+    assert path.endswith(answer.json()["target"]["id"])
+    assert await gateway.vault.kv_read(path) == ({"access_key": "a2", "secret_key": "s2"}, 1)
 
 
 async def test_a_refusal_by_the_service_leaves_no_secret(gateway: Any, attempts: Any) -> None:

@@ -37,11 +37,12 @@ async def create_storage_target(
     """Test a storage target and save it.
 
     It is saved only if every step of the connection test held; otherwise the problem `connection-test-failed` lists
-    the steps. The credentials go straight into the vault and are never shown again.
+    the steps. The credentials go straight into the vault and are never shown again. A repeat with the same
+    Idempotency-Key answers with the saved target and no steps.
     """
-    asking = creation.identified(body)
+    repeatable, asking = creation.key is not None, creation.identified(body)
     return await secrets.create_storage_target(
-        gate.services, gate.vault, tenant, body, target=gate.fresh_id(), asking=asking
+        gate.services, gate.vault, tenant, body, repeatable=repeatable, asking=asking
     )
 
 

@@ -5,7 +5,7 @@ from contracts import rpc
 from contracts.api import CredentialBody, StorageTargetBody, StorageTargetResult
 from contracts.names import Profile
 from contracts.problem import Problem, ProblemError
-from contracts.views import TokenView
+from contracts.views import StorageTarget, TokenView
 from gateway.domain import Asking
 from gateway.ports import Services
 
@@ -31,13 +31,20 @@ async def set_credential(
 
 
 async def create_storage_target(
-    services: Services, vault: Vault, tenant: str, body: StorageTargetBody, *, target: str, asking: Asking
+    services: Services, vault: Vault, tenant: str, body: StorageTargetBody, *, repeatable: bool, asking: Asking
 ) -> StorageTargetResult:
-    """Save a storage target whose connection test held; `target` is a fresh id. A refused one leaves no secret behind.
+    """Save a storage target whose connection test held; the request id becomes its id.
 
-    Where the answer is missing the target may have been saved, so its secret stays.
+    A refused target leaves no secret behind. Where the answer is missing the target may have been saved, so its secret
+    stays until the request is repeated: `repeatable` says that this request may be such a repeat.
     """
+    target = asking.request_id
     path = f"tenants/{tenant}/storage/{target}"
+    if repeatable:
+        saved = await _saved_target(services, tenant, target, asking)
+        if saved is not None:
+            return StorageTargetResult(target=saved, steps=())
+        await vault.kv_delete(path)
     keys = {name: getattr(body.credentials, name).get_secret_value() for name in ("access_key", "secret_key")}
     await vault.kv_create(path, keys)
     question = rpc.CreateTarget(id=target, **body.model_dump(exclude={"credentials"}))
@@ -47,11 +54,20 @@ async def create_storage_target(
         if error.problem.status < _UNKNOWN_OUTCOME:
             await vault.kv_delete(path)
         raise
-    if created.target is None or created.target.id != target:  # refused, or a repeat: the first one has its own secret
-        await vault.kv_delete(path)
     if created.target is None:
+        await vault.kv_delete(path)
         raise _connection_test_failed(created)
     return StorageTargetResult(target=created.target, steps=created.steps)
+
+
+async def _saved_target(services: Services, tenant: str, target: str, asking: Asking) -> StorageTarget | None:
+    page = rpc.Page()
+    while True:
+        answer = await services.ask(rpc.TARGET_LIST, tenant, page, asking)
+        found = next((saved for saved in answer.items if saved.id == target), None)
+        if found is not None or answer.cursor is None:
+            return found
+        page = rpc.Page(cursor=answer.cursor)
 
 
 def _connection_test_failed(created: rpc.CreatedTarget) -> ProblemError:
