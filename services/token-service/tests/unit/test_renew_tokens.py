@@ -2,6 +2,8 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from contracts.errors import ErrorClass
 from contracts.names import TokenStatus
 
@@ -139,3 +141,18 @@ async def test_the_gauges_show_the_stored_state(world: Any) -> None:
     await world.app.metrics.refresh()
     assert world.registry.get_sample_value("m365_token_status", {**labels, "status": "active"}) == 0
     assert world.registry.get_sample_value("m365_token_status", {**labels, "status": "expired"}) == 1
+
+
+async def test_without_the_store_the_gauges_vanish(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    await connected(world)
+    await world.app.metrics.refresh()
+
+    async def away() -> None:
+        raise ConnectionError("documents")
+
+    monkeypatch.setattr(world.connections, "everything", away)
+    await world.clock.advance(60)
+    with pytest.raises(ConnectionError):
+        await world.app.metrics.refresh()
+    labels = {"tenant": "contoso", "profile": "exchange-backup", "status": "active"}
+    assert world.registry.get_sample_value("m365_token_status", labels) is None

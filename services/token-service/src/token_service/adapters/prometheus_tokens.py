@@ -42,11 +42,19 @@ class TokenMetrics:
         self._renewals.labels(result).inc()
 
     async def refresh(self) -> int:
-        """Bring the gauges up to date; gives how many connections were read."""
+        """Bring the gauges up to date; gives how many connections were read.
+
+        Without the store the gauges vanish: an old "active" would be a false green.
+        """
         now = self._clock.monotonic()
         if now < self._next:
             return 0
-        found: Sequence[Connection] = await self._connections.everything()
+        try:
+            found: Sequence[Connection] = await self._connections.everything()
+        except Exception:
+            self._expiry.clear()
+            self._status.clear()
+            raise
         for connection in found:
             self._show(connection)
         self._next = now + self._interval

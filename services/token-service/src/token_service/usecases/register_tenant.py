@@ -1,5 +1,7 @@
 """Register a tenant: bind slug and Entra tenant id for ever, and give it its key."""
 
+import structlog
+
 from chassis.clock import Clock
 from chassis.vault import Vault, VaultError
 from contracts import rpc
@@ -7,6 +9,8 @@ from contracts.problem import conflict, unavailable
 from token_service.domain import places
 from token_service.domain.tenant import TenantRecord
 from token_service.ports import EntraTenantTaken, SlugTaken, Tenants
+
+log = structlog.get_logger(__name__)
 
 
 class RegisterTenant:
@@ -40,6 +44,7 @@ class RegisterTenant:
             if winner is None:
                 raise unavailable("the register changed meanwhile; try again") from error
             return _same(winner, wish)
+        log.info("tenant registered", tenant=tenant.slug, entra_tenant_id=tenant.entra_tenant_id)
         return tenant
 
 

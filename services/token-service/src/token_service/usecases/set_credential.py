@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 
+import structlog
 from pydantic import SecretStr
 
 from chassis.vault import Vault, VaultError
@@ -12,6 +13,8 @@ from token_service.domain import places
 from token_service.domain.connection import Connection
 from token_service.ports import Announcements, Authority, Connections, Issued, NoAnswer, Refused, Tenants
 from token_service.usecases.keep_token import KeepToken
+
+log = structlog.get_logger(__name__)
 
 _ATTEMPTS = 5
 
@@ -63,6 +66,7 @@ class SetCredential:
             # A refused secret must not lie about, and an accepted one lies in its own place now.
             await self._vault.kv_delete(path)
         self._announcements.soon(connection.id)
+        log.info("credential proven and kept", tenant=tenant, profile=wish.profile.value, client_id=wish.client_id)
         return connection
 
     async def _waiting_secret(self, path: str) -> SecretStr | None:
