@@ -206,7 +206,8 @@ def server_tls(tmp_path_factory: pytest.TempPathFactory) -> ServerTls:
 
 @pytest.fixture(scope="session")
 def served(server_tls: ServerTls) -> Iterator[FakeGateway]:
-    with socket.socket() as listener:
+    # Named as TCP, or asyncio leaves Nagle on and every answer waits 40 ms for a delayed acknowledgement.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()  # from here on connections wait for the server, however slowly it starts
         fake = FakeGateway(f"https://127.0.0.1:{listener.getsockname()[1]}", server_tls)
