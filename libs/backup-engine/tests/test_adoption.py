@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -14,12 +15,15 @@ from backup_engine import (
     SessionFenced,
     Snapshot,
     StorageUnreachable,
+    Tuning,
+    commits,
 )
 from backup_engine.header import Kind
 from backup_engine.pack import open_trailer
 from backup_engine.storage import MemoryStorage, RetryingStorage
 from backup_engine.testing.faulty import FaultyStorage
 from backup_engine.testing.keys import LocalKeyWrapper
+from backup_engine.testing.seaweed import SeaweedServer
 
 Mail = Callable[..., bytes]
 Commit = Callable[..., Snapshot]
@@ -230,3 +234,28 @@ def test_the_tombstone_is_authentic(
     with pytest.raises(IntegrityError):
         commit(session)
     session.abort()
+
+
+def test_a_backup_dies_and_is_taken_over_on_a_real_s3_server(
+    seaweed: SeaweedServer, wrapper: LocalKeyWrapper, mail: Mail, commit: Commit, ulid: Ulid
+) -> None:
+    s3 = seaweed.storage("contoso", "contoso/adoption")
+    storage = RetryingStorage(s3)
+    tuning = Tuning(pack_size=100_000, batch=20_000)
+    repository = Repository.open_or_create(storage, wrapper, tenant="contoso", tuning=tuning)
+    dead = repository.open_session("mail/anna", ulid(1), parent=None)
+    put(dead, mail, *range(40))
+    dead.checkpoint(b"40")
+    put(dead, mail, *range(40, 60))
+    dead.abort()
+    other = Repository.open(storage, wrapper, tuning=tuning)
+    with other.open_session("mail/anna", ulid(2), parent=None, adopt=ulid(1)) as session:
+        put(session, mail, *range(int(session.cursor or 0), 60))
+        snapshot = commit(session)
+    with pytest.raises(SessionFenced):
+        commits.commit(repository._backing.objects, replace(snapshot, id=ulid(1)))
+    found = {row.key: body for row, body in other.read_many(other.items("mail/anna", snapshot.id))}
+    assert found == {f"m{n:03d}": mail(n, attachment=n) for n in range(60)}
+    assert all(other.verify("mail/anna", snapshot.id, level).good for level in (0, 1, 2))
+    assert [info.key for info in storage.list("sessions/")] == []
+    s3.close()
