@@ -187,6 +187,11 @@ def test_mime_in_base64_becomes_a_draft(contoso: Any, target: str, q: Any) -> No
     path, headers = f"{target}/mailFolders/inbox/messages", {"Content-Type": "text/plain"}
     message = contoso.call("POST", path, content=base64.b64encode(raw), headers=headers).json()
     assert (message["isDraft"], message["subject"]) == (True, "aus MIME")
+    item = f"{target}/messages/{q(message['id'])}"
+    assert contoso.call("GET", f"{item}/$value").content == raw
+    assert contoso.call("PATCH", item, json={"subject": "anders"}).status_code == 200
+    changed = mime_of(contoso, target, message, q)
+    assert (changed["subject"], changed.get_content().strip()) == ("anders", "Text")
     answer = contoso.call("POST", path, content=b"not base64!", headers=headers)
     assert answer.json()["error"]["message"] == "Invalid base64 string for MIME content."
     attachments = f"{target}/messages/{q(message['id'])}/attachments"

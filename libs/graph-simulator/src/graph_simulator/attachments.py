@@ -98,9 +98,12 @@ def delete_attachment(connection: sqlite3.Connection, message_pk: int, attachmen
 
 def forget_mime(connection: sqlite3.Connection, message_pk: int) -> None:
     """Turn a message with stored bytes into one whose MIME is generated, before its parts are changed."""
-    for attachment in attachments_of(connection, message_pk) if messages.mime_of(connection, message_pk) else []:
+    if messages.mime_of(connection, message_pk) is None:
+        return
+    for attachment in attachments_of(connection, message_pk):
         _insert(connection, message_pk, attachment)
-    connection.execute("UPDATE content SET mime = NULL WHERE message_pk = ?", (message_pk,))
+    body = json.dumps(messages.body_of(connection, message_pk), ensure_ascii=False)
+    connection.execute("UPDATE content SET mime = NULL, body = ? WHERE message_pk = ?", (body, message_pk))
     connection.execute("UPDATE message SET sha256 = NULL WHERE pk = ?", (message_pk,))
 
 

@@ -55,7 +55,7 @@ CREATE INDEX message_delta ON message (folder_pk, seq);
 CREATE INDEX message_received ON message (folder_pk, received);
 CREATE INDEX message_user ON message (user_pk, received);
 CREATE INDEX message_unread ON message (folder_pk, is_read);
-CREATE TABLE content (message_pk INTEGER PRIMARY KEY REFERENCES message, body TEXT NOT NULL, mime BLOB);
+CREATE TABLE content (message_pk INTEGER PRIMARY KEY REFERENCES message, body TEXT, mime BLOB);
 CREATE TABLE attachment (
     message_pk INTEGER NOT NULL REFERENCES message, ordinal INTEGER NOT NULL, kind TEXT NOT NULL,
     name TEXT NOT NULL, content_type TEXT, inline INTEGER NOT NULL, content_id TEXT, content BLOB NOT NULL,

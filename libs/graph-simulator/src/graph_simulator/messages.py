@@ -35,7 +35,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """One message ready to be stored; `mime` is None when its MIME is generated on demand."""
+    """One message ready to be stored: either with its bytes, or with a body from which MIME is generated on demand."""
 
     received: str
     sent: str
@@ -43,7 +43,7 @@ class NewMessage:
     is_draft: bool
     internet_id: str
     summary: Json
-    body: Json
+    body: Json | None = None
     mime: bytes | None = None
     sha256: str | None = None
     size: int = 0
@@ -68,7 +68,6 @@ def from_mime(raw: bytes, arrival: Arrival, *, sha256: str | None = None) -> New
         is_draft=arrival.is_draft,
         internet_id=properties.internet_id,
         summary=summary,
-        body=properties.body,
         mime=raw,
         sha256=sha256,
         size=len(raw),
@@ -105,7 +104,7 @@ def insert(connection: sqlite3.Connection, user_pk: int, folder_pk: int, message
             ),
         )
         assert cursor.lastrowid is not None
-        body = json.dumps(message.body, ensure_ascii=False)
+        body = None if message.body is None else json.dumps(message.body, ensure_ascii=False)
         connection.execute("INSERT INTO content VALUES (?, ?, ?)", (cursor.lastrowid, body, message.mime))
         for property_id, value in message.extended.items():
             set_extended(connection, cursor.lastrowid, property_id, value)
@@ -130,8 +129,11 @@ def by_pk(connection: sqlite3.Connection, pk: int) -> sqlite3.Row:
 
 
 def body_of(connection: sqlite3.Connection, pk: int) -> Json:
-    text: str = connection.execute("SELECT body FROM content WHERE message_pk = ?", (pk,)).fetchone()["body"]
-    body: Json = json.loads(text)
+    """Return the `itemBody`, read out of the stored bytes if there are any."""
+    row = connection.execute("SELECT body, mime FROM content WHERE message_pk = ?", (pk,)).fetchone()
+    if row["mime"] is not None:
+        return mime_properties.read(row["mime"]).body
+    body: Json = json.loads(row["body"])
     return body
 
 

@@ -5,6 +5,7 @@ be decoded alone, straight out of the stored bytes.
 """
 
 import binascii
+import codecs
 import email.header
 import email.message
 import email.parser
@@ -16,6 +17,11 @@ from dataclasses import dataclass
 from email.errors import HeaderParseError
 
 MAX_DEPTH = 30
+# Python knows these under codec names, too; the last ones give no text at all.
+_NO_CHARSETS = frozenset(
+    {"unicode-escape", "unicode_escape", "raw-unicode-escape", "raw_unicode_escape", "idna", "punycode", "undefined"}
+    | {"rot13", "base64", "hex", "bz2", "zlib", "uu", "quopri"}
+)
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _parser = email.parser.HeaderParser(policy=email.policy.compat32)
 
@@ -70,11 +76,8 @@ class Part:
     def text(self, raw: bytes) -> str:
         """Return the body as text; bytes outside the declared charset become replacement characters."""
         body = self.decode(raw)
-        charset = self.headers.get_content_charset() or "utf-8"
-        try:
-            return without_surrogates(body.decode(charset, "replace"))
-        except (LookupError, UnicodeError):  # a name Python does not know, or no charset for text
-            return body.decode("utf-8", "replace")
+        charset = _known_charset(self.headers.get_content_charset())
+        return without_surrogates(body.decode(charset, "replace"))
 
 
 def parse(raw: bytes, start: int = 0, end: int | None = None, depth: int = 0) -> Part:
@@ -115,12 +118,21 @@ def without_surrogates(text: str) -> str:
 
 
 def _decode_bytes(piece: bytes, charset: str | None) -> str:
-    for candidate in (charset, "utf-8"):
+    for candidate in (_known_charset(charset), "utf-8"):
         try:
-            return piece.decode(candidate or "ascii")
-        except (LookupError, UnicodeError):
+            return piece.decode(candidate)
+        except UnicodeDecodeError:
             continue
     return piece.decode("latin-1")
+
+
+def _known_charset(name: str | None) -> str:
+    """Return the codec of a charset name; what is no charset of mail counts as UTF-8."""
+    try:
+        codec = codecs.lookup(name or "utf-8").name
+    except (LookupError, ValueError):  # a ValueError is a name with a NUL inside
+        return "utf-8"
+    return "utf-8" if codec in _NO_CHARSETS else codec
 
 
 def _header_text(raw: bytes) -> str:

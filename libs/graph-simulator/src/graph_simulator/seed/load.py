@@ -174,7 +174,6 @@ def write_manifest(connection: sqlite3.Connection, tenant: Tenant, stream: TextI
             is_draft=bool(row["is_draft"]),
             internet_id=row["internet_id"],
             summary=json.loads(row["summary"]),
-            body={},
             sha256=row["sha256"],
             size=row["size"],
         )

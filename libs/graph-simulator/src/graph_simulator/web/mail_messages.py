@@ -10,7 +10,8 @@ from anyio import to_thread
 from starlette.responses import Response, StreamingResponse
 
 from graph_simulator import messages, mime_writer
-from graph_simulator.database import FILE_NAME, connect
+from graph_simulator.attachments import forget_mime
+from graph_simulator.database import FILE_NAME, connect, transaction
 from graph_simulator.fault_rules import FaultKind
 from graph_simulator.folders import DELETIONS
 from graph_simulator.times import iso, parse_iso
@@ -122,7 +123,11 @@ async def update_message(call: Call) -> Response:
         raise bad_request("isRead must be true or false.", "ErrorInvalidRequest")
     content = body.get("body")
     changes = {name: value for name, value in body.items() if name in allowed - {"isRead", "body"}}
-    messages.update(call.connection, row, changes, is_read=is_read, body=content if isinstance(content, dict) else None)
+    with transaction(call.connection):
+        if body.keys() & DRAFT_ONLY:
+            forget_mime(call.connection, row["pk"])
+        new_body = content if isinstance(content, dict) else None
+        messages.update(call.connection, row, changes, is_read=is_read, body=new_body)
     return message_response(call, messages.by_pk(call.connection, row["pk"]))
 
 
