@@ -190,3 +190,9 @@ class World:
 @pytest.fixture
 def world() -> World:
     return World()
+
+
+@pytest.fixture
+def new_world() -> type[World]:
+    """For tests that need a fresh world many times."""
+    return World

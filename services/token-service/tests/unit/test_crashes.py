@@ -1,0 +1,121 @@
+"""Death at every single step: before a write, and after it but before anybody learns that it happened."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from contracts.names import TokenStatus
+
+_STEPS = {
+    "vault": ("kv_read", "kv_write", "kv_metadata", "kv_delete", "transit_create_key"),
+    "tenants": ("add", "get"),
+    "connections": ("get", "save", "due"),
+    "authority": ("acquire",),
+}
+
+
+class Died(BaseException):
+    """Not an Exception, so that nothing in the code can survive it."""
+
+
+class Reaper:
+    """Lets `steps` port operations happen; the next one dies before or after its effect, later ones die at once."""
+
+    def __init__(self, world: Any, monkeypatch: pytest.MonkeyPatch, steps: int, *, after_effect: bool) -> None:
+        self.left = steps
+        self.alive = True
+        self._after_effect = after_effect
+        for port, names in _STEPS.items():
+            for name in names:
+                original = getattr(getattr(world, port), name)
+                monkeypatch.setattr(getattr(world, port), name, self._mortal(original))
+
+    def _mortal(self, original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def step(*args: Any, **options: Any) -> Any:
+            if not self.alive:
+                raise Died
+            if self.left > 0:
+                self.left -= 1
+                return await original(*args, **options)
+            self.alive = False
+            if self._after_effect:
+                await original(*args, **options)
+            raise Died
+
+        return step
+
+
+async def assert_consistent(world: Any, generations: list[int]) -> None:
+    state, token = await world.state(), await world.token()
+    assert token is not None
+    assert state.token.fingerprint == token["fingerprint"]
+    assert state.token.generation == token["generation"]
+    assert state.status(world.clock.now()) is TokenStatus.ACTIVE
+    assert [event.generation for event in world.connections.events[state.id]] == generations
+    assert world.connections.events[state.id][-1].fingerprint == token["fingerprint"]
+
+
+@pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
+async def test_a_credential_survives_death_at_any_step(new_world: Callable[[], Any], after_effect: bool) -> None:  # noqa: FBT001 - pytest hands it in
+    survived = 0
+    for steps in range(40):
+        world = new_world()
+        await world.register()
+        await world.vault.kv_create("tenants/contoso/intake/i1", {"client_secret": "right"})
+        with pytest.MonkeyPatch.context() as patch:
+            reaper = Reaper(world, patch, steps, after_effect=after_effect)
+            try:
+                await world.ask_credential()
+            except Died:
+                survived += 1
+        view = await world.ask_credential()
+        assert view.status is TokenStatus.ACTIVE
+        assert await world.vault.kv_read("tenants/contoso/intake/i1") is None
+        assert await world.vault.kv_read("tenants/contoso/credentials/exchange-backup") is not None
+        await assert_consistent(world, list(range(1, view.generation + 1)))
+        if reaper.alive:
+            assert survived == steps > 6
+            return
+    pytest.fail("the question never ended")
+
+
+@pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
+async def test_a_renewal_survives_death_at_any_step(new_world: Callable[[], Any], after_effect: bool) -> None:  # noqa: FBT001 - pytest hands it in
+    for steps in range(40):
+        world = new_world()
+        await world.register()
+        await world.set_credential()
+        await world.clock.advance(2600)
+        with pytest.MonkeyPatch.context() as patch:
+            reaper = Reaper(world, patch, steps, after_effect=after_effect)
+            try:
+                await world.app.renew.sweep()
+            except* Died:
+                reaper.alive = False
+        await world.clock.advance(61)
+        await world.app.renew.sweep()
+        await assert_consistent(world, [1, 2])
+        if reaper.alive:
+            assert steps > 6
+            return
+    pytest.fail("the renewal never ended")
+
+
+@pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
+async def test_a_registration_survives_death_at_any_step(new_world: Callable[[], Any], after_effect: bool) -> None:  # noqa: FBT001 - pytest hands it in
+    for steps in range(10):
+        world = new_world()
+        with pytest.MonkeyPatch.context() as patch:
+            reaper = Reaper(world, patch, steps, after_effect=after_effect)
+            try:
+                await world.register()
+            except Died:
+                assert not reaper.alive
+        tenant = await world.register()
+        assert tenant.tenant == "contoso"
+        await world.vault.transit_data_key("tenant-contoso")
+        if reaper.alive:
+            assert steps == 3
+            return
+    pytest.fail("the registration never ended")
