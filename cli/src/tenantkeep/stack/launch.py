@@ -30,8 +30,15 @@ async def up(settings: StackSettings, only: Sequence[str]) -> None:
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        display.close()
+        screen.print("stopping: services hand back their work, then the servers end")
+        task.cancel()
+
+    stop_once = _once(stop)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, _once(task.cancel))
+        loop.add_signal_handler(number, stop_once)
     try:
         async with stack.running():
             display.close()

@@ -76,17 +76,20 @@ def spec(home: Home, ports: Ports) -> ProcessSpec:
 
 
 async def probe(home: Home, ports: Ports) -> None:
-    """Ready when the operator can see the bucket, which is created at the first start."""
+    """Ready when the operator can see the bucket, which is created at the first start and never again."""
+    created = home.objects / "bucket-created"
     try:
         async with client(home.ca) as http:
             auth = _operator(home, "s3")
             answer = await http.head(f"{url(ports)}/{BUCKET}", auth=auth)
-            if answer.status_code == httpx.codes.NOT_FOUND:
+            if answer.status_code == httpx.codes.NOT_FOUND and not created.exists():
                 answer = await http.put(f"{url(ports)}/{BUCKET}", auth=auth)
     except httpx.TransportError as error:
         raise NotReady(f"no answer on port {ports[NAME]} ({type(error).__name__})") from error
     if answer.status_code != httpx.codes.OK:
         raise NotReady(f"the bucket {BUCKET} answers {answer.status_code}")
+    if not created.exists():
+        files.write(created, "")
 
 
 async def create_tenant_identity(home: Home, ports: Ports, tenant: str) -> dict[str, str]:

@@ -36,7 +36,9 @@ def write_bundle(home: Home) -> None:
     """Write the trust of services and command line: our authority, and the simulator's once it exists."""
     simulator = home.simulator / "ca.pem"
     parts = [home.ca.read_bytes(), *([simulator.read_bytes()] if simulator.is_file() else [])]
-    files.write(home.ca_bundle, b"\n".join(part.strip() for part in parts) + b"\n")
+    bundle = b"\n".join(part.strip() for part in parts) + b"\n"
+    if not home.ca_bundle.is_file() or home.ca_bundle.read_bytes() != bundle:
+        files.write(home.ca_bundle, bundle)
 
 
 def _ends_soon(certificate: Path) -> bool:

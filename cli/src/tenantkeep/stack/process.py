@@ -42,7 +42,10 @@ class ProcessSpec:
 
 
 def bound_to_launcher(argv: tuple[str, ...]) -> list[str]:
-    """The command, wrapped so that it dies with this process."""
+    """The command, wrapped so that it dies with this process.
+
+    Start it from a thread that lives as long as the process: to the kernel, the thread is the parent.
+    """
     return [sys.executable, "-I", "-S", child.__file__, str(os.getpid()), *argv]
 
 
