@@ -36,6 +36,7 @@ def test_the_tenant_is_found_in_every_subject(tenant: str, source: str, job: str
     )
     assert [subjects.tenant_of(subject) for subject in made] == [tenant] * 5
     assert [subjects.source_of(subject) for subject in made] == [None, source, None, None, None]
+    assert [subjects.is_job(subject) for subject in made] == [False, False, True, False, False]
 
 
 @pytest.mark.parametrize(

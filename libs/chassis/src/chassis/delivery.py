@@ -131,7 +131,7 @@ class _Consumer(Generic[M]):
         headers = raw.headers or {}
         deliveries = raw.metadata.num_delivered
         try:
-            if raw.subject.startswith("m365.job."):
+            if subjects.is_job(raw.subject):
                 return Delivered(self._model.model_validate_json(raw.data), raw.subject, "", "", deliveries)
             found = decode(raw.subject, headers, raw.data)
             body = self._model.model_validate_json(found.body, context={"type": found.type})

@@ -51,6 +51,11 @@ def rpc(service: str, tenant: str, operation: str) -> str:
     return _join(ROOT, "rpc", VERSION, service, tenant, *operation.split("."))
 
 
+def is_job(subject: str) -> bool:
+    """True for the wake-up of a job, the only message of ours whose body is no CloudEvent."""
+    return subject.startswith(f"{ROOT}.job.{VERSION}.")
+
+
 def tenant_of(subject: str) -> str | None:
     """The tenant token of an event, request, job or rpc subject; None for anything else."""
     parts = subject.split(".")

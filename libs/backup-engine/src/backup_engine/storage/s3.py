@@ -76,7 +76,7 @@ class S3Storage:
         }
         with _mapped(key):
             # minio-py's public put_object knows no If-None-Match; pinned to 7.2.x, guarded by the storage suite.
-            self._client._put_object(self._bucket, self._prefix + check_key(key), body, headers)  # noqa: SLF001
+            self._client._put_object(self._bucket, self._prefix + check_key(key), body, headers)  # noqa: SLF001 - above
 
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         check_range(offset, length)

@@ -89,12 +89,12 @@ class MailGenerator:
         number = self._count
         size = self._size()
         headers = self._headers(mailbox, date, sent=sent, with_id=number % 97 != 13)  # noqa: PLR2004 - odd cases
-        if number % 211 == 5:  # noqa: PLR2004
+        if number % 211 == 5:  # noqa: PLR2004 - odd cases
             return "\r\n".join([*headers, 'Content-Type: text/plain; charset="utf-8"', "", ""]).encode()
-        body = self._text(size) if size < TEXT_ONLY_BELOW else self._mixed(size, nested=number % 41 == 3)  # noqa: PLR2004
+        body = self._text(size) if size < TEXT_ONLY_BELOW else self._mixed(size, nested=number % 41 == 3)  # noqa: PLR2004 - odd cases
         raw = "\r\n".join(headers).encode() + b"\r\n" + body
         self._previous = raw if len(raw) < LARGEST // 100 else self._previous
-        return raw.replace(b"\r\n", b"\n") if number % 53 == 7 else raw  # noqa: PLR2004
+        return raw.replace(b"\r\n", b"\n") if number % 53 == 7 else raw  # noqa: PLR2004 - odd cases
 
     def _size(self) -> int:
         return int(min(LARGEST, max(SMALLEST, self.rng.lognormvariate(math.log(MEDIAN_SIZE), SIZE_SIGMA))))
