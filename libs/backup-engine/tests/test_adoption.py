@@ -259,3 +259,19 @@ def test_a_backup_dies_and_is_taken_over_on_a_real_s3_server(
     assert all(other.verify("mail/anna", snapshot.id, level).good for level in (0, 1, 2))
     assert [info.key for info in storage.list("sessions/")] == []
     s3.close()
+
+
+def test_left_overs_of_a_committed_session_are_not_taken_for_the_result(
+    memory: MemoryStorage, wrapper: LocalKeyWrapper, mail: Mail, commit: Commit, ulid: Ulid
+) -> None:
+    """A new full backup must not be declared done because an old one from the same start once was."""
+    with FaultyStorage(memory) as faulty:
+        faulty.plan("delete", "sessions/", StorageUnreachable("gone"))
+        repository = Repository.create(faulty, wrapper, tenant="contoso")
+        with repository.open_session("box", ulid(1), parent=None) as session:
+            put(session, mail, 1)
+            commit(session)
+    assert f"sessions/{ulid(1)}/open" in memory.objects
+    with repository.open_session("box", ulid(3), parent=None, adopt=ulid(2)) as session:
+        assert session.cursor is None
+        assert list(session.keys()) == []

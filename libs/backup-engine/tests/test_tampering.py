@@ -14,6 +14,8 @@ from backup_engine import (
     RepositoryError,
     Snapshot,
 )
+from backup_engine.header import Codec
+from backup_engine.pack import PackBuilder, PackOpener
 from backup_engine.storage import MemoryStorage
 from backup_engine.testing.keys import LocalKeyWrapper
 
@@ -175,3 +177,15 @@ def test_a_row_whose_recipe_lies_is_found(
     one, two = repository.items("box", snapshot.id)
     with pytest.raises(RepositoryError):
         repository.read(replace(one, recipe=two.recipe))
+
+
+def test_a_record_that_opens_to_another_blob_is_found(repository: Repository) -> None:
+    """AES-GCM alone does not commit to what it encrypts; the keyed id does."""
+    ring = repository._backing.ring
+    builder = PackBuilder(ring.writing)
+    builder.add(b"i" * 32, 5, Codec.RAW, b"other")
+    body, _ = builder.close()
+    (entry,) = builder.entries
+    opener = PackOpener(ring, body[:64], "data/x")
+    with pytest.raises(IntegrityError, match="another blob"):
+        opener.blob(entry, body[entry.offset : entry.offset + entry.stored])
