@@ -22,6 +22,7 @@ from backup_engine import (
     manifest,
 )
 from backup_engine.header import Kind
+from backup_engine.pack import open_trailer
 from backup_engine.storage import MeasuredStorage, MemoryStorage, Meter
 from backup_engine.testing.faulty import FaultyStorage
 from backup_engine.testing.keys import LocalKeyWrapper
@@ -244,11 +245,10 @@ def test_many_threads_may_put_at_once(
     found = {row.key: body for row, body in repository.read_many(repository.items("box", snapshot.id))}
     assert found == {f"m{n:03d}": mail(n, attachment=n % 40) for n in range(200)}
     assert repository.verify("box", snapshot.id, 2).good
-    held = [
-        entry.id
-        for entries in repository._backing.index.entries({p.key for p in snapshot.packs}).values()
-        for entry in entries
+    opened = [
+        open_trailer(repository._backing.ring, pack.key, pack.size, memory.get(pack.key)) for pack in snapshot.packs
     ]
+    held = [entry.id for pack in opened for entry in pack.blobs]
     assert len(held) == len(set(held)) == 240
 
 

@@ -65,30 +65,12 @@ class BlobIndex:
     def __contains__(self, ident: bytes) -> bool:
         return ident in self._blobs
 
-    def __len__(self) -> int:
-        return len(self._blobs)
-
     def find(self, ident: bytes) -> Place | None:
         found = self._blobs.get(ident)
         return None if found is None else Place(found[0], BlobEntry(ident, *found[1:]))
 
     def pack(self, name: str) -> PackInfo | None:
         return self._packs.get(name)
-
-    def packs(self) -> list[PackInfo]:
-        with self._lock:
-            return list(self._packs.values())
-
-    def entries(self, packs: set[str]) -> dict[str, list[BlobEntry]]:
-        """What the index says lies in these packs, in record order."""
-        found: dict[str, list[BlobEntry]] = {name: [] for name in packs}
-        with self._lock:
-            for ident, (info, *place) in self._blobs.items():
-                if info.name in found:
-                    found[info.name].append(BlobEntry(ident, *place))
-        for entries in found.values():
-            entries.sort(key=lambda entry: entry.i)
-        return found
 
 
 def _encoded(packs: list[PackEntry]) -> dict[str, Any]:

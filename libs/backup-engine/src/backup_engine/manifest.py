@@ -32,9 +32,6 @@ class State:
     def __init__(self, rows: dict[str, bytes] | None = None) -> None:
         self._rows = rows or {}
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
     def __contains__(self, key: str) -> bool:
         return key in self._rows
 
@@ -97,12 +94,12 @@ def _repacked(row: list[Any]) -> Change:
 
 
 def content_digest(rows: Iterable[ItemRow]) -> str:
-    """SHA-256 over what the items are: key, kind, parent, size, body digest, meta.
+    """SHA-256 over what the items are: key, kind, parent, size, body digest, meta; rows in order of key.
 
     The source's change mark stays out, so that two runs over equal contents agree.
     """
     digest = hashlib.sha256()
-    for row in sorted(rows, key=lambda row: row.key):
+    for row in rows:
         body = row.sha256.hex() if row.sha256 is not None else None
         fact = {"key": row.key, "kind": row.kind, "parent": row.parent, "size": row.size, "sha256": body}
         digest.update(canonical_json({**fact, "meta": row.meta}).encode())

@@ -164,7 +164,7 @@ class Session:
         self._refuse_collector()
         if verify:
             self.verification = self._verified()
-        with_body = [row for row in self._state.rows() if row.has_body]
+        items, size = self._totals()
         progress = self._progress
         snapshot = Snapshot(
             id=self.id,
@@ -174,8 +174,8 @@ class Session:
             expires_at=expires_at,
             complete=not failed,
             listed=listed,
-            items=len(with_body),
-            bytes=sum(row.size for row in with_body),
+            items=items,
+            bytes=size,
             changed=progress.changed,
             removed=progress.removed,
             stored_bytes=progress.stored_bytes,
@@ -264,6 +264,14 @@ class Session:
         if len(self._progress.segments) > self._backing.tuning.merge_above:
             merged = self._write_segment(self._state.changes(), full=True)
             self._progress = replace(self._progress, segments=(merged,))
+
+    def _totals(self) -> tuple[int, int]:
+        """How many items have a body, and the sum of their sizes."""
+        items = size = 0
+        for row in self._state.rows():
+            items += row.has_body
+            size += row.size
+        return items, size
 
     def _refuse_collector(self) -> None:
         if next(self._backing.storage.list(names.GC), None) is not None:

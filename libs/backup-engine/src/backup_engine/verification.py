@@ -1,6 +1,7 @@
 """Is what was committed really there? V0 references and listing, V1 trailers, V2 every byte."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -30,21 +31,21 @@ def verify_references(
     Covered and denominator count items.
     """
     findings = _Findings()
-    needs: list[tuple[str, set[str]]] = []  # item, its packs
+    items = 0
+    complete: Counter[frozenset[str]] = Counter()  # items whose blobs are all in the index, by the packs they need
     for row in rows:
-        places = [(part.id, backing.index.find(part.id)) for part in row.recipe]
-        missing = [ident for ident, place in places if place is None]
-        if missing:
-            findings.add("missing_blob", row.key, f"{len(missing)} blobs are in no index delta")
-        needs.append((row.key, {place.pack.name for _, place in places if place is not None}))
-    referred = set().union(*(packs for _, packs in needs)) if needs else set()
-    names_to_list = referred if written is None else {pack.key for pack in written}
-    bad = _list_packs(backing, names_to_list, findings)
-    lost = {problem.key for problem in findings.problems}
-    covered = sum(1 for key, packs in needs if key not in lost and not packs & bad)
-    checked = names_to_list - bad
-    size = sum(info.size for name in checked if (info := backing.index.pack(name)) is not None)
-    return VerificationReport(0, len(needs), len(checked), size, covered, len(needs), tuple(findings.problems))
+        items += 1
+        places = [backing.index.find(part.id) for part in row.recipe]
+        packs = frozenset(place.pack.name for place in places if place is not None)
+        if missing := places.count(None):
+            findings.add("missing_blob", row.key, f"{missing} blobs are in no index delta")
+        else:
+            complete[packs] += 1
+    wanted = set().union(*complete) if written is None else {pack.key for pack in written}
+    bad = _list_packs(backing, wanted, findings)
+    covered = sum(count for packs, count in complete.items() if not packs & bad)
+    listed = [info.size for name in wanted - bad if (info := backing.index.pack(name)) is not None]
+    return VerificationReport(0, items, len(listed), sum(listed), covered, items, tuple(findings.problems))
 
 
 def _list_packs(backing: Backing, wanted: set[str], findings: _Findings) -> set[str]:
