@@ -56,12 +56,13 @@ def _mail_facts(mail: ParsedMail, depth: int) -> dict[str, Any]:
 
 
 def _attachment_facts(attachment: Attachment, depth: int) -> list[str]:
-    if attachment.content_type == _NESTED and depth < _DEEPEST:
+    nested = attachment.content_type == _NESTED or attachment.name.lower().endswith(".eml")
+    if nested and depth < _DEEPEST:
         inner = json.dumps(_mail_facts(parse(attachment.content), depth + 1), sort_keys=True)
         content = hashlib.sha256(inner.encode()).hexdigest()
     else:
         content = hashlib.sha256(attachment.content).hexdigest()
-    return [attachment.name, content, str(len(attachment.content)) if attachment.content_type != _NESTED else ""]
+    return [attachment.name, content]
 
 
 def _addresses(people: People) -> list[str]:

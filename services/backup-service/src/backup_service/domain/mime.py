@@ -11,6 +11,8 @@ from email.header import decode_header
 from email.message import Message
 from email.utils import getaddresses
 
+_AS_SENT = email.policy.compat32.clone(linesep="\r\n")
+
 People = tuple[tuple[str, str], ...]
 """(display name, address) pairs."""
 
@@ -112,7 +114,7 @@ def _content(part: Message) -> bytes:
     if part.get_content_type() == "message/rfc822":
         inner = part.get_payload()
         first = inner[0] if isinstance(inner, list) and inner else None
-        nested = first.as_bytes(policy=email.policy.compat32) if isinstance(first, Message) else b""
+        nested = first.as_bytes(policy=_AS_SENT) if isinstance(first, Message) else b""
         # RFC 2046 forbids base64 here and mail systems do it all the same.
         encoded = str(part.get("Content-Transfer-Encoding") or "").strip().lower() == "base64"
         return _base64(nested) if encoded else nested
