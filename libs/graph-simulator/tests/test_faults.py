@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -98,6 +99,19 @@ def test_a_delay_holds_up_one_request(contoso: Any, faults: Any) -> None:
     faults(kind="delay", match="/users$", seconds=0.3)
     assert contoso.call("GET", "users").elapsed.total_seconds() >= 0.3
     assert contoso.call("GET", "users").elapsed.total_seconds() < 0.3
+
+
+def test_a_fifth_request_at_once_in_one_mailbox_is_throttled(contoso: Any, faults: Any) -> None:
+    faults(kind="delay", match="/mailFolders/outbox$", count=6, seconds=1)
+    anna, mehmet = (f"{contoso.user(name)}/mailFolders/outbox" for name in ("anna.gross", "mehmet.yildiz"))
+    contoso.token("exchange-backup")
+    with ThreadPoolExecutor(6) as pool:
+        calls = [pool.submit(contoso.call, "GET", path, "exchange-backup") for path in [anna] * 5 + [mehmet]]
+    answers = [call.result() for call in calls]
+    assert sorted(answer.status_code for answer in answers[:5]) == [200, 200, 200, 200, 429]
+    assert answers[5].status_code == 200
+    throttled = next(answer for answer in answers if answer.status_code == 429)
+    assert throttled.json()["error"]["code"] == "ApplicationThrottled"
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,22 @@ def test_sigterm_ends_it_at_once_even_with_an_idle_client(tmp_path: Path) -> Non
     simulator.stop()
 
 
+def test_a_taken_port_is_named(tmp_path: Path, simulator: SimulatorProcess) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "graph_simulator",
+        "serve",
+        "--state",
+        str(tmp_path),
+        "--port",
+        str(simulator.port),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"127.0.0.1:{simulator.port} (option --port): Address already in use" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [

@@ -54,11 +54,19 @@ def serve(
         int, typer.Option(min=1, envvar="TENANTKEEP_SIMULATOR_TOKEN_LIFETIME", help="Seconds a token is valid.")
     ] = 3599,
     opaque_tokens: Annotated[bool, typer.Option(help="Issue access tokens that are no JWT.")] = False,
+    mailbox_concurrency: Annotated[
+        int, typer.Option(min=0, help="Requests of one app at a time in one mailbox, as Exchange allows; 0: any.")
+    ] = 4,
     faults_file: Annotated[Path | None, typer.Option(help="JSON list of faults to add at the start.")] = None,
 ) -> None:
     """Serve sign-in and Graph over TLS until SIGTERM."""
     with _usage_errors():
-        simulator = web_app.build(state, token_lifetime=timedelta(seconds=token_lifetime), opaque_tokens=opaque_tokens)
+        simulator = web_app.build(
+            state,
+            token_lifetime=timedelta(seconds=token_lifetime),
+            opaque_tokens=opaque_tokens,
+            mailbox_concurrency=mailbox_concurrency,
+        )
         for spec in json.loads(faults_file.read_text()) if faults_file else []:
             simulator.faults.add(spec)
         server.run(simulator, state, host, port)

@@ -19,8 +19,8 @@ from email.errors import HeaderParseError
 MAX_DEPTH = 30
 # Python knows these under codec names, too; the last ones give no text at all.
 _NO_CHARSETS = frozenset(
-    {"unicode-escape", "unicode_escape", "raw-unicode-escape", "raw_unicode_escape", "idna", "punycode", "undefined"}
-    | {"rot13", "base64", "hex", "bz2", "zlib", "uu", "quopri"}
+    {"unicode-escape", "raw-unicode-escape", "idna", "punycode", "undefined"}
+    | {"rot-13", "base64", "hex", "bz2", "zlib", "uu", "quopri"}
 )
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _parser = email.parser.HeaderParser(policy=email.policy.compat32)

@@ -41,6 +41,8 @@ FILE_TYPES = (
     ("text/csv", "csv"),
     ("image/jpeg", "jpg"),
 )
+# The odd cases of real mail: (every how many mails, at which remainder).
+WITHOUT_ID, EMPTY_BODY, NESTED, BARE_LF = (97, 13), (211, 5), (41, 3), (53, 7)
 FILE_NAMES = ("Übersicht", "Angebot", "drawing", "Maße", "report")
 ENCODINGS = ("quoted-printable", "base64", "8bit")
 
@@ -88,13 +90,13 @@ class MailGenerator:
         self._count += 1
         number = self._count
         size = self._size()
-        headers = self._headers(mailbox, date, sent=sent, with_id=number % 97 != 13)  # noqa: PLR2004 - odd cases
-        if number % 211 == 5:  # noqa: PLR2004 - odd cases
+        headers = self._headers(mailbox, date, sent=sent, with_id=not _falls_on(number, WITHOUT_ID))
+        if _falls_on(number, EMPTY_BODY):
             return "\r\n".join([*headers, 'Content-Type: text/plain; charset="utf-8"', "", ""]).encode()
-        body = self._text(size) if size < TEXT_ONLY_BELOW else self._mixed(size, nested=number % 41 == 3)  # noqa: PLR2004 - odd cases
+        body = self._text(size) if size < TEXT_ONLY_BELOW else self._mixed(size, nested=_falls_on(number, NESTED))
         raw = "\r\n".join(headers).encode() + b"\r\n" + body
         self._previous = raw if len(raw) < LARGEST // 100 else self._previous
-        return raw.replace(b"\r\n", b"\n") if number % 53 == 7 else raw  # noqa: PLR2004 - odd cases
+        return raw.replace(b"\r\n", b"\n") if _falls_on(number, BARE_LF) else raw
 
     def _size(self) -> int:
         return int(min(LARGEST, max(SMALLEST, self.rng.lognormvariate(math.log(MEDIAN_SIZE), SIZE_SIGMA))))
@@ -184,6 +186,11 @@ class MailGenerator:
         head = b'Content-Type: multipart/%s; boundary="%s"\r\n\r\n' % (subtype.encode(), boundary)
         delimited = b"".join(b"--%s\r\n%s\r\n" % (boundary, part) for part in parts)
         return b"%s%s--%s--\r\n" % (head, delimited, boundary)
+
+
+def _falls_on(number: int, case: tuple[int, int]) -> bool:
+    every, remainder = case
+    return number % every == remainder
 
 
 def _text_part(subtype: str, text: str, encoding: str, charset: str) -> bytes:

@@ -18,6 +18,7 @@ from graph_simulator.permissions import READ_MAIL
 from graph_simulator.tokens import Caller, TokenInvalidError, Tokens
 from graph_simulator.web import uploads
 from graph_simulator.web.call import Call, forbidden, parse_options, parse_preferences
+from graph_simulator.web.concurrency import Crowd, over_concurrency
 from graph_simulator.web.control import Control, ensure_control_token
 from graph_simulator.web.login import LoginCall
 from graph_simulator.web.misbehaviour import refusal, send_and_reset, takes_reset
@@ -47,6 +48,7 @@ class Simulator:
     faults: FaultRules
     stats: Stats
     control: Control
+    crowd: Crowd
     _graph: RouteTable[GraphHandler] = field(default_factory=graph_routes)
     _login: RouteTable[LoginHandler] = field(default_factory=login_routes)
 
@@ -56,18 +58,19 @@ class Simulator:
         request = Request(scope, receive)
         segments = split(scope["raw_path"])
         path = "/" + "/".join(segments)
-        answer = await self._answer(request, segments, path)
-        counted = self._counting(send, f"{request.method} {answer.template}")
-        reset = None if segments[:1] == ["_simulator"] else takes_reset(self.faults, request, path)
-        if reset is None:
-            await answer.response(scope, receive, counted)
-        else:
-            await send_and_reset(answer.response, reset, scope, receive, counted)
+        with self.crowd.admitted(request, segments) as admitted:
+            answer = await self._answer(request, segments, path, admitted=admitted)
+            counted = self._counting(send, f"{request.method} {answer.template}")
+            reset = None if segments[:1] == ["_simulator"] else takes_reset(self.faults, request, path)
+            if reset is None:
+                await answer.response(scope, receive, counted)
+            else:
+                await send_and_reset(answer.response, reset, scope, receive, counted)
 
-    async def _answer(self, request: Request, segments: list[str], path: str) -> Answer:
+    async def _answer(self, request: Request, segments: list[str], path: str, *, admitted: bool) -> Answer:
         if segments[:1] == ["_simulator"]:
             return Answer("/_simulator", await self.control.answer(request, segments[1:]))
-        refused = await refusal(self.faults, request.method, path)
+        refused = await refusal(self.faults, request.method, path) if admitted else over_concurrency()
         if segments[:1] == ["v1.0"]:
             return await self._answer_graph(request, segments[1:], refused)
         if segments[:1] == ["_upload"]:
@@ -179,12 +182,14 @@ class Simulator:
         return counted
 
 
-def build(state: Path, *, token_lifetime: timedelta, opaque_tokens: bool = False) -> Simulator:
+def build(
+    state: Path, *, token_lifetime: timedelta, opaque_tokens: bool = False, mailbox_concurrency: int = 4
+) -> Simulator:
     """Open the state folder and wire the application."""
     connection = open_database(state)
     tokens, faults, stats = Tokens(connection, token_lifetime, opaque_tokens), FaultRules(connection), Stats()
     control = Control(connection, faults, tokens, stats, ensure_control_token(state))
-    return Simulator(state, connection, tokens, faults, stats, control)
+    return Simulator(state, connection, tokens, faults, stats, control, Crowd(mailbox_concurrency))
 
 
 def _matched(found: tuple[Route[Target], dict[str, str]] | list[str]) -> tuple[Route[Target], dict[str, str]]:

@@ -51,7 +51,10 @@ def run(simulator: Simulator, state: Path, host: str, port: int) -> None:
     # asyncio switches Nagle's algorithm off only on sockets that say they are TCP.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        raise OSError(f"cannot listen on {host}:{port} (option --port): {error.strerror}") from error
     config = uvicorn.Config(
         simulator,
         http=TransportInScope,
