@@ -106,11 +106,11 @@ def test_a_run_over_nothing_has_unknown_figures_and_not_zero(run_of: Any) -> Non
 def test_results_hold_only_if_something_was_compared_and_all_of_it_held(capsys: pytest.CaptureFixture[str]) -> None:
     results = Results()
     assert not results.held
-    results.check(Text("Bytes", "Bytes"), held=True, detail="3 equal")
+    results.check(Text("Bytes", "Bytes"), held=True, detail=Text("3 equal", "3 gleich"))
     assert results.held
-    results.check(Text("Digest", "Digest"), held=False, detail="1 differs")
+    results.check(Text("Digest", "Digest"), held=False, detail=Text("1 differs", "1 weicht ab"))
     assert not results.held
     show(Screen("de"), results)
     shown = capsys.readouterr().out
     assert "GESCHEITERT" in shown
-    assert "1 differs" in shown
+    assert "1 weicht ab" in shown

@@ -174,7 +174,9 @@ def export(
     if as_json:
         screen.document({"restore_point": chosen, "out": str(out)})
         return
-    screen.say(Text("{} of {} is in {}.", "{} von {} liegt in {}."), chosen.resource_name, chosen.taken_at, out)
+    screen.say(
+        Text("{} of {} is in {}.", "{} von {} liegt in {}."), chosen.resource_name, figures.moment(chosen.taken_at), out
+    )
 
 
 @app.command("restore")

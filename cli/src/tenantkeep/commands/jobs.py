@@ -37,7 +37,7 @@ def list_(
         if run is not None:
             show_run(screen, Progress(gateway.run(slug, run), tuple(gateway.jobs(slug, run))))
             return
-        runs = gateway.runs(slug)
+        runs = sorted(gateway.runs(slug), key=lambda found: found.requested_at, reverse=True)
     if as_json:
         screen.document({"items": runs})
         return

@@ -94,6 +94,7 @@ def _place(wanted: Path | None, *, keep: bool) -> Iterator[_Place]:
     except KeyboardInterrupt:
         if not keep:
             shutil.rmtree(root)
+        typer.echo("interrupted; everything is stopped", err=True)
         raise typer.Exit(_INTERRUPTED) from None
     if not keep:
         shutil.rmtree(root)
@@ -131,10 +132,12 @@ def _run(screen: Screen, place: _Place, mail: Mailboxes, seed: int, clock: Clock
                 _steps(Demo(screen, clock, place.home, place.folder, gateway, source, mail, found))
     except CommandError as error:
         screen.error(error)
-        found.check(error.message, held=False, detail=error.code)
+        found.check(error.message, held=False, detail=Text(error.code, error.code))
     except StackError as error:
         screen.error(CommandError(Text(error.message, error.message), Text(error.remedy, error.remedy)))
-        found.check(Text("The embedded stack", "Der eingebettete Stack"), held=False, detail=error.message)
+        found.check(
+            Text("The embedded stack", "Der eingebettete Stack"), held=False, detail=Text(error.message, error.message)
+        )
     return found
 
 

@@ -17,7 +17,7 @@ class Check:
 
     name: Text
     held: bool
-    detail: str
+    detail: Text
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,13 @@ class BackupFigures:
         if self.run.started_at is None or self.run.finished_at is None:
             return 0.0
         return (self.run.finished_at - self.run.started_at).total_seconds()
+
+    @property
+    def seconds_to_start(self) -> float | None:
+        """From the request to the first running job."""
+        if self.run.started_at is None:
+            return None
+        return (self.run.started_at - self.run.requested_at).total_seconds()
 
     @property
     def per_thousand(self) -> float | None:
@@ -53,6 +60,7 @@ class BackupFigures:
         return {
             "counts": self.run.counts.model_dump(),
             "seconds": round(self.seconds, 2),
+            "seconds_to_start": _rounded(self.seconds_to_start, 3),
             "graph_requests": self.requests,
             "bodies_fetched": self.bodies,
             "requests_per_1000_messages": _rounded(self.per_thousand),
@@ -68,11 +76,9 @@ class Results:
     checks: list[Check] = field(default_factory=list)
     backups: list[BackupFigures] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
-    covered: int = 0
-    denominator: int = 0
     peak_memory: int | None = None
 
-    def check(self, name: Text, held: bool, detail: str) -> None:
+    def check(self, name: Text, *, held: bool, detail: Text) -> None:
         self.checks.append(Check(name, held, detail))
 
     @property
@@ -82,9 +88,8 @@ class Results:
     def document(self) -> dict[str, Any]:
         return {
             "held": self.held,
-            "checks": [{"name": c.name.en, "held": c.held, "detail": c.detail} for c in self.checks],
+            "checks": [{"name": c.name.en, "held": c.held, "detail": c.detail.en} for c in self.checks],
             "backups": [backup.document() for backup in self.backups],
-            "coverage": {"covered": self.covered, "denominator": self.denominator},
             "worker_peak_memory_bytes": self.peak_memory,
             "seconds": {name: round(value, 2) for name, value in self.seconds.items()},
         }
@@ -102,7 +107,10 @@ def show(screen: Screen, results: Results) -> None:
             figures.size(results.peak_memory),
         )
     mark = (Text("held", "stimmt"), Text("FAILED", "GESCHEITERT"))
-    rows = [(screen.text(c.name), screen.text(mark[0] if c.held else mark[1]), c.detail) for c in results.checks]
+    rows = [
+        (screen.text(c.name), screen.text(mark[0] if c.held else mark[1]), screen.text(c.detail))
+        for c in results.checks
+    ]
     screen.table((Text("Comparison", "Vergleich"), Text("Result", "Ergebnis"), Text("Figures", "Zahlen")), rows)
 
 
@@ -125,6 +133,10 @@ def _rows(backups: list[BackupFigures]) -> list[tuple[Text, list[str]]]:
             Text("Requests per 1,000 messages", "Anfragen je 1.000 Nachrichten"),
             [_shown(b.per_thousand) for b in backups],
         ),
+        (
+            Text("Request to first running job", "Anforderung bis zum ersten Auftrag"),
+            [_seconds(b.seconds_to_start) for b in backups],
+        ),
         (Text("Messages per second", "Nachrichten je Sekunde"), [_shown(b.messages_per_second) for b in backups]),
         (Text("Duration", "Dauer"), [figures.duration(b.seconds) for b in backups]),
     ]
@@ -132,6 +144,10 @@ def _rows(backups: list[BackupFigures]) -> list[tuple[Text, list[str]]]:
 
 def _shown(value: float | None, digits: int = 0) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _seconds(value: float | None) -> str:
+    return "–" if value is None else figures.duration(value)
 
 
 def _rounded(value: float | None, digits: int = 1) -> float | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from contracts.api import BackupConfigurationBody, RestoreBody, TenantBody
 from contracts.names import Health, JobState, TokenStatus
-from contracts.texts import Text
+from contracts.texts import Text, render
 from contracts.views import HealthView, RestorePoint, Run
 from tenantkeep.commands import figures, labels, session, storage, tenant
 from tenantkeep.commands.backup import follow
@@ -20,6 +20,7 @@ from tenantkeep.commands.demo.tenant_source import TENANT, Mailboxes, TenantSour
 from tenantkeep.commands.download import to_zip
 from tenantkeep.commands.errors import CommandError
 from tenantkeep.commands.health import show_health
+from tenantkeep.commands.jobs import show_run
 from tenantkeep.commands.output import Screen
 from tenantkeep.commands.progress import download_bar
 from tenantkeep.commands.waiting import INTERVAL
@@ -75,12 +76,13 @@ def add_tenant(demo: Demo) -> None:
     profiles = [token.profile for token in tenant.set_credentials(demo.gateway, TENANT, known)]
     tokens = tenant.wait_for_tokens(demo.gateway, TENANT, profiles, demo.clock, _TOKEN_SECONDS)
     active = [token for token in tokens if token.status is TokenStatus.ACTIVE]
-    detail = ", ".join(f"{t.profile}: {labels.code(t.status, demo.screen.language)}" for t in tokens)
     demo.results.check(
-        Text("A token for every app profile", "Ein Token für jedes App-Profil"), len(active) == len(profiles), detail
+        Text("A token for every app profile", "Ein Token für jedes App-Profil"),
+        held=len(active) == len(profiles),
+        detail=_both(lambda lang: ", ".join(f"{t.profile}: {labels.code(t.status, lang)}" for t in tokens)),
     )
     if len(active) != len(profiles):
-        raise _stop_here(Text("Not every token is active.", "Nicht jedes Token ist aktiv."), detail)
+        raise _stop_here(Text("Not every token is active.", "Nicht jedes Token ist aktiv."))
 
 
 def add_storage(demo: Demo) -> None:
@@ -89,7 +91,9 @@ def add_storage(demo: Demo) -> None:
     demo.configuration = demo.gateway.create_configuration(TENANT, body).id
     detail = ", ".join(step.name for step in result.steps)
     demo.results.check(
-        Text("Connection test of the storage", "Verbindungstest des Speichers"), all(s.ok for s in result.steps), detail
+        Text("Connection test of the storage", "Verbindungstest des Speichers"),
+        held=all(step.ok for step in result.steps),
+        detail=Text(detail, detail),
     )
 
 
@@ -98,8 +102,8 @@ def first_backup(demo: Demo) -> None:
     expected = sum(contents.total() for contents in demo.before.values())
     demo.results.check(
         Text("First backup stores every message", "Die erste Sicherung speichert jede Nachricht"),
-        run.state is JobState.SUCCEEDED and run.counts.stored == expected,
-        f"{figures.coverage(run.counts.stored, expected)}, {labels.code(run.state, demo.screen.language)}",
+        held=run.state is JobState.SUCCEEDED and run.counts.stored == expected,
+        detail=_both(lambda lang: f"{figures.coverage(run.counts.stored, expected)}, {labels.code(run.state, lang)}"),
     )
 
 
@@ -119,8 +123,11 @@ def second_backup(demo: Demo) -> None:
     bodies = demo.results.backups[-1].bodies
     demo.results.check(
         Text("Second backup fetches only changes", "Die zweite Sicherung lädt nur Änderungen"),
-        run.state is JobState.SUCCEEDED and int(demo.changes["created"]) <= bodies <= changed < run.counts.listed,
-        f"{bodies} bodies for {changed} changed of {run.counts.listed} messages",
+        held=run.state is JobState.SUCCEEDED and int(demo.changes["created"]) <= bodies <= changed,
+        detail=Text(
+            f"{bodies} fetched for {changed} changed of {run.counts.listed} messages",
+            f"{bodies} geladen bei {changed} geänderten von {run.counts.listed} Nachrichten",
+        ),
     )
     _verify(demo, demo.second, demo.after)
 
@@ -140,26 +147,29 @@ def export(demo: Demo) -> None:
         archive.unlink()
         demo.results.check(
             Text(f"Export equals {when.en}, byte for byte", f"Export gleicht {when.de}, Byte für Byte"),
-            found.held,
-            f"{user}: {found.equal} equal, {found.missing} missing, {found.surplus} surplus",
+            held=found.held,
+            detail=Text(
+                f"{_short(user)}: {found.equal} equal, {found.missing} missing, {found.surplus} surplus",
+                f"{_short(user)}: {found.equal} gleich, {found.missing} fehlen, {found.surplus} zu viel",
+            ),
         )
 
 
 def restore(demo: Demo) -> None:
-    """Another mailbox into a different user; the job reads back and compares every item."""
+    """Another mailbox into a different, empty user; the job reads back and compares every item."""
     users = sorted(demo.after, key=lambda name: demo.after[name].total())
     user = next((name for name in users if demo.after[name]), users[-1])
     point = _point_of(demo.second, user)
     target = f"{RESTORE_USER}@{user.partition('@')[2]}"
-    run_id = demo.gateway.start_restore(TENANT, RestoreBody(restore_point=point.id, target_user=target))
-    progress = follow(demo.screen, demo.gateway, TENANT, run_id, _RUN_SECONDS)
-    run = progress.run
-    assert run is not None
-    counts, expected = run.counts, demo.after[user].total()
+    run = _follow(demo, demo.gateway.start_restore(TENANT, RestoreBody(restore_point=point.id, target_user=target)))
+    counts, expected, arrived = run.counts, demo.after[user].total(), demo.source.messages_of(target)
     demo.results.check(
         Text("Restored mail equals the backup (semantic digest)", "Wiederhergestelltes gleicht der Sicherung (Digest)"),
-        run.state is JobState.SUCCEEDED and counts.stored == counts.verified == expected > 0,
-        f"{user} → {target}: {counts.verified}/{expected} compared equal",
+        held=run.state is JobState.SUCCEEDED and counts.stored == counts.verified == arrived == expected > 0,
+        detail=Text(
+            f"{_short(user)} → {_short(target)}: {counts.verified}/{expected} compared equal, {arrived} arrived",
+            f"{_short(user)} → {_short(target)}: {counts.verified}/{expected} verglichen und gleich, {arrived} angekommen",
+        ),
     )
 
 
@@ -172,11 +182,14 @@ def health(demo: Demo) -> None:
         found = demo.gateway.health(TENANT)
     if not demo.screen.as_json:
         show_health(demo.screen, found)
-    detail = ", ".join(f"{item.kind}: {labels.code(item.health, demo.screen.language)}" for item in found)
     demo.results.check(
         Text("Backup and restore are healthy", "Sicherung und Wiederherstellung sind gesund"),
-        _all_healthy(found),
-        detail,
+        held=_all_healthy(found),
+        detail=_both(
+            lambda lang: ", ".join(
+                f"{render(labels.KINDS[item.kind], lang)}: {labels.code(item.health, lang)}" for item in found
+            )
+        ),
     )
 
 
@@ -202,31 +215,46 @@ def _backup(demo: Demo) -> tuple[Run, list[RestorePoint]]:
     known = {point.id for point in demo.gateway.restore_points(TENANT)}
     demo.source.reset_counters()
     run_id = demo.gateway.start_backup(TENANT, demo.configuration)
-    progress = follow(demo.screen, demo.gateway, TENANT, run_id, _RUN_SECONDS)
+    run = _follow(demo, run_id)
     asked = demo.source.requests()
-    run = progress.run
-    assert run is not None
     demo.results.backups.append(BackupFigures(run, asked.graph, asked.messages))
     demo.results.peak_memory = embedded.peak_memory(demo.home, services.WORKER)
     if run.state is JobState.FAILED:
-        failures = [f"{job.resource_name}: {job.fatal}" for job in progress.jobs if job.fatal is not None]
-        raise _stop_here(Text("The backup failed.", "Die Sicherung ist fehlgeschlagen."), *failures)
+        raise _stop_here(Text("The backup failed.", "Die Sicherung ist fehlgeschlagen."))
     return run, [point for point in demo.gateway.restore_points(TENANT) if point.id not in known]
+
+
+def _follow(demo: Demo, run_id: str) -> Run:
+    """Live progress; the jobs and their errors as soon as something is not right."""
+    progress = follow(demo.screen, demo.gateway, TENANT, run_id, _RUN_SECONDS)
+    assert progress.run is not None
+    if progress.run.state is not JobState.SUCCEEDED and not demo.screen.as_json:
+        show_run(demo.screen, progress)
+    return progress.run
 
 
 def _verify(demo: Demo, points: list[RestorePoint], expected: dict[str, Contents]) -> None:
     """Each mailbox has a complete restore point, and both levels cover all of their denominator."""
-    results = [result for point in points for result in point.verified if result.level in _LEVELS]
-    covered, denominator = sum(r.covered for r in results), sum(r.denominator for r in results)
-    levels = all({result.level for result in point.verified} >= set(_LEVELS) for point in points)
-    whole = covered == denominator > 0 and not any(result.problems for result in results)
+    levels = {level: [v for point in points for v in point.verified if v.level == level] for level in _LEVELS}
+    covered = {level: sum(v.covered for v in found) for level, found in levels.items()}
+    denominators = {level: sum(v.denominator for v in found) for level, found in levels.items()}
+    whole = covered == denominators and denominators[0] > 0
+    clean = all(len(found) == len(points) and not any(v.problems for v in found) for found in levels.values())
     missing = expected.keys() - {point.resource_name for point in points}
-    demo.results.covered, demo.results.denominator = covered, denominator
+    shown = ", ".join(f"V{level} {figures.coverage(covered[level], denominators[level])}" for level in _LEVELS)
     demo.results.check(
-        Text("Verification covers everything (V0, V1)", "Prüfung deckt alles ab (V0, V1)"),
-        levels and whole and not missing and all(point.complete for point in points),
-        f"{figures.coverage(covered, denominator)} in {len(points)} restore points",
+        Text("Verification covers everything", "Die Prüfung deckt alles ab"),
+        held=whole and clean and not missing and all(point.complete for point in points),
+        detail=Text(f"{shown}; {len(points)} restore points", f"{shown}; {len(points)} Wiederherstellungspunkte"),
     )
+
+
+def _short(user: str) -> str:
+    return user.partition("@")[0]
+
+
+def _both(words: Callable[[str], str]) -> Text:
+    return Text(words("en"), words("de"))
 
 
 def _point_of(points: list[RestorePoint], user: str) -> RestorePoint:
