@@ -3,8 +3,10 @@
 import hashlib
 import hmac
 import json
+import re
 import struct
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -163,3 +165,12 @@ def test_checkpoints_tombstones_and_openings_are_as_specified(
         "packs": [[pack.key, pack.size]],
     }
     assert reader.sealed(f"snapshots/box/{first}", 5) == {"session": first, "fenced_by": second}
+
+
+def test_every_guard_the_page_names_exists() -> None:
+    here = Path(__file__).parent
+    page = (here.parents[2] / "docs/reference/repository-format.md").read_text()
+    guards = re.findall(r"(test_\w+\.py)(?:::(\w+))?", page)
+    assert len(guards) >= 10
+    for file, test in guards:
+        assert f"def {test}" in (here / file).read_text() if test else (here / file).exists(), (file, test)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from backup_engine import Repository
@@ -23,12 +24,12 @@ from backup_engine import AlreadyCommitted, NewItem, Repository, Tuning
 from backup_engine.storage import LocalStorage
 from backup_engine.testing.keys import LocalKeyWrapper
 
-folder, session_id, dead = sys.argv[1:]
+folder, session_id, dead, shard = sys.argv[1:]
 tuning = Tuning(pack_size=60_000, batch=10_000)
 storage, wrapper = LocalStorage(Path(folder)), LocalKeyWrapper(bytes(range(32)))
 repository = Repository.open_or_create(storage, wrapper, tenant="contoso", tuning=tuning)
 try:
-    session = repository.open_session("box", session_id, parent=None, adopt=dead or None)
+    session = repository.open_session(shard, session_id, parent=None, adopt=dead or None)
 except AlreadyCommitted as committed:
     print("committed", committed.snapshot_id)
     sys.exit()
@@ -47,9 +48,9 @@ print("committed", snapshot.id, flush=True)
 """
 
 
-def backup(folder: Path, session: str, dead: str, kill_at: str) -> str | None:
+def backup(folder: Path, session: str, dead: str, kill_at: str, shard: str = "box") -> str | None:
     """Run one worker; kill it as soon as it says `kill_at`. The snapshot's id when it committed."""
-    command = [sys.executable, "-c", WORKER, str(folder), session, dead]
+    command = [sys.executable, "-c", WORKER, str(folder), session, dead, shard]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout is not None
         for line in worker.stdout:
@@ -99,3 +100,17 @@ def test_a_finished_backup_is_found_by_the_one_who_takes_over(scratch: Path, uli
     first = backup(scratch, ulid(1), "", "never")
     assert backup(scratch, ulid(2), ulid(1), "never") == first == ulid(1)
     assert len(reopened(scratch).snapshots("box")) == 1
+
+
+def test_processes_side_by_side_need_no_lock(scratch: Path, tmp_path: Path, ulid: Callable[[int], str]) -> None:
+    """Two workers create and fill one repository at the same time; each one's restore point is whole."""
+    alone = tmp_path / "alone"
+    whole = backup(alone, ulid(1), "", "never")
+    assert whole is not None
+    with ThreadPoolExecutor(2) as pool:
+        ids = list(pool.map(lambda n: backup(scratch, ulid(n), "", "never", f"box{n}"), (1, 2)))
+    repository = reopened(scratch)
+    for n, snapshot in enumerate(ids, start=1):
+        assert snapshot is not None
+        assert repository.content_digest(f"box{n}", snapshot) == reopened(alone).content_digest("box", whole)
+        assert all(repository.verify(f"box{n}", snapshot, level).good for level in (0, 1, 2))

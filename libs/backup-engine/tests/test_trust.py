@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backup_engine import StorageUnreachable
+from backup_engine import StorageDenied, StorageUnreachable
 from backup_engine.storage import S3Storage
 from backup_engine.testing.seaweed import SeaweedServer, write_certificates
 
@@ -51,6 +51,34 @@ def test_a_server_of_another_authority_is_refused(seaweed: SeaweedServer, strang
     with pytest.raises(StorageUnreachable, match="CERTIFICATE_VERIFY_FAILED"):
         storage.get("contoso/x")
     storage.close()
+
+
+def test_a_proxy_is_used_only_when_it_is_given(seaweed: SeaweedServer) -> None:
+    storage = S3Storage(
+        seaweed.endpoint,
+        "tenantkeep",
+        *seaweed._keys["contoso"],
+        ca_file=seaweed.ca_file,
+        proxy="http://127.0.0.1:9",
+    )
+    with pytest.raises(StorageUnreachable, match="proxy"):
+        storage.get("contoso/x")
+    storage.close()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "bucket", "ca_file"),
+    [
+        ("https://host/path", "bucket", None),
+        ("host:99999999", "bucket", None),
+        ("host:443", "B!", None),
+        ("host:443", "bucket", "/nonexistent/ca.pem"),
+        ("host:443", "bucket", __file__),
+    ],
+)
+def test_a_target_that_cannot_be_right_is_refused_at_once(endpoint: str, bucket: str, ca_file: str | None) -> None:
+    with pytest.raises(StorageDenied):
+        S3Storage(endpoint, bucket, "a", "b", ca_file=ca_file)
 
 
 def test_without_a_file_the_systems_store_is_asked_not_the_environment(

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import urllib3
 from minio import Minio
 from minio.error import InvalidResponseError, S3Error, ServerError
+from minio.helpers import check_bucket_name
 
 from backup_engine.errors import AlreadyExists, NotFound, StorageDenied, StorageError, StorageUnreachable
 from backup_engine.storage.base import ObjectInfo, check_key, check_range
@@ -37,7 +38,8 @@ class Secret(Protocol):
 class S3Storage:
     """One bucket, optionally one prefix of it; `close` releases the connections.
 
-    `endpoint` is host:port; `ca_file` is a PEM bundle, None means the system's own store.
+    `endpoint` is host:port; `ca_file` is a PEM bundle, None means the system's own store. Raises StorageDenied
+    for an address, bucket name or CA file that cannot be right.
     """
 
     def __init__(
@@ -57,14 +59,18 @@ class S3Storage:
         self._bucket = bucket
         self._prefix = check_key(prefix.strip("/")) + "/" if prefix else ""
         self._http = _pool(_trust(ca_file), proxy, connections)
-        self._client = Minio(
-            endpoint,
-            access_key=access_key,
-            secret_key=secret_key if isinstance(secret_key, str) else secret_key.get_secret_value(),
-            secure=secure,
-            region=region,  # without it minio-py asks the server first
-            http_client=self._http,
-        )
+        try:
+            check_bucket_name(bucket, strict=True)
+            self._client = Minio(
+                endpoint,
+                access_key=access_key,
+                secret_key=secret_key if isinstance(secret_key, str) else secret_key.get_secret_value(),
+                secure=secure,
+                region=region,  # without it minio-py asks the server first
+                http_client=self._http,
+            )
+        except ValueError as error:
+            raise StorageDenied(f"not a usable S3 target: {error}") from error
 
     def put(self, key: str, body: bytes) -> None:
         headers: dict[str, str | list[str] | tuple[str]] = {
@@ -125,7 +131,10 @@ def _trust(ca_file: Path | str | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if ca_file is not None:
-        context.load_verify_locations(cafile=str(ca_file))
+        try:
+            context.load_verify_locations(cafile=str(ca_file))
+        except OSError as error:  # ssl.SSLError is one
+            raise StorageDenied(f"the CA file {ca_file} cannot be used: {error}") from error
         return context
     # load_default_certs would obey SSL_CERT_FILE; these are the paths compiled into OpenSSL.
     paths = ssl.get_default_verify_paths()
