@@ -94,8 +94,8 @@ class RunProgress:
         if job.state is not JobState.WAITING:
             self._bars.start_task(task)
         finished = done(job)
-        # A finished job is a full bar, also when it had nothing to do.
-        whole = max(finished, 1) if job.state.finished and not total(job) else total(job)
+        # What has ended has no unknown total any more; an empty mailbox is 0 of 0.
+        whole = (total(job) or finished) if job.state.finished else total(job)
         completed = whole if job.state is JobState.SUCCEEDED and whole is not None else finished
         self._bars.update(task, total=whole, completed=completed, status=status(job, self._screen.language))
         if job.state.finished:

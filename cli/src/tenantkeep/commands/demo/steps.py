@@ -168,7 +168,7 @@ def restore(demo: Demo) -> None:
         held=run.state is JobState.SUCCEEDED and counts.stored == counts.verified == arrived == expected > 0,
         detail=Text(
             f"{_short(user)} → {_short(target)}: {counts.verified}/{expected} compared equal, {arrived} arrived",
-            f"{_short(user)} → {_short(target)}: {counts.verified}/{expected} verglichen und gleich, {arrived} angekommen",
+            f"{_short(user)} → {_short(target)}: {counts.verified}/{expected} gleich, {arrived} angekommen",
         ),
     )
 
