@@ -24,10 +24,10 @@ class Recorded:
 
 @dataclass(frozen=True)
 class ClassHealth:
-    """A tally and what it means now."""
+    """A tally and what it means now; None for a kind on demand that nobody asked for."""
 
     tally: Tally
-    verdict: Verdict
+    verdict: Verdict | None
 
 
 def _class_of(event: JobEvent) -> tuple[str, str]:
@@ -60,7 +60,7 @@ async def read_health(
 ) -> list[ClassHealth]:
     """Health of every kind of one tenant, or of all tenants that were seen, in a stable order.
 
-    A kind of the tenant without any event yet is listed too: it is unknown.
+    A kind of the tenant without any event yet is listed too.
     """
     tallies = {(tally.tenant, tally.kind): tally for tally in await ledger.tallies(tenant)}
     if tenant is not None:

@@ -272,6 +272,5 @@ async def test_of_a_tenant_never_seen_nothing_is_claimed(stores: Stores, js: nat
         with MonitorProcess(stores):
             listing = await gateway.ask(HEALTH_GET, "nobody", Nothing(), OPERATOR)
     assert [(view.kind, view.health, view.failure_ratio) for view in listing.items] == [
-        (JobKind.BACKUP, Health.UNKNOWN, None),
-        (JobKind.RESTORE, Health.UNKNOWN, None),
+        (JobKind.BACKUP, Health.UNKNOWN, None)
     ]

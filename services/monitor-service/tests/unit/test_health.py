@@ -1,5 +1,6 @@
 """Healthy under 10 % failures, critical from 10 % whatever the number, unknown where nothing is proven."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,7 +25,9 @@ def tally(hours_ago: float = 1, *, run_hours_ago: float | None = 1, **outcomes: 
 
 
 def verdict(of: Tally, *, held_too_long: bool = False) -> Verdict:
-    return judge(of, NOW, INTERVAL, held_too_long=held_too_long)
+    found = judge(of, NOW, INTERVAL, held_too_long=held_too_long)
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize(
@@ -87,3 +90,23 @@ def test_the_window_is_a_day_to_the_hour() -> None:
     assert verdict(tally(hours_ago=24, failed=1)).failed == 1
     assert verdict(tally(hours_ago=25, failed=1)).failed == 0
     assert verdict(tally(hours_ago=-1, failed=1)).failed == 0
+
+
+def restore(**outcomes: int) -> Tally:
+    return replace(tally(**outcomes, run_hours_ago=None), kind=JobKind.RESTORE)
+
+
+def test_a_kind_on_demand_that_nobody_asked_for_has_no_health() -> None:
+    assert judge(restore(), NOW, INTERVAL, held_too_long=False) is None
+    assert judge(restore(cancelled=1), NOW, INTERVAL, held_too_long=False) is None
+
+
+def test_a_kind_on_demand_is_judged_by_what_ended() -> None:
+    assert verdict(replace(restore(succeeded=1), last_run_at=NOW)).health is Health.HEALTHY
+    assert verdict(restore(failed=1)).health is Health.CRITICAL
+
+
+def test_a_job_on_demand_is_unknown_until_it_ends() -> None:
+    running = replace(restore(), unfinished=1)
+    assert verdict(running).health is Health.UNKNOWN
+    assert verdict(running, held_too_long=True).reason is Reason.HELD_TOO_LONG

@@ -42,7 +42,7 @@ async def ledger_after(ledger: Ledger, events: list[JobEvent], sizes: list[int])
         rest, turn = rest[size:], turn + 1
     keys = sorted({key_of(event) for event in events})
     tallies = [tally for tally in await ledger.tallies("contoso") if tally.kind is JobKind.BACKUP]
-    sums = [(t.finished, t.hours, t.held, t.last_run_at, t.last_success_at) for t in tallies]
+    sums = [(t.finished, t.hours, t.unfinished, t.held, t.last_run_at, t.last_success_at) for t in tallies]
     return [sums, [(await ledger.entries([key]))[key] for key in keys]]
 
 

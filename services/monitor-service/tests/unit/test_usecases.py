@@ -84,10 +84,26 @@ async def test_held_jobs_are_counted_by_reason_until_they_resume(ledger: Ledger,
     assert await held() == {}
 
 
-async def test_every_kind_of_a_tenant_without_events_is_unknown(ledger: Ledger) -> None:
+async def test_jobs_that_wait_or_run_are_counted_until_they_end(ledger: Ledger, event: Make) -> None:
+    async def unfinished() -> int:
+        tally = await ledger.tally("contoso", JobKind.BACKUP)
+        assert tally is not None
+        return tally.unfinished
+
+    await record_events(ledger, [event("queued", f"job-{n}") for n in range(3)])
+    assert await unfinished() == 3
+    await record_events(ledger, [event("started", "job-0", 2), event("failed", "job-1", 2)])
+    assert await unfinished() == 2
+    await record_events(ledger, [event("succeeded", "job-2", 3), event("started", "job-2", 2)])
+    assert await unfinished() == 1
+
+
+async def test_of_a_tenant_without_events_only_what_is_expected_is_unknown(ledger: Ledger) -> None:
     found = await read_health(ledger, ManualClock(), INTERVAL, "contoso")
     assert [each.tally.kind for each in found] == sorted(JobKind)
-    assert {each.verdict.health for each in found} == {Health.UNKNOWN}
+    verdicts = {each.tally.kind: each.verdict for each in found}
+    assert verdicts[JobKind.BACKUP].health is Health.UNKNOWN
+    assert verdicts[JobKind.RESTORE] is None
 
 
 async def test_two_replicas_with_the_same_events_count_them_once(ledger: Ledger, event: Make) -> None:

@@ -5,13 +5,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
 
-from contracts.names import Health
+from contracts.names import Health, JobKind
 from monitor_service.domain.entry import Outcome
 from monitor_service.domain.tally import Tally, in_window
 
 WINDOW = timedelta(hours=24)
 CRITICAL_RATIO = Fraction(1, 10)
 """Exact: one failure among ten is critical, whatever a float makes of a tenth."""
+ON_DEMAND = frozenset({JobKind.RESTORE})
+"""Kinds that nobody expects at intervals. They have a health only while there is something to judge."""
+
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far ahead of ours the clock of a worker may be."""
 
@@ -50,14 +53,17 @@ class Verdict:
         return self.partial / self.finished if self.finished else None
 
 
-def judge(tally: Tally, now: datetime, interval: timedelta, *, held_too_long: bool) -> Verdict:
+def judge(tally: Tally, now: datetime, interval: timedelta, *, held_too_long: bool) -> Verdict | None:
     """Judge the last 24 hours. `interval` is the time in which at least one run has to finish.
 
-    Known failures win over missing knowledge: critical is never hidden behind unknown.
+    Known failures win over missing knowledge: critical is never hidden behind unknown. None for a kind on demand that
+    nobody asked for: it is neither good nor bad, and a standing "unknown" would teach people to look away.
     """
     outcomes = in_window(tally, now, WINDOW)
     failed = outcomes[Outcome.FAILED]
     finished = failed + outcomes[Outcome.SUCCEEDED] + outcomes[Outcome.PARTIAL]
+    if tally.kind in ON_DEMAND and not finished and not tally.unfinished:
+        return None
     missing = _missing(tally, now, interval, held_too_long=held_too_long)
     if failed and failed >= CRITICAL_RATIO * finished:
         health, reason = Health.CRITICAL, Reason.FAILURES
@@ -69,8 +75,9 @@ def judge(tally: Tally, now: datetime, interval: timedelta, *, held_too_long: bo
 
 
 def _missing(tally: Tally, now: datetime, interval: timedelta, *, held_too_long: bool) -> Reason:
+    """Why green would not be proven; NONE when it is."""
+    if held_too_long:
+        return Reason.HELD_TOO_LONG
     if tally.last_run_at is None or tally.last_run_at < now - interval:
         return Reason.NO_RUN_IN_INTERVAL
-    if tally.last_run_at > now + CLOCK_TOLERANCE:
-        return Reason.CLOCK_AHEAD
-    return Reason.HELD_TOO_LONG if held_too_long else Reason.NONE
+    return Reason.CLOCK_AHEAD if tally.last_run_at > now + CLOCK_TOLERANCE else Reason.NONE

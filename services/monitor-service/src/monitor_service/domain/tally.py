@@ -21,7 +21,8 @@ class Tally:
     """Sums of the jobs of `tenant` and `kind`; `revision` grows by one with every change.
 
     `finished` counts jobs since the beginning and never shrinks. `hours` counts them by the hour of the event, the
-    key being the hour's first moment. `held` counts the jobs held now. The last two fields are about runs.
+    key being the hour's first moment. `unfinished` counts the jobs that wait or run now, `held` those of them that are
+    held. The last two fields are about runs.
     """
 
     tenant: str
@@ -29,6 +30,7 @@ class Tally:
     revision: int = 0
     finished: Outcomes = field(default_factory=lambda: dict(NO_OUTCOMES))
     hours: Mapping[datetime, Outcomes] = field(default_factory=dict)
+    unfinished: int = 0
     held: Mapping[HoldReason, int] = field(default_factory=lambda: dict.fromkeys(HoldReason, 0))
     last_run_at: datetime | None = None
     last_success_at: datetime | None = None
@@ -83,7 +85,12 @@ def _added(tally: Tally, before: Entry | None, after: Entry) -> Tally:
     finishes = [finish for finish in after.finishes if finish not in known]
     if after.key.scope == "run":
         return _with_run_ends(tally, finishes)
+    tally = replace(tally, unfinished=tally.unfinished + _unfinished(after) - _unfinished(before))
     return _with_holds(_with_job_ends(tally, finishes), before.hold if before else None, after.hold)
+
+
+def _unfinished(entry: Entry | None) -> int:
+    return int(entry is not None and not entry.state.finished)
 
 
 def _with_run_ends(tally: Tally, finishes: Iterable[Finish]) -> Tally:

@@ -69,9 +69,9 @@ class _Families(Collector):
             "Health of the jobs of 24 hours as a state set: 1 for the current state.",
             labels=("tenant", "kind", "health"),
         )
-        for found in self._found:
+        for tally, verdict in ((found.tally, found.verdict) for found in self._found if found.verdict):
             for health in Health:
-                family.add_metric((found.tally.tenant, found.tally.kind, health), found.verdict.health is health)
+                family.add_metric((tally.tenant, tally.kind, health), verdict.health is health)
         return family
 
     def _held(self) -> Metric:

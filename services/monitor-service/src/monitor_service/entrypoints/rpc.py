@@ -7,8 +7,10 @@ from chassis.rpc import Call, RpcServer
 from contracts.problem import unavailable
 from contracts.rpc import HEALTH_GET, Nothing
 from contracts.views import HealthView, Listing
+from monitor_service.domain.health import Verdict
+from monitor_service.domain.tally import Tally
 from monitor_service.ports import Ledger, LedgerUnavailable
-from monitor_service.usecases import ClassHealth, read_health
+from monitor_service.usecases import read_health
 
 
 def bind(server: RpcServer, ledger: Ledger, clock: Clock, interval: timedelta) -> None:
@@ -20,13 +22,13 @@ def bind(server: RpcServer, ledger: Ledger, clock: Clock, interval: timedelta) -
             found = await read_health(ledger, clock, interval, tenant)
         except LedgerUnavailable as error:
             raise unavailable("the ledger cannot be read; try again shortly") from error
-        return Listing[HealthView](items=tuple(_view(health) for health in found))
+        judged = ((health.tally, health.verdict) for health in found)
+        return Listing[HealthView](items=tuple(_view(tally, verdict) for tally, verdict in judged if verdict))
 
     server.answer(HEALTH_GET, on_health)
 
 
-def _view(health: ClassHealth) -> HealthView:
-    tally, verdict = health.tally, health.verdict
+def _view(tally: Tally, verdict: Verdict) -> HealthView:
     return HealthView(
         tenant=tally.tenant,
         kind=tally.kind,
