@@ -1,16 +1,19 @@
 import hashlib
 import json
+import random
 import signal
 import stat
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import httpx
 import pytest
 
+from graph_simulator.database import open_database
 from graph_simulator.testing import SimulatorProcess, seed
 
 MBOX = b"""From a@b Thu Jan  1 12:00:00 2026
@@ -122,6 +125,37 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
         with httpx.Client(verify=simulator.tls(), trust_env=False) as http:
             found = http.get(drafts, headers=headers).json()["value"]
         assert [(each["id"], each["subject"]) for each in found] == [(created.json()["id"], "bleibt")]
+
+
+def test_large_mail_is_streamed_whole_and_can_break_off(tmp_path: Path, fabrikam: Any, simulator: Any, q: Any) -> None:
+    raw = b"Subject: gross\r\n\r\n" + random.Random(5).randbytes(1_500_000).hex().encode() + b"\n"
+    (tmp_path / "mbox").write_bytes(b"From a Thu Jan  1 00:00:00 2026\n" + raw + b"\n")
+    seed(simulator.state, "fabrikam", "--mbox", str(tmp_path / "mbox"), "--user", "archiv")
+    user = fabrikam.user("archiv")
+    message = fabrikam.call("GET", f"{user}/messages?$select=subject").json()["value"][0]
+    path = f"{user}/messages/{q(message['id'])}/$value"
+    assert fabrikam.call("GET", path).content == raw
+    simulator.control("POST", "faults", {"kind": "reset-mid-body", "match": "value$", "after_bytes": 2_000_000})
+    with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
+        fabrikam.call("GET", path)
+    assert fabrikam.call("GET", path).content == raw
+
+
+def test_a_killed_seeding_leaves_whole_messages_and_can_be_repeated(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "graph_simulator", "seed", "--state", str(tmp_path), "--tenant", "contoso"]
+    process = subprocess.Popen([*command, "--generate", "3000"])
+    connection = open_database(tmp_path)
+    deadline = monotonic() + 30
+    while connection.execute("SELECT count(*) FROM content").fetchone()[0] == 0:
+        assert monotonic() < deadline
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    stored = connection.execute("SELECT count(*), count(mime) FROM message JOIN content ON message_pk = pk").fetchone()
+    assert stored[0] == stored[1] == connection.execute("SELECT count(*) FROM message").fetchone()[0]
+    connection.close()
+    again = seed(tmp_path, "contoso", "--generate", "4")
+    assert sum(again["mailboxes"].values()) == stored[0] + 4
 
 
 def test_opaque_tokens_and_short_lifetimes(tmp_path: Path) -> None:

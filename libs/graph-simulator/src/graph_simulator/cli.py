@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from graph_simulator import directory, fault_rules
 from graph_simulator.database import open_database
@@ -29,7 +29,6 @@ from graph_simulator.web import server
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 EXIT_USAGE = 2
-MEAN_SIZE = 45_000
 
 StateOption = Annotated[Path, typer.Option(help="State folder; created if missing.")]
 TenantOption = Annotated[str, typer.Option(help="Name of the tenant, such as contoso.")]
@@ -38,10 +37,11 @@ ManifestOption = Annotated[Path | None, typer.Option(help="Write one JSON line p
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Mails to come and, where it can be known, about how many bytes."""
+    """Mails to come, and the total of their messages or of their bytes, whichever is known beforehand."""
 
     mails: Iterable[SeedMail]
-    bytes: int | None
+    messages: int | None = None
+    bytes: int | None = None
 
 
 @app.command()
@@ -99,11 +99,11 @@ def seed(
         created = create_tenant(connection, tenant)
         boxes = Mailboxes(connection, created)
         if generate is not None:
-            source = Source(_invented(boxes, generate, mailboxes, random_seed), generate * MEAN_SIZE)
+            source = Source(_invented(boxes, generate, mailboxes, random_seed), messages=generate)
         else:
             source = _imported(mbox_file, maildir_path, user)
         create_restore_target(boxes)
-        with _open_manifest(manifest) as stream, _progress(source.bytes, quiet=as_json) as advance:
+        with _open_manifest(manifest) as stream, _progress(source, quiet=as_json) as advance:
             loaded = load(boxes, limited(source.mails, max_messages, max_bytes), stream, advance)
         first = user if generate is None else _mailbox_names(mailboxes)[0]
         marked = [_mark_unreadable(boxes, first, number) for number in range(1, unreadable + 1)]
@@ -182,9 +182,9 @@ def _invented(boxes: Mailboxes, count: int, mailboxes: int, random_seed: int) ->
 
 def _imported(mbox_file: Path | None, maildir_path: Path | None, user: str) -> Source:
     if mbox_file is not None:
-        return Source(mbox.read(mbox_file, user), mbox_file.stat().st_size)
+        return Source(mbox.read(mbox_file, user), bytes=mbox_file.stat().st_size)
     assert maildir_path is not None
-    return Source(maildir.read(maildir_path, user), None)
+    return Source(maildir.read(maildir_path, user), bytes=maildir.total_size(maildir_path))
 
 
 def _mark_unreadable(boxes: Mailboxes, mailbox: str, number: int) -> dict[str, object]:
@@ -225,15 +225,16 @@ def _write_private(path: Path, text: str) -> None:
 
 
 @contextmanager
-def _progress(total: int | None, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+def _progress(source: Source, *, quiet: bool) -> Iterator[Callable[[int], None]]:
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
         yield lambda _size: None
         return
-    columns = (TextColumn("seeding"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    amount = DownloadColumn() if source.messages is None else MofNCompleteColumn()
+    columns = (TextColumn("seeding"), BarColumn(), amount, TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task("seed", total=total)
-        yield lambda size: bar.advance(task, size)
+        task = bar.add_task("seed", total=source.messages or source.bytes)
+        yield lambda size: bar.advance(task, size if source.messages is None else 1)
 
 
 def _print(summary: dict[str, object], *, as_json: bool) -> None:

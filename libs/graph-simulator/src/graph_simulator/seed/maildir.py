@@ -25,6 +25,11 @@ def read(root: Path, mailbox: str) -> Iterator[SeedMail]:
             yield from _folder(folder, mailbox, names)
 
 
+def total_size(root: Path) -> int:
+    """Return the bytes of all messages below a Maildir."""
+    return sum(file.stat().st_size for part in ("cur", "new") for file in root.glob(f"**/{part}/*") if file.is_file())
+
+
 def _folder(folder: Path, mailbox: str, names: tuple[str, ...]) -> Iterator[SeedMail]:
     for part in ("cur", "new"):
         for file in sorted((folder / part).glob("*")):
