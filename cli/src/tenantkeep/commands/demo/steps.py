@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.api import BackupConfigurationBody, RestoreBody, TenantBody
-from contracts.names import Health, JobState, TokenStatus
+from contracts.names import Health, JobKind, JobState, TokenStatus
 from contracts.texts import Text, render
 from contracts.views import HealthView, RestorePoint, Run
 from tenantkeep.commands import figures, labels, session, storage, tenant
@@ -208,7 +208,8 @@ STEPS: Sequence[tuple[Text, Step]] = (
 
 
 def _all_healthy(found: Sequence[HealthView]) -> bool:
-    return bool(found) and all(item.health is Health.HEALTHY for item in found)
+    """Both kinds of job are known to the ledger, and healthy."""
+    return {item.kind for item in found if item.health is Health.HEALTHY} == set(JobKind)
 
 
 def _backup(demo: Demo) -> tuple[Run, list[RestorePoint]]:
