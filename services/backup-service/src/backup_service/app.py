@@ -136,7 +136,7 @@ async def work(settings: BackupSettings, drain: Drain) -> None:
             pace=RestorePace(progress_seconds=settings.progress_interval),
         )
         kinds: dict[JobKind, Execute] = {JobKind.BACKUP: backup, JobKind.RESTORE: restore}
-        execute = ExecuteJob(parts.jobs, kinds, parts.judge, parts.runs.settle)
+        execute = ExecuteJob(parts.jobs, kinds, judge=parts.judge, settle=parts.runs.settle, stopping=drain.requested)
         stream.bind_worker(
             parts.bus, execute, parts.policy, backups=settings.worker_jobs, restores=settings.worker_restores
         )

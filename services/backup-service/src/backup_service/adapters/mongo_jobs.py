@@ -7,7 +7,7 @@ from random import SystemRandom
 from typing import Any
 
 from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, key
-from backup_service.domain.jobs import Claim, Finished, Held, Outcome, RestoreOrder, Retried, failed
+from backup_service.domain.jobs import Claim, Finished, HandedBack, Held, Outcome, RestoreOrder, Retried, failed
 from backup_service.ports import SessionLost
 from chassis.bus import Bus
 from chassis.clock import Clock
@@ -143,6 +143,8 @@ class MongoJobs:
                 await self._hold(document, outcome)
             case Retried():
                 await self._retry(document, claim, outcome)
+            case HandedBack():
+                await self._hand_back(document)
         await self.pending.flush(document["_id"])
 
     async def _end(self, document: Document, end: Finished, session: str | None) -> None:
@@ -192,6 +194,11 @@ class MongoJobs:
         update["$set"] |= {"attempt": attempt, "hold": None, "last_error": retried.error.value}
         event = JobQueued(**_facts(document, now), attempt=attempt)
         await self._put_back(document, update, [event])
+
+    async def _hand_back(self, document: Document) -> None:
+        now = self._clock.now()
+        event = JobQueued(**_facts(document, now), attempt=document["attempt"])
+        await self._put_back(document, self._back_to_waiting(document, now, 0), [event])
 
     def _back_to_waiting(self, document: Document, now: datetime, pause: float) -> dict[str, dict[str, Any]]:
         return {

@@ -82,7 +82,12 @@ class Retried:
     detail: str
 
 
-Outcome = Finished | Held | Retried
+@dataclass(frozen=True)
+class HandedBack:
+    """The worker is leaving; another one goes on at the checkpoint. Nothing is spent."""
+
+
+Outcome = Finished | Held | Retried | HandedBack
 
 
 def failed(error: ErrorClass, detail: str, counts: Counts | None = None) -> Finished:

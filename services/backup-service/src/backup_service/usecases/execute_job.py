@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 
 from backup_engine.errors import SessionFenced
-from backup_service.domain.jobs import Claim, Finished, Outcome
+from backup_service.domain.jobs import Claim, Finished, HandedBack, Outcome
 from backup_service.ports import Jobs, Judge, SessionLost
 from chassis.delivered import Delivered
 from contracts.events import JobWakeUp
@@ -24,11 +24,20 @@ Settle = Callable[[str, str], Awaitable[bool]]
 class ExecuteJob:
     """Returns normally whatever becomes of the job; raises only when the bus or the documents are away."""
 
-    def __init__(self, jobs: Jobs, kinds: Mapping[JobKind, Execute], judge: Judge, settle: Settle) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        kinds: Mapping[JobKind, Execute],
+        *,
+        judge: Judge,
+        settle: Settle,
+        stopping: asyncio.Event,
+    ) -> None:
         self._jobs = jobs
         self._kinds = kinds
         self._judge = judge
         self._settle = settle
+        self._stopping = stopping
 
     async def __call__(self, wake: Delivered[JobWakeUp]) -> None:
         claim = await self._jobs.claim(wake.body, wake.delivery)
@@ -49,7 +58,7 @@ class ExecuteJob:
 
     async def _outcome(self, claim: Claim) -> Outcome:
         try:
-            return await self._kinds[claim.kind](claim)
+            return await self._until_stopping(claim)
         except (SessionLost, SessionFenced, asyncio.CancelledError):
             raise
         except ExceptionGroup as group:
@@ -60,6 +69,23 @@ class ExecuteJob:
             return self._judge(_first(group))
         except Exception as error:  # noqa: BLE001 - the boundary of a job: whatever happens becomes its outcome
             return self._judge(error)
+
+    async def _until_stopping(self, claim: Claim) -> Outcome:
+        """Execute the job; when the process must leave, cancel it, which makes it checkpoint, and hand it back."""
+        work = asyncio.ensure_future(self._kinds[claim.kind](claim))
+        stop = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                work.cancel()
+            return await work
+        except asyncio.CancelledError:
+            if self._stopping.is_set() and work.cancelled():
+                return HandedBack()
+            work.cancel()
+            raise
+        finally:
+            stop.cancel()
 
 
 def _first(group: ExceptionGroup[Exception]) -> Exception:

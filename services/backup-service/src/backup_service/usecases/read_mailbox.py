@@ -67,7 +67,7 @@ class MailboxBackup:
 
     async def commit(self) -> Snapshot:
         """Make the last checkpoint, so that its packs are announced, then the restore point."""
-        found = self._held + len(self._failed) + len(self._skipped)
+        found = self._found()
         if found != self._expected:
             # Mail that came or went during the run explains it; a gap that stays from run to run does not.
             log.warning("the mailbox counts other items than were found", counted=self._expected, found=found)
@@ -84,17 +84,28 @@ class MailboxBackup:
             expires_at=now + timedelta(days=self._claim.retention_days),
         )
 
+    async def hand_back(self) -> None:
+        """One last checkpoint before leaving, so that the next worker goes on from here. Failing costs only time."""
+        try:
+            await self._checkpoint()
+        except Exception as error:  # noqa: BLE001 - the job is handed back either way
+            log.warning("no last checkpoint; the next worker goes on from the one before", reason=str(error))
+
     def counts(self) -> Counts:
         """What has been done so far, by this worker and those it took over from."""
-        failed, skipped = len(self._failed), len(self._skipped)
         now = {
-            "listed": max(self._held + failed + skipped, self._expected),
+            "listed": max(self._found(), self._expected),
             "unchanged": max(0, self._held - self._cursor.tally.get("stored", 0)),
-            "failed": failed,
-            "skipped": skipped,
+            "failed": len(self._failed),
+            "skipped": len(self._skipped),
             "requests": self._requests_before + self._mail.requests,
         }
         return Counts(**{**self._cursor.tally, **now})
+
+    def _found(self) -> int:
+        """Items the mailbox has; one that failed and is held in an older version counts once."""
+        unread = sum(1 for item in self._failed if self._session.known(item) is None)
+        return self._held + unread + len(self._skipped)
 
     def _add(self, name: str, amount: int = 1) -> None:
         self._cursor.tally[name] = self._cursor.tally.get(name, 0) + amount
@@ -112,7 +123,7 @@ class MailboxBackup:
             try:
                 message = await self._mail.message(self._claim.resource, item)
             except NotFound:
-                self._cursor.retry.pop(item)
+                self._gone(item)
             except (ItemUnreadable, Forbidden) as error:
                 self._fail(item, error)
             else:
@@ -132,20 +143,28 @@ class MailboxBackup:
 
     async def _follow(self, folder: Folder, link: str | None) -> None:
         unseen = await asyncio.to_thread(self._stored_in, folder) if link is None else set()
+        # Whoever takes over in the middle of a re-enumeration cannot know what it has named: it starts again.
+        resumable = not unseen
         async for page in self._mail.changes(self._claim.resource, folder.id, link):
             await self._store_page(folder, page)
             unseen.difference_update(message.id for message in page.messages)
-            self._cursor.links[folder.id] = page.link
+            if page.delta_link:
+                # A full enumeration names what is there, not what is gone: what it did not name has left the folder.
+                self._cursor.moved_out.update(dict.fromkeys(unseen, folder.id))
+            if resumable or page.delta_link:
+                self._cursor.links[folder.id] = page.link
             await self._mark_progress()
-        # A full enumeration names what is there, not what is gone: what it did not name has left the folder.
-        self._cursor.moved_out.update(dict.fromkeys(unseen, folder.id))
 
     def _stored_in(self, folder: Folder) -> set[str]:
         return {row.key for row in self._session.keys(MAIL, folder.id)}
 
     async def _store_page(self, folder: Folder, page: ChangePage) -> None:
         for removed in page.removed:
-            self._cursor.moved_out[removed] = folder.id
+            known = self._session.known(removed)
+            if known is not None and known.parent == folder.id:
+                self._cursor.moved_out[removed] = folder.id
+        for message in page.messages:
+            self._cursor.moved_out.pop(message.id, None)
         changed = [message for message in page.messages if not self._is_current(message)]
         async with asyncio.TaskGroup() as group:
             for message in changed:
@@ -160,8 +179,8 @@ class MailboxBackup:
             try:
                 body = await self._mail.mime(self._claim.resource, message.id)
             except NotFound:
-                # Deleted between the listing and the read: not an error, the next delta says so.
-                self._cursor.moved_out[message.id] = message.folder
+                # Deleted between the listing and the read: not an error.
+                self._gone(message.id)
                 return
             except (ItemUnreadable, Forbidden, BodyTooLarge) as error:
                 self._fail(message.id, error)
@@ -184,8 +203,19 @@ class MailboxBackup:
         self._failed[item] = FailedItem(item, _item_error(error).value, str(error))
         self._cursor.retry.setdefault(item, self._claim.session)
 
+    def _gone(self, item: str) -> None:
+        """Microsoft 365 does not know the item any more."""
+        self._failed.pop(item, None)
+        self._cursor.retry.pop(item, None)
+        known = self._session.known(item)
+        if known is not None:
+            self._cursor.moved_out[item] = known.parent
+
     def _apply_removals(self, folders: set[str]) -> None:
-        """Remove what left its folder and turned up nowhere else, and what lay in folders that are gone."""
+        """Remove what left its folder and turned up nowhere else, and what lay in folders that are gone.
+
+        An item that failed is there, though unread: the version that is stored stays.
+        """
         gone: set[str] = set()
         for item, folder in self._cursor.moved_out.items():
             row = self._session.known(item)
@@ -196,9 +226,9 @@ class MailboxBackup:
             gone.update(mail.key for mail in self._session.keys(MAIL, folder))
             self._cursor.links.pop(folder, None)
             self._session.remove(folder)
+        gone -= self._failed.keys()
         for item in gone:
             self._session.remove(item)
-            self._failed.pop(item, None)
             self._cursor.retry.pop(item, None)
         self._held -= len(gone)
         self._add("removed", len(gone))

@@ -54,6 +54,10 @@ class RunBackup:
             try:
                 await mailbox.read_changes()
                 snapshot = await mailbox.commit()
+            except asyncio.CancelledError:
+                await mailbox.hand_back()
+                await asyncio.to_thread(session.abort)
+                raise
             except BaseException:
                 await asyncio.to_thread(session.abort)
                 raise
@@ -71,7 +75,8 @@ class RunBackup:
             "failed": len(snapshot.failed),
             "skipped": len(snapshot.skipped),
             "bytes_stored": snapshot.stored_bytes,
-            "verified": reports[0].covered,
+            # V0 covers folders too; they are no items.
+            "verified": reports[0].covered - (reports[0].denominator - snapshot.items),
         }
         return _finished(snapshot, reports, counts.model_copy(update=final))
 
