@@ -274,3 +274,32 @@ async def test_of_a_tenant_never_seen_nothing_is_claimed(stores: Stores, js: nat
     assert [(view.kind, view.health, view.failure_ratio) for view in listing.items] == [
         (JobKind.BACKUP, Health.UNKNOWN, None)
     ]
+
+
+@pytest.mark.integration
+async def test_it_goes_on_after_the_bus_was_killed(stores: Stores, js: nats.js.JetStreamContext, event: Make) -> None:
+    now = {"tenant": "bus-away", "at": datetime.now(UTC)}
+    async with bus_of(stores, "backup-service") as backup, bus_of(stores, "gateway") as gateway:
+        with MonitorProcess(stores):
+            await backup.publish(event("succeeded", "before", 1, **now))
+            await until(lambda: drained(js))
+            stores.nats.kill()
+            stores.nats.__enter__()
+            await backup.publish(event("succeeded", "after", 1, **now))
+            await until(lambda: _succeeded(gateway, "bus-away", 2), seconds=60)
+
+
+async def _succeeded(gateway: Bus, tenant: str, count: int) -> bool:
+    try:
+        return (await backup_health(gateway, tenant)).succeeded == count
+    except ProblemError:  # unavailable while everybody reconnects
+        return False
+
+
+@pytest.mark.integration
+async def test_sigterm_ends_it_soon_and_well(stores: Stores, js: nats.js.JetStreamContext) -> None:
+    with MonitorProcess(stores) as monitor:
+        process = monitor._process
+        assert process is not None
+        process.terminate()
+        assert await asyncio.to_thread(process.wait, 10) == 0
