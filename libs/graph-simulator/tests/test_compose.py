@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from graph_simulator import mime_parts, mime_properties
+
 NAMED = "String {00020329-0000-0000-C000-000000000046} Name tenantkeep-source"
 RESTORED = {
     "subject": "Wiederhergestellt: Größe 日本",
@@ -126,6 +128,47 @@ def test_mime_is_generated_and_means_the_same(contoso: Any, target: str, restore
     inner = parts["Anlage"].get_content()
     assert inner["subject"] == "innere Nachricht"
     assert [each.get_content() for each in inner.iter_attachments()] == [b"tief"]
+
+
+def test_restored_mail_means_the_same_as_the_original(contoso: Any, target: str, q: Any) -> None:
+    user, compared = contoso.user("mehmet.yildiz"), 0
+    for line in contoso.get(f"{user}/messages?$top=40&$select=id")["value"]:
+        path = f"{user}/messages/{q(line['id'])}"
+        raw = contoso.call("GET", f"{path}/$value").content
+        if len(raw) > 2_000_000 or "itemAttachment" in contoso.call("GET", f"{path}/attachments").text:
+            continue
+        original = contoso.get(f"{path}?$expand=attachments")
+        kept = ("subject", "body", "from", "toRecipients", "ccRecipients", "internetMessageId", "importance")
+        body = {name: original[name] for name in kept} | {
+            "singleValueExtendedProperties": [
+                {"id": "Integer 0x0E07", "value": "1"},
+                {"id": "SystemTime 0x0039", "value": original["sentDateTime"]},
+            ],
+            "attachments": [
+                {
+                    name: each[name]
+                    for name in ("@odata.type", "name", "contentType", "isInline", "contentId", "contentBytes")
+                }
+                for each in original["attachments"]
+            ],
+        }
+        made = contoso.call("POST", f"{target}/mailFolders/inbox/messages", json=body)
+        assert made.status_code == 201, made.text
+        again = contoso.call("GET", f"{target}/messages/{q(made.json()['id'])}/$value").content
+        assert again != raw
+        first, second = mime_properties.read(raw), mime_properties.read(again)
+        assert second.body == first.body
+        for name in ("subject", "from", "toRecipients", "ccRecipients", "hasAttachments", "bodyPreview"):
+            assert second.summary[name] == first.summary[name], name
+        assert second.sent == first.sent
+        assert contents(again) == contents(raw)
+        compared += 1
+    assert compared > 30
+
+
+def contents(raw: bytes) -> list[tuple[str | None, str, bytes]]:
+    parts = [part for part in mime_parts.parse(raw).leaves() if part.is_attachment]
+    return sorted((part.filename, part.content_type, part.decode(raw)) for part in parts)
 
 
 def test_the_generated_mime_is_stable_until_the_message_changes(

@@ -182,6 +182,15 @@ def test_opaque_tokens_and_short_lifetimes(tmp_path: Path) -> None:
         assert "token is expired" in answered.json()["error"]["message"]
 
 
+def test_faults_from_a_file_are_not_doubled_by_a_restart(tmp_path: Path) -> None:
+    file = tmp_path / "faults.json"
+    file.write_text(json.dumps([{"kind": "throttle", "match": "/users", "count": 3}, {"kind": "delay", "seconds": 0}]))
+    with SimulatorProcess(tmp_path, options=("--faults-file", str(file))) as simulator:
+        simulator.kill()
+        simulator.start()
+        assert [rule["kind"] for rule in simulator.control("GET", "faults")["faults"]] == ["throttle", "delay"]
+
+
 def test_sigterm_ends_it_at_once_even_with_an_idle_client(tmp_path: Path) -> None:
     simulator = SimulatorProcess(tmp_path)
     simulator.start()

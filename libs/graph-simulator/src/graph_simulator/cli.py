@@ -67,8 +67,7 @@ def serve(
             opaque_tokens=opaque_tokens,
             mailbox_concurrency=mailbox_concurrency,
         )
-        for spec in json.loads(faults_file.read_text()) if faults_file else []:
-            simulator.faults.add(spec)
+        _add_faults(simulator.faults, json.loads(faults_file.read_text()) if faults_file else [])
         server.run(simulator, state, host, port)
 
 
@@ -165,6 +164,14 @@ def _usage_errors() -> Iterator[None]:
     except (SourceInvalidError, UnknownNameError, fault_rules.FaultInvalidError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         raise typer.Exit(EXIT_USAGE) from error
+
+
+def _add_faults(faults: fault_rules.FaultRules, specs: list[dict[str, Any]]) -> None:
+    """Add what is not there yet: rules outlive the process, and a restart must not double them."""
+    known = [{name: value for name, value in rule.spec.items() if name != "message"} for rule in faults.rules()]
+    for spec in specs:
+        if spec not in known:
+            faults.add(spec)
 
 
 def _mailbox_names(count: int) -> list[str]:

@@ -75,7 +75,8 @@ def _from_json(body: Json) -> NewMessage:
     return NewMessage(
         received=iso(received),
         sent=iso(_instant(by_match.get(SENT_TIME), received)),
-        is_read=is_read if isinstance(is_read, bool) else bool(flags & FLAG_READ),
+        # What one writes oneself counts as read.
+        is_read=is_read if isinstance(is_read, bool) else bool(flags & (FLAG_READ | FLAG_UNSENT)),
         is_draft=bool(flags & FLAG_UNSENT),
         internet_id=str(body.get("internetMessageId") or ""),
         summary=_summary(body, content),
