@@ -1,0 +1,107 @@
+"""Mailboxes in memory and what people do in them."""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from backup_service.domain.mail import Folder, Message
+
+ANNA, BERT = "anna-id", "bert-id"
+
+
+@dataclass
+class Letter:
+    """A message as Exchange keeps it."""
+
+    id: str
+    folder: str
+    mime: bytes
+    sidecar: dict[str, Any]
+    change: int = 1
+    tag: str = ""
+    body: dict[str, Any] = field(default_factory=dict)
+
+    def message(self) -> Message:
+        return Message(self.id, f"ck-{self.change}", self.folder, dict(self.sidecar))
+
+
+@dataclass
+class Exchange:
+    """Mailboxes, and what people do in them. Every folder keeps a log of the ids that were touched in it.
+
+    `before_folder` and `after_page` happen once, when that folder's delta is asked for and when its first page has
+    been read.
+    """
+
+    page_size: int = 2
+    epoch: int = 0
+    users: dict[str, str] = field(default_factory=dict)
+    folders: dict[str, dict[str, Folder]] = field(default_factory=dict)
+    letters: dict[str, dict[str, Letter]] = field(default_factory=dict)
+    logs: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    unreadable: dict[str, Exception] = field(default_factory=dict)
+    vanishing: set[str] = field(default_factory=set)
+    fetched: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    error: Exception | None = None
+    before_folder: dict[str, Callable[[], object]] = field(default_factory=dict)
+    after_page: dict[str, Callable[[], object]] = field(default_factory=dict)
+    _number: Iterator[int] = field(default_factory=itertools.count)
+
+    def add_user(self, user: str, address: str) -> None:
+        self.users[user] = address
+        self.folders[user], self.letters[user] = {}, {}
+
+    def add_folder(self, user: str, name: str, parent: str = "", *, hidden: bool = False) -> str:
+        identity = f"f{next(self._number)}"
+        self.folders[user][identity] = Folder(identity, name, parent, hidden, 0)
+        return identity
+
+    def add(self, user: str, folder: str, mime: bytes = b"Subject: s\r\n\r\nb\r\n", **sidecar: Any) -> str:
+        identity = f"m{next(self._number)}"
+        facts = {"isRead": False, "receivedDateTime": "2026-03-02T08:00:00Z", "sentDateTime": "2026-03-02T07:59:00Z"}
+        self.letters[user][identity] = Letter(identity, folder, mime, facts | sidecar)
+        self.logs[folder].append(identity)
+        return identity
+
+    def touch(self, user: str, letter: str, mime: bytes | None = None, **sidecar: Any) -> None:
+        found = self.letters[user][letter]
+        found.sidecar |= sidecar
+        found.change += 1
+        if mime is not None:
+            found.mime = mime
+        self.logs[found.folder].append(letter)
+
+    def move(self, user: str, letter: str, folder: str) -> None:
+        found = self.letters[user][letter]
+        self.logs[found.folder].append(letter)
+        found.folder = folder
+        found.change += 1
+        self.logs[folder].append(letter)
+
+    def delete(self, user: str, letter: str) -> None:
+        self.logs[self.letters[user].pop(letter).folder].append(letter)
+
+    def delete_folder(self, user: str, folder: str) -> None:
+        gone = {folder}
+        while more := {f.id for f in self.folders[user].values() if f.parent in gone} - gone:
+            gone |= more
+        for letter in [letter for letter in self.letters[user].values() if letter.folder in gone]:
+            del self.letters[user][letter.id]
+        for identity in gone:
+            del self.folders[user][identity]
+
+    def rename_folder(self, user: str, folder: str, name: str) -> None:
+        self.folders[user][folder] = replace(self.folders[user][folder], name=name)
+
+    def expire(self) -> None:
+        """Every delta link becomes void, and what was deleted before is forgotten."""
+        self.epoch += 1
+        for folder in self.logs:
+            self.logs[folder] = [x.id for box in self.letters.values() for x in box.values() if x.folder == folder]
+
+    def mirror(self, user: str) -> dict[str, tuple[str, str, bytes, dict[str, Any]]]:
+        """What a faultless backup of the mailbox holds."""
+        return {x.id: (x.folder, f"ck-{x.change}", x.mime, x.sidecar) for x in self.letters[user].values()}

@@ -1,0 +1,216 @@
+"""The mail ports on an Exchange in memory."""
+
+import base64
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from email.mime.base import MIMEBase
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from email.utils import formataddr
+from typing import Any, TypeVar
+
+from backup_fakes.exchange import Exchange, Letter
+from backup_fakes.fuse import Fuse
+from backup_service.domain.graph_message import TAG
+from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
+from graph_client.errors import NotFound, ResyncRequired
+
+T = TypeVar("T")
+_DRAFT = 0x8
+
+
+def _nothing() -> None:
+    return
+
+
+class MemoryMail:
+    """Implements ports.Mail and ports.MailTarget on one Exchange, as one connection of one process.
+
+    Delta dialect: pages of `page_size` log entries in the items' current state, the last entry of a page repeated at
+    the head of the next one, pages that are empty, removals of ids the reader never saw, links that expire.
+    """
+
+    def __init__(self, exchange: Exchange, fuse: Fuse) -> None:
+        self._exchange = exchange
+        self._fuse = fuse
+        self.requests = 0
+
+    def _call(self) -> None:
+        self.requests += 1
+        self._fuse.step()
+        if self._exchange.error is not None:
+            raise self._exchange.error
+
+    async def mailboxes(self) -> list[Mailbox]:
+        self._call()
+        return [Mailbox(user, address) for user, address in self._exchange.users.items()]
+
+    async def resolve(self, user: str) -> Mailbox:
+        self._call()
+        for identity, address in self._exchange.users.items():
+            if user in {identity, address}:
+                return Mailbox(identity, address)
+        raise NotFound("no such user")
+
+    async def folders(self, mailbox: str) -> list[Folder]:
+        self._call()
+        totals = Counter(letter.folder for letter in self._exchange.letters[mailbox].values())
+        found: list[Folder] = []
+        level = [""]
+        while level:
+            children = [f for f in self._box(self._exchange.folders, mailbox).values() if f.parent in level]
+            found += children
+            level = [folder.id for folder in children]
+        return [replace(folder, total=totals[folder.id]) for folder in found]
+
+    async def changes(self, mailbox: str, folder: str, link: str | None) -> AsyncIterator[ChangePage]:
+        self._exchange.before_folder.pop(folder, _nothing)()
+        position, inside = 0, False
+        if link is not None:
+            kind, _, place, epoch = link.split("|")
+            position, inside = int(place), kind == "next"
+            if int(epoch) != self._exchange.epoch:
+                raise ResyncRequired("the link has expired")
+        while True:
+            self._call()
+            if folder not in self._box(self._exchange.folders, mailbox):
+                raise NotFound("no such folder")
+            page, position = self._page(mailbox, folder, position, inside=inside)
+            yield page
+            self._exchange.after_page.pop(folder, _nothing)()
+            inside = True
+            if page.delta_link:
+                return
+
+    def _page(self, mailbox: str, folder: str, position: int, *, inside: bool) -> tuple[ChangePage, int]:
+        log = self._exchange.logs[folder]
+        end = min(position + self._exchange.page_size, len(log))
+        start = max(0, position - 1) if inside else position
+        letters = self._exchange.letters[mailbox]
+        entries = dict.fromkeys(log[start:end])
+        here = [letters[x].message() for x in entries if x in letters and letters[x].folder == folder]
+        gone = set(entries) - {message.id for message in here}
+        over = end == len(log)
+        link = f"{'delta' if over else 'next'}|{folder}|{end}|{self._exchange.epoch}"
+        return ChangePage(tuple(here), tuple(sorted(gone)), *((None, link) if over else (link, None))), end
+
+    async def message(self, mailbox: str, message: str) -> Message:
+        self._exchange.asked.append(message)
+        self._call()
+        return self._letter(mailbox, message).message()
+
+    async def mime(self, mailbox: str, message: str) -> bytes:
+        self._call()
+        if message in self._exchange.vanishing:
+            self._exchange.vanishing.discard(message)
+            self._exchange.delete(mailbox, message)
+        found = self._letter(mailbox, message)
+        if message in self._exchange.unreadable:
+            raise self._exchange.unreadable[message]
+        self._exchange.fetched.append(message)
+        return found.mime
+
+    async def ensure_folder(self, mailbox: str, parent: str, name: str) -> str:
+        self._call()
+        folders = self._box(self._exchange.folders, mailbox).values()
+        same = [f.id for f in folders if f.parent == parent and f.name.casefold() == name.casefold()]
+        found = same[0] if same else self._exchange.add_folder(mailbox, name, parent)
+        self._fuse.step()
+        return found
+
+    async def restored(self, mailbox: str, folder: str, tag: str) -> dict[str, str]:
+        self._call()
+        letters = [x for x in self._exchange.letters[mailbox].values() if x.folder == folder and x.tag]
+        pairs = [(x.tag.partition("|"), x.id) for x in letters]
+        return {item: letter for (restore, _, item), letter in pairs if restore == tag}
+
+    async def create(self, mailbox: str, folder: str, message: Mapping[str, Any]) -> str:
+        self._call()
+        identity = self._exchange.add(mailbox, folder)
+        letter = self._exchange.letters[mailbox][identity]
+        letter.body = {**message, "attachments": list(message["attachments"])}
+        _render(letter)
+        self._fuse.step()
+        return identity
+
+    async def attach(
+        self, mailbox: str, message: str, name: str, attachment: Mapping[str, Any], content: bytes
+    ) -> None:
+        self._call()
+        letter = self._letter(mailbox, message)
+        letter.body["attachments"].append(
+            {"name": name, "contentBytes": base64.b64encode(content).decode(), **attachment}
+        )
+        _render(letter)
+        self._fuse.step()
+
+    async def remove(self, mailbox: str, message: str) -> None:
+        self._call()
+        if message in self._exchange.letters[mailbox]:
+            self._exchange.delete(mailbox, message)
+        self._fuse.step()
+
+    def _letter(self, mailbox: str, message: str) -> Letter:
+        found = self._box(self._exchange.letters, mailbox).get(message)
+        if found is None:
+            raise NotFound("no such message")
+        return found
+
+    @staticmethod
+    def _box(part: dict[str, dict[str, T]], mailbox: str) -> dict[str, T]:
+        if mailbox not in part:
+            raise NotFound("no such mailbox")
+        return part[mailbox]
+
+
+def _render(letter: Letter) -> None:
+    """Make MIME and properties from what was created, as Exchange does."""
+    body = letter.body
+    properties = {entry["id"]: entry["value"] for entry in body["singleValueExtendedProperties"]}
+    mail = MIMEMultipart()
+    mail["Subject"] = body["subject"]
+    for header, name in (("To", "toRecipients"), ("Cc", "ccRecipients"), ("Bcc", "bccRecipients")):
+        if body.get(name):
+            mail[header] = _people(body[name])
+    if body.get("from"):
+        mail["From"] = _people([body["from"]])
+    subtype = "html" if body["body"]["contentType"] == "html" else "plain"
+    mail.attach(MIMEText(body["body"]["content"], subtype, "utf-8"))
+    for attachment in body["attachments"]:
+        part = MIMEBase(*attachment["contentType"].split("/", 1))
+        part.set_payload(attachment["contentBytes"])
+        part["Content-Transfer-Encoding"] = "base64"
+        part.add_header("Content-Disposition", "attachment", filename=attachment["name"])
+        mail.attach(part)
+    letter.mime = mail.as_bytes()
+    letter.tag = properties[TAG]
+    letter.sidecar = {
+        "isRead": body["isRead"],
+        "isDraft": bool(int(properties["Integer 0x0E07"]) & _DRAFT),
+        "flag": body["flag"],
+        "categories": body["categories"],
+        "importance": body["importance"],
+        "sentDateTime": properties.get("SystemTime 0x0039"),
+        "receivedDateTime": properties.get("SystemTime 0x0E06"),
+    }
+
+
+def _people(recipients: list[Any]) -> str:
+    pairs = [(entry["emailAddress"]["name"], entry["emailAddress"]["address"]) for entry in recipients]
+    return ", ".join(formataddr(pair, "utf-8") for pair in pairs)
+
+
+class MemoryTenants:
+    """Implements ports.Tenants: a new connection for each use."""
+
+    def __init__(self, exchange: Exchange, fuse: Fuse) -> None:
+        self._exchange = exchange
+        self._fuse = fuse
+
+    @asynccontextmanager
+    async def backup_mail(self, tenant: str) -> AsyncIterator[MemoryMail]:
+        yield MemoryMail(self._exchange, self._fuse)
+
+    restore_mail = backup_mail

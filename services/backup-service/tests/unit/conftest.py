@@ -1,0 +1,145 @@
+"""A worker on fakes that can crash and be followed by another one."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from backup_fakes.engine import EngineInMemory
+from backup_fakes.exchange import ANNA, Exchange
+from backup_fakes.fuse import Fuse
+from backup_fakes.jobs import MemoryJobs
+from backup_fakes.mail import MemoryTenants
+
+from backup_engine.model import Snapshot
+from backup_engine.testing.faulty import SimulatedCrash
+from backup_service.adapters.error_classes import Judgement
+from backup_service.domain.jobs import RestoreOrder
+from backup_service.usecases.execute_job import ExecuteJob
+from backup_service.usecases.read_mailbox import BackupPace
+from backup_service.usecases.run_backup import RunBackup
+from backup_service.usecases.run_restore import RestorePace, RunRestore
+from chassis.delivered import Delivered
+from chassis.testing.clock import ManualClock
+from contracts.names import JobKind
+from contracts.views import Job, RestorePoint
+
+RECHECK = 10.0
+SHARD = f"c1/{ANNA}"
+
+
+class RememberedPoints:
+    def __init__(self) -> None:
+        self.known: dict[str, RestorePoint] = {}
+
+    async def add_restore_point(self, point: RestorePoint) -> None:
+        self.known[point.id] = point
+
+
+class Worker:
+    """One worker after the other on what survives: the mailboxes, the objects, the job documents."""
+
+    def __init__(self, exchange: Exchange | None = None) -> None:
+        self.clock = ManualClock()
+        self.fuse = Fuse()
+        self.exchange = exchange or Exchange()
+        self.repositories = EngineInMemory(self.fuse)
+        self.jobs = MemoryJobs(self.clock, self.fuse)
+        self.points = RememberedPoints()
+        self.settled: list[str] = []
+        self.checkpoint_bytes = 1
+        self.stopping = asyncio.Event()
+        self._number = 0
+        self._deliveries: dict[str, int] = {}
+
+    def queue(self) -> str:
+        """A new backup job of Anna's mailbox."""
+        self._number += 1
+        return self.jobs.add(f"j{self._number}", ANNA).job
+
+    def queue_restore(self, point: str, target: str, folder: str = "") -> str:
+        self._number += 1
+        order = RestoreOrder("c1", SHARD, point, target, folder)
+        return self.jobs.add(f"r{self._number}", ANNA, kind=JobKind.RESTORE, order=order).job
+
+    async def deliver(self, job: str) -> Job:
+        """Wake the worker once more; the job as it is then."""
+        wake = self.jobs.wake(job)
+        delivery = self._deliveries.get(wake.message, 0) + 1
+        self._deliveries[wake.message] = delivery
+        await self._execute()(Delivered(wake, "m365.job", "", "", delivery))
+        return self.jobs.rows[job].view
+
+    async def deliver_and_die(self, job: str, step: int) -> bool:
+        """Let the worker die at `step`; False when it came to its end before. Another worker is ready afterwards."""
+        self.restart(dies_at=step)
+        try:
+            await self.deliver(job)
+        except SimulatedCrash:
+            return True
+        except BaseExceptionGroup as group:
+            rest = group.split(SimulatedCrash)[1]
+            if rest is not None:
+                raise
+            return True
+        else:
+            return False
+        finally:
+            self.restart()
+
+    def restart(self, dies_at: int | None = None) -> None:
+        self.fuse.renew(dies_at)
+        self.repositories.forget()
+
+    async def backup(self) -> Job:
+        return await self.deliver(self.queue())
+
+    async def snapshot(self) -> Snapshot:
+        return (await self._repository()).snapshots(SHARD)[0]
+
+    async def digest(self) -> str:
+        return (await self._repository()).content_digest(SHARD, (await self.snapshot()).id)
+
+    async def mirror(self) -> dict[str, tuple[str, str, bytes, dict[str, Any]]]:
+        """What the newest restore point holds, in the form of Exchange.mirror."""
+        repository = await self._repository()
+        rows = repository.items(SHARD, (await self.snapshot()).id, "mail")
+        return {row.key: (row.parent, row.version, repository.read(row), dict(row.meta)) for row in rows}
+
+    async def folders(self) -> dict[str, tuple[str, str]]:
+        rows = (await self._repository()).items(SHARD, (await self.snapshot()).id, "folder")
+        return {row.key: (str(row.meta["name"]), row.parent) for row in rows}
+
+    async def _repository(self) -> Any:
+        return await self.repositories.open("contoso", "t1")
+
+    def _execute(self) -> ExecuteJob:
+        tenants = MemoryTenants(self.exchange, self.fuse)
+        pace = BackupPace(checkpoint_bytes=self.checkpoint_bytes, parallel=1)
+        backup = RunBackup(
+            tenants=tenants,
+            repositories=self.repositories,
+            jobs=self.jobs,
+            points=self.points,
+            clock=self.clock,
+            pace=pace,
+        )
+        restore = RunRestore(
+            tenants, self.repositories, self.jobs, clock=self.clock, pace=RestorePace(parallel=1, progress_seconds=0)
+        )
+        kinds = {JobKind.BACKUP: backup, JobKind.RESTORE: restore}
+        return ExecuteJob(self.jobs, kinds, judge=Judgement(RECHECK), settle=self._settle, stopping=self.stopping)
+
+    async def _settle(self, tenant: str, run: str) -> bool:
+        self.settled.append(run)
+        return True
+
+
+@pytest.fixture
+def worker(exchange: Exchange) -> Worker:
+    return Worker(exchange)
+
+
+@pytest.fixture
+def new_worker() -> Callable[[Exchange], Worker]:
+    return Worker
