@@ -65,6 +65,14 @@ def test_a_tenants_identity_reaches_its_own_prefix_only(servers: RunningStack) -
         assert denied.value.code == "AccessDenied"
 
 
+def test_a_tenant_called_like_the_stores_operator_gets_no_more_than_others(servers: RunningStack) -> None:
+    client = _s3(servers, "operator")
+    _put(client, "operator/mail/one")
+    with pytest.raises(S3Error) as denied:
+        _put(client, "contoso/mail/two")
+    assert denied.value.code == "AccessDenied"
+
+
 def test_objects_are_not_served_by_the_filer(servers: RunningStack) -> None:
     url = f"http://127.0.0.1:{servers.ports['objects_filer']}/buckets/{objects.BUCKET}/"
     with httpx.Client(trust_env=False) as client:

@@ -108,12 +108,13 @@ async def create_tenant_identity(home: Home, ports: Ports, tenant: str) -> dict[
 
 
 async def _make_identity(home: Home, ports: Ports, tenant: str) -> dict[str, str]:
+    user = f"tenant-{tenant}"  # a tenant may be called like one of the store's own identities
     async with client(home.ca) as http:
-        await _iam(http, home, ports, {"Action": "CreateUser", "UserName": tenant}, exists_is_fine=True)
+        await _iam(http, home, ports, {"Action": "CreateUser", "UserName": user}, exists_is_fine=True)
         policy = json.dumps(_own_prefix(tenant))
-        request = {"Action": "PutUserPolicy", "UserName": tenant, "PolicyName": "own-prefix"}
+        request = {"Action": "PutUserPolicy", "UserName": user, "PolicyName": "own-prefix"}
         await _iam(http, home, ports, {**request, "PolicyDocument": policy})
-        answer = await _iam(http, home, ports, {"Action": "CreateAccessKey", "UserName": tenant})
+        answer = await _iam(http, home, ports, {"Action": "CreateAccessKey", "UserName": user})
     found = {element.tag.rpartition("}")[2]: element.text or "" for element in answer.iter()}
     return {"access_key": found["AccessKeyId"], "secret_key": found["SecretAccessKey"]}
 

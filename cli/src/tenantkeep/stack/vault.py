@@ -1,6 +1,8 @@
 """The vault: OpenBao that initialises itself from one file, unsealed by a static key, an AppRole per service."""
 
+import datetime as dt
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +15,7 @@ from tenantkeep.stack.trust import client
 from tenantkeep.stack.vault_policies import POLICIES
 
 NAME = "vault"
+_AUDIT_BYTES = 64 * 1024 * 1024
 _LOOPBACK = ["127.0.0.1/32"]
 
 
@@ -25,6 +28,7 @@ def spec(home: Home, ports: Ports) -> ProcessSpec:
     if not (home.vault / "initialised").is_file():
         wipe(home.vault)
     (home.vault / "data").mkdir(exist_ok=True, mode=0o700)
+    _set_audit_aside(home)
     config = home.vault / "bao.hcl"
     files.write(config, configuration(home, ports), mode=files.SECRET_MODE)
     return ProcessSpec(
@@ -36,6 +40,17 @@ def spec(home: Home, ports: Ports) -> ProcessSpec:
         ports={"https": ports[NAME], "cluster": ports["vault_cluster"]},
         probe=lambda: probe(home, ports),
     )
+
+
+def _audit(home: Home) -> Path:
+    return home.logs / "vault-audit.log"
+
+
+def _set_audit_aside(home: Home) -> None:
+    """Begin a new audit file when the last one has become large; the server itself never does."""
+    audit = _audit(home)
+    if audit.is_file() and audit.stat().st_size > _AUDIT_BYTES:
+        audit.rename(audit.with_name(f"{audit.name}.{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"))
 
 
 async def probe(home: Home, ports: Ports) -> None:
@@ -91,7 +106,7 @@ def configuration(home: Home, ports: Ports) -> str:
             "}",
             'audit "file" "main" {',
             '  description = "audit trail"',
-            f'  options {{ file_path = {_text(home.logs / "vault-audit.log")} mode = "0600" }}',
+            f'  options {{ file_path = {_text(_audit(home))} mode = "0600" }}',
             "}",
             *_initialize("mounts", _mounts()),
             *_initialize("policies", _policies()),
