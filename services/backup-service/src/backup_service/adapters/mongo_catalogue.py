@@ -48,7 +48,8 @@ class MongoCatalogue:
     async def restore_points(
         self, tenant: str, narrow: Mapping[str, str], cursor: str | None, limit: int
     ) -> Listing[RestorePoint]:
-        return await _page(self._store.restore_points, RestorePoint, {"tenant": tenant, **narrow}, cursor, limit)
+        points = {"tenant": tenant, **narrow}
+        return await _page(self._store.restore_points, RestorePoint, points, cursor, limit, newest_first=True)
 
     async def run(self, tenant: str, run: str) -> Run | None:
         """The run with the live sums of its jobs."""
@@ -56,9 +57,16 @@ class MongoCatalogue:
         return None if document is None else await self._with_jobs(document)
 
     async def runs(self, tenant: str, configuration: str | None, cursor: str | None, limit: int) -> Listing[Run]:
-        narrow = {"tenant": tenant} | ({"configuration": configuration} if configuration else {})
-        documents, following = await _documents(self._store.runs, narrow, cursor, limit)
-        return Listing[Run](items=tuple([await self._with_jobs(d) for d in documents]), cursor=following)
+        """Newest first; the cursor is the run the page before ended with."""
+        narrow: dict[str, Any] = {"tenant": tenant} | ({"configuration": configuration} if configuration else {})
+        last = await self._store.runs.find_one({"_id": key(tenant, cursor)}) if cursor else None
+        if last is not None:
+            before = {"requested_at": last["requested_at"], "_id": {"$lt": last["_id"]}}
+            narrow["$or"] = [{"requested_at": {"$lt": last["requested_at"]}}, before]
+        order = [("requested_at", -1), ("_id", -1)]
+        found = await self._store.runs.find(narrow).sort(order).limit(limit + 1).to_list(limit + 1)
+        items = tuple([await self._with_jobs(document) for document in found[:limit]])
+        return Listing[Run](items=items, cursor=items[-1].id if len(found) > limit else None)
 
     async def job(self, tenant: str, job: str) -> Job | None:
         return await _get(self._store.jobs, Job, tenant, job)
@@ -97,23 +105,20 @@ async def _get(collection: Collection, view: type[V], tenant: str, identity: str
 
 
 async def _page(
-    collection: Collection, view: type[V], narrow: Mapping[str, Any], cursor: str | None, limit: int
+    collection: Collection,
+    view: type[V],
+    narrow: Mapping[str, Any],
+    cursor: str | None,
+    limit: int,
+    *,
+    newest_first: bool = False,
 ) -> Listing[V]:
-    documents, following = await _documents(collection, narrow, cursor, limit)
-    return Listing[V](items=tuple(view.model_validate(document) for document in documents), cursor=following)
-
-
-async def _documents(
-    collection: Collection, narrow: Mapping[str, Any], cursor: str | None, limit: int
-) -> tuple[list[Document], str | None]:
-    """A page in order of the document id; the cursor is the last id without its tenant."""
-    tenant = narrow["tenant"]
-    after = key(tenant, cursor or "")
-    found = collection.find({**narrow, "_id": {"$gt": after}}).sort("_id", 1).limit(limit + 1)
-    documents = await found.to_list(limit + 1)
-    more = len(documents) > limit
-    documents = documents[:limit]
-    return documents, documents[-1]["id"] if more else None
+    """A page in order of the id; newest first is for ids that grow with time (sessions)."""
+    compare, direction = ("$lt", -1) if newest_first else ("$gt", 1)
+    narrow = {**narrow, **({"_id": {compare: key(narrow["tenant"], cursor)}} if cursor else {})}
+    found = await collection.find(narrow).sort("_id", direction).limit(limit + 1).to_list(limit + 1)
+    items = tuple(view.model_validate(document) for document in found[:limit])
+    return Listing[V](items=items, cursor=found[limit - 1]["id"] if len(found) > limit else None)
 
 
 def _ticket_id(tenant: str, secret: str) -> str:

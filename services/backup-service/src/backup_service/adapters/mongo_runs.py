@@ -78,6 +78,7 @@ class MongoRuns:
             await self._store.runs.insert_one(new_document(document, [event], SOURCE, now))
         except DuplicateKeyError:
             return False
+        await self._store.configurations.update_one({"_id": key(tenant, configuration)}, {"$set": {"last_run": run}})
         await self.pending.flush(document["_id"])
         return True
 

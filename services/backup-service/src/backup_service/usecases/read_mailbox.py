@@ -200,7 +200,7 @@ class MailboxBackup:
 
         An older version of the item that is stored already stays; the list says that it is not the newest.
         """
-        self._failed[item] = FailedItem(item, _item_error(error).value, str(error))
+        self._failed[item] = FailedItem(item, _item_error(error).value, _reason(error))
         self._cursor.retry.setdefault(item, self._claim.session)
 
     def _gone(self, item: str) -> None:
@@ -260,6 +260,12 @@ def _cursor(session: Session) -> MailCursor:
     except CursorUnreadable as error:
         log.warning("stored cursor cannot be used; the mailbox is enumerated again", reason=str(error))
         return MailCursor()
+
+
+def _reason(error: Exception) -> str:
+    """What Graph said, without the address: that repeats the item's id."""
+    code, text = getattr(error, "code", ""), getattr(error, "text", "")
+    return ": ".join(part for part in (code, text) if part) or type(error).__name__
 
 
 _ITEM_ERRORS: tuple[tuple[type[Exception], ErrorClass], ...] = (
