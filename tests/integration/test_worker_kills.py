@@ -28,6 +28,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MainJob]:
         "TENANTKEEP_CHECKPOINT_BYTES": str(1 << 20),
         # Sessions side by side may store a common attachment once each; one after the other they may not.
         "TENANTKEEP_WORKER_JOBS": "1",
+        "TENANTKEEP_RESTART_LONGEST": "0.5",
     }
     with running_stack(folder, extra=quick) as stack:
         found = MainJob(stack, folder)

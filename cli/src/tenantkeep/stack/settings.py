@@ -31,6 +31,10 @@ class StackSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Log level of the services.")
     start_timeout: float = Field(90.0, gt=0, description="Seconds a process of the stack may take until it is ready.")
 
+    restart_longest: float = Field(
+        30.0, gt=0, description="Longest pause in seconds before a process that died is started again."
+    )
+
     port_gateway: int = _port(8443, "the API, https")
     port_gateway_http: int = _port(8080, "the API, plain http, loopback only")
     port_nats: int = _port(4222, "the bus")

@@ -134,7 +134,12 @@ class Stack:
             await asyncio.to_thread(self._bootstrap)  # while the other servers still start
 
     async def _run(self, spec: process.ProcessSpec) -> None:
-        supervised = Supervised(spec, self._changed, start_timeout=self.settings.start_timeout)
+        supervised = Supervised(
+            spec,
+            self._changed,
+            start_timeout=self.settings.start_timeout,
+            longest_back_off=self.settings.restart_longest,
+        )
         self._running.append(supervised)
         await supervised.start()
         self._keepers.append(asyncio.create_task(supervised.keep(), name=f"keep {spec.name}"))

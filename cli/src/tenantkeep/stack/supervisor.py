@@ -39,10 +39,13 @@ def back_off(deaths: int) -> float:
 class Supervised:
     """One process for as long as the stack runs: start, probe, watch, start again."""
 
-    def __init__(self, spec: ProcessSpec, changed: Changed, *, start_timeout: float) -> None:
+    def __init__(
+        self, spec: ProcessSpec, changed: Changed, *, start_timeout: float, longest_back_off: float = 30.0
+    ) -> None:
         self.spec = spec
         self._changed = changed
         self._start_timeout = start_timeout
+        self._longest_back_off = longest_back_off
         self._state = ProcessState(spec.name, spec.log, spec.ports)
         self._watcher = _watcher(spec)
         self._deaths = 0
@@ -110,8 +113,8 @@ class Supervised:
         """Collect what is left of it and wait the pause that its deaths so far have earned."""
         await self._watcher._stop(close_output_streams=False)  # noqa: SLF001 -- see stop
         self._deaths += 1
-        pause = back_off(self._deaths)
-        logger.warning("%s ended (%s); starting it again in %.0f s", self.spec.name, _ending(code), pause)
+        pause = min(back_off(self._deaths), self._longest_back_off)
+        logger.warning("%s ended (%s); starting it again in %.1f s", self.spec.name, _ending(code), pause)
         self._set(state=State.BACKING_OFF, detail=f"{_ending(code)}; again in {pause:.0f} s", identity=None)
         await asyncio.sleep(pause)
 
