@@ -85,3 +85,10 @@ def test_a_gateway_that_is_gone_is_named_with_the_next_step(signed_in: Any, tena
     assert done.exit_code == 1
     assert "https://127.0.0.1:9 does not answer" in done.stderr
     assert "tenantkeep status" in done.stderr
+
+
+def test_the_simulator_is_not_filled_where_no_stack_is(tenantkeep: Any, state: Path) -> None:
+    done = tenantkeep("simulator", "seed", "--tenant", "contoso", "--generate", "1")
+    assert done.exit_code == 1
+    assert "tenantkeep up" in done.stderr
+    assert not state.exists()

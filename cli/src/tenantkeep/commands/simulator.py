@@ -8,6 +8,7 @@ import typer
 
 from tenantkeep.commands import settings
 from tenantkeep.commands.output import reported
+from tenantkeep.stack.errors import StackError
 from tenantkeep.stack.home import Home
 
 app = typer.Typer(help="Fill and change the simulated Microsoft 365 tenant.", no_args_is_help=True)
@@ -53,5 +54,9 @@ def dump(*, arguments: Rest = None) -> None:
 
 
 def _run(name: str, arguments: list[str] | None) -> None:
-    done = subprocess.run(command(settings.home(), name, arguments or []), check=False)  # noqa: S603 -- our interpreter and module; arguments go to no shell
+    given, home = arguments or [], settings.home()
+    if not home.is_ours and "--help" not in given:
+        # Filling the folder before its first start would make `up` refuse it.
+        raise StackError(f"There is no stack in {home.root}.", remedy="Start one: tenantkeep up")
+    done = subprocess.run(command(home, name, given), check=False)  # noqa: S603 -- our interpreter and module, no shell
     raise typer.Exit(done.returncode)
