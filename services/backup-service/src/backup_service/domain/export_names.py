@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
+_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\ud800-\udfff]')
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$", re.IGNORECASE)
 _LONGEST = 100
 """Bytes of one path part: with nested folders the whole stays below what Windows unpacks."""
@@ -12,10 +12,10 @@ _LONGEST = 100
 def part(text: str, default: str) -> str:
     """One path part: no separators, control characters, reserved names, trailing dots or blanks."""
     name = _FORBIDDEN.sub("_", unicodedata.normalize("NFC", text)).strip().rstrip(". ")
-    while len(name.encode("utf-8", "surrogatepass")) > _LONGEST:
+    while len(name.encode()) > _LONGEST:
         name = name[:-1].rstrip(". ")
-    name = name.encode("utf-8", "replace").decode() or default
-    return f"_{name}" if _RESERVED.match(name) or name in {".", ".."} else name
+    name = name or default
+    return f"_{name}" if _RESERVED.match(name) else name
 
 
 def mail_path(folders: tuple[str, ...], number: int, subject: str) -> str:

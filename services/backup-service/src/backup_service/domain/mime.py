@@ -7,14 +7,30 @@ import email.policy
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
+from email.parser import BytesHeaderParser
 from email.utils import getaddresses
 
 _AS_SENT = email.policy.compat32.clone(linesep="\r\n")
 
 People = tuple[tuple[str, str], ...]
 """(display name, address) pairs."""
+
+
+_ENCODED_WORD = r"=\?[^?\s]*\?[bBqQ]\?[^?]*\?="
+_ENCODED_WORDS = re.compile(rf"{_ENCODED_WORD}(?:\s+{_ENCODED_WORD})*")
+
+
+class _AsStored(email.policy.Compat32):
+    """Header values as they lie in the mail; the standard policy replaces 8-bit bytes before anyone can read them."""
+
+    def header_fetch_parse(self, name: str, value: str) -> str:  # noqa: ARG002 - the signature of the policy
+        return value
+
+
+_AS_STORED = _AsStored()
 
 
 @dataclass(frozen=True)
@@ -43,7 +59,14 @@ class ParsedMail:
 
 def parse(raw: bytes) -> ParsedMail:
     """Read MIME. HTML wins over plain text when a mail offers both, because that is what Exchange keeps."""
-    message = email.message_from_bytes(raw, policy=email.policy.compat32)
+    try:
+        return _parsed(raw, email.message_from_bytes(raw, policy=_AS_STORED))
+    except RecursionError:
+        # Nested deeper than any mail program opens: what lies under the headers becomes one attachment.
+        return _parsed(raw, _headers_of(raw))
+
+
+def _parsed(raw: bytes, message: Message) -> ParsedMail:
     html, text, attachments = _walk(message)
     body = html if html is not None else (text or "")
     return ParsedMail(
@@ -70,7 +93,8 @@ def header(message: Message, name: str) -> str:
 def people(message: Message, name: str) -> People:
     """Addresses of all headers of this name. Names are decoded after splitting: an encoded name may hold a comma."""
     values = [_unfold(str(value)) for value in message.get_all(name) or ()]
-    return tuple((_decoded(shown).strip(), address.strip()) for shown, address in getaddresses(values) if address)
+    found = [(_decoded(shown).strip(), _eight_bit(address).strip()) for shown, address in getaddresses(values)]
+    return tuple((shown, address) for shown, address in found if address)
 
 
 def _walk(message: Message) -> tuple[str | None, str | None, list[Attachment]]:
@@ -99,22 +123,31 @@ def _leaves(message: Message) -> Iterator[Message]:
 
 
 def _is_attachment(part: Message) -> bool:
-    return part.get_content_disposition() == "attachment" or bool(part.get_filename())
+    return part.get_content_disposition() == "attachment" or bool(_filename(part))
+
+
+def _filename(part: Message) -> str:
+    try:
+        return _decoded(part.get_filename() or "")
+    except ValueError:
+        # A file name in a character set that cannot decode it.
+        return ""
 
 
 def _attachment(part: Message, number: int) -> Attachment:
     kind = part.get_content_type()
-    name = _decoded(part.get_filename() or "") or _default_name(kind, number)
-    content_id = _unfold(str(part.get("Content-ID") or "")).strip().strip("<>")
+    name = _filename(part) or _default_name(kind, number)
+    content_id = header(part, "Content-ID").strip().strip("<>")
     inline = part.get_content_disposition() == "inline" or (bool(content_id) and not _is_attachment(part))
     return Attachment(name, kind, _content(part), inline, content_id)
 
 
 def _content(part: Message) -> bytes:
-    if part.get_content_type() == "message/rfc822":
-        inner = part.get_payload()
-        first = inner[0] if isinstance(inner, list) and inner else None
-        nested = first.as_bytes(policy=_AS_SENT) if isinstance(first, Message) else b""
+    # Asked without need, get_payload decodes the text by a character set that may be none.
+    inner = part.get_payload() if part.is_multipart() else None
+    first = inner[0] if isinstance(inner, list) and inner else None
+    if part.get_content_type() == "message/rfc822" and isinstance(first, Message):
+        nested = first.as_bytes(policy=_AS_SENT)
         # RFC 2046 forbids base64 here and mail systems do it all the same.
         encoded = str(part.get("Content-Transfer-Encoding") or "").strip().lower() == "base64"
         return _base64(nested) if encoded else nested
@@ -130,13 +163,25 @@ def _base64(text: bytes) -> bytes:
 
 
 def _text(part: Message) -> str:
-    payload = _content(part)
-    charset = part.get_content_charset() or "utf-8"
     try:
-        return payload.decode(charset)
-    except (LookupError, UnicodeDecodeError):
-        # What cannot be read as declared is shown byte by byte rather than dropped.
-        return payload.decode("latin-1")
+        charset = part.get_content_charset() or "utf-8"
+    except ValueError:
+        charset = "utf-8"
+    return _readable(_content(part), charset)
+
+
+def _readable(raw: bytes, charset: str) -> str:
+    """Text that can be encoded again; what cannot be read as declared is shown byte by byte rather than dropped."""
+    try:
+        text = raw.decode(charset)
+    except (LookupError, ValueError):
+        return raw.decode("latin-1")
+    return _without_halves(text)
+
+
+def _without_halves(text: str) -> str:
+    """Some character sets decode to halves of surrogate pairs, which no encoding takes."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _default_name(kind: str, number: int) -> str:
@@ -145,24 +190,25 @@ def _default_name(kind: str, number: int) -> str:
 
 def _decoded(value: str) -> str:
     """Encoded words (RFC 2047) decoded; raw 8-bit bytes read as UTF-8, else Latin-1."""
-    parts: list[str] = []
+    return _ENCODED_WORDS.sub(lambda words: _words(words[0]), _eight_bit(value))
+
+
+def _words(run: str) -> str:
+    """Neighbouring encoded words: the blanks between them are not text, and a character may span two of them."""
     try:
-        found = decode_header(value)
-    except ValueError:
-        return _eight_bit(value)
-    for chunk, charset in found:
-        if isinstance(chunk, str):
-            parts.append(_eight_bit(chunk))
-            continue
-        try:
-            parts.append(chunk.decode(charset or "ascii"))
-        except (LookupError, UnicodeDecodeError):
-            parts.append(chunk.decode("latin-1"))
-    return "".join(parts)
+        found = decode_header(run)
+    except (ValueError, HeaderParseError):
+        return run
+    return "".join(
+        chunk if isinstance(chunk, str) else _readable(chunk, charset or "ascii") for chunk, charset in found
+    )
 
 
 def _eight_bit(value: str) -> str:
-    raw = value.encode("utf-8", "surrogateescape")
+    try:
+        raw = value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return _without_halves(value)
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -180,4 +226,8 @@ def _header_block(raw: bytes) -> str:
 
 def subject_of(raw: bytes) -> str:
     """The subject alone, for names."""
-    return header(email.message_from_bytes(raw[:65_536], policy=email.policy.compat32), "Subject")
+    return header(_headers_of(raw[:65_536]), "Subject")
+
+
+def _headers_of(raw: bytes) -> Message:
+    return BytesHeaderParser(policy=_AS_STORED).parsebytes(raw)
