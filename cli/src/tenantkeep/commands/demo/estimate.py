@@ -8,9 +8,9 @@ _SEPARATORS = (b"\n\nFrom ", b"\n\r\nFrom ")
 _LONGEST = max(len(separator) for separator in _SEPARATORS)
 # Measured on two cores with the whole stack on one machine: what one message and one byte cost in a demo
 # (seeding, two backups, two exports, one restore with comparison).
-_SECONDS_PER_MESSAGE = 0.045
-_BYTES_PER_SECOND = 4_000_000
-_START_SECONDS = 25.0
+_SECONDS_PER_MESSAGE = 0.022
+_BYTES_PER_SECOND = 10_000_000
+_START_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
