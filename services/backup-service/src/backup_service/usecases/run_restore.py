@@ -22,9 +22,18 @@ from contracts.errors import ErrorClass
 from contracts.events import Counts
 from contracts.names import JobState
 from contracts.views import ItemProblem
-from graph_client.errors import BadResponse, Refused
+from graph_client.errors import BadResponse, BodyTooLarge, GraphError, ItemUnreadable, NotFound, Refused
 
 _TOGETHER = 16
+
+_ITEM_ERRORS: dict[type[GraphError], ErrorClass] = {
+    Refused: ErrorClass.INTERNAL,
+    BadResponse: ErrorClass.INTERNAL,
+    NotFound: ErrorClass.NOT_FOUND,
+    ItemUnreadable: ErrorClass.CORRUPT_SOURCE_ITEM,
+    BodyTooLarge: ErrorClass.UNSUPPORTED_ITEM,
+}
+"""What costs one item and not its mailbox."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +123,8 @@ class _MailboxRestore:
             try:
                 message = await self._ensure_message(row, body)
                 different = await self._differences(row, body, message)
-            except (Refused, BadResponse) as error:
-                self._problem(row, ErrorClass.INTERNAL, f"Microsoft 365 refused the item: {error}")
+            except tuple(_ITEM_ERRORS) as error:
+                self._problem(row, _ITEM_ERRORS[type(error)], f"Microsoft 365 refused the item: {error}")
                 return
         self._bytes += len(body)
         if different:
