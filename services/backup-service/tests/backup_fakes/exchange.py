@@ -32,7 +32,7 @@ class Exchange:
     """Mailboxes, and what people do in them. Every folder keeps a log of the ids that were touched in it.
 
     `before_folder` and `after_page` happen once, when that folder's delta is asked for and when its first page has
-    been read.
+    been read. `on_create` happens to every message that is created.
     """
 
     page_size: int = 2
@@ -48,6 +48,7 @@ class Exchange:
     error: Exception | None = None
     before_folder: dict[str, Callable[[], object]] = field(default_factory=dict)
     after_page: dict[str, Callable[[], object]] = field(default_factory=dict)
+    on_create: Callable[[Letter], object] = lambda _letter: None
     _number: Iterator[int] = field(default_factory=itertools.count)
 
     def add_user(self, user: str, address: str) -> None:

@@ -132,6 +132,7 @@ class MemoryMail:
         letter = self._exchange.letters[mailbox][identity]
         letter.body = {**message, "attachments": list(message["attachments"])}
         _render(letter)
+        self._exchange.on_create(letter)
         self._fuse.step()
         return identity
 
