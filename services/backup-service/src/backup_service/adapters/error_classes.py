@@ -9,6 +9,7 @@ from backup_service.domain.jobs import Held, Outcome, Retried, failed
 from chassis import vault
 from contracts.errors import ErrorClass
 from contracts.names import HoldReason
+from contracts.problem import ProblemError
 from graph_client import errors as graph
 
 log = structlog.get_logger()
@@ -51,7 +52,7 @@ class Judgement:
                 return self._held(HoldReason.STORAGE_UNREACHABLE, error)
             case engine.StorageDenied():
                 return failed(ErrorClass.STORAGE_DENIED, str(error))
-            case engine.IntegrityError() | engine.FormatUnsupported() | engine.KeyUnavailable():
+            case engine.NotFound() | engine.IntegrityError() | engine.FormatUnsupported() | engine.KeyUnavailable():
                 return failed(ErrorClass.INTEGRITY, str(error))
         return None
 
@@ -64,6 +65,9 @@ class Judgement:
 
 
 def _defect(error: Exception) -> Outcome:
+    if isinstance(error, ProblemError):
+        # What the job needs, such as its storage target, is not among what people created.
+        return failed(ErrorClass.NOT_FOUND, str(error))
     if isinstance(error, TimeoutError | asyncio.TimeoutError | OSError):
         return Retried(ErrorClass.CONNECTION_TIMEOUT, f"{type(error).__name__}: {error}")
     log.error("job met a defect; it is tried again and then fails as internal", exc_info=error)

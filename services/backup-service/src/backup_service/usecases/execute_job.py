@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 
 from backup_engine.errors import SessionFenced
-from backup_service.domain.jobs import Claim, Finished, HandedBack, Outcome
+from backup_service.domain.jobs import Claim, Finished, HandedBack, Outcome, Retried
 from backup_service.ports import Jobs, Judge, SessionLost
 from chassis.delivered import Delivered
 from contracts.events import JobWakeUp
@@ -53,7 +53,8 @@ class ExecuteJob:
                 log.warning("job was taken over by another worker; stopping here")
                 return
             log.info("job ends", outcome=type(outcome).__name__, state=getattr(outcome, "state", "waiting"))
-            if isinstance(outcome, Finished):
+            if isinstance(outcome, Finished | Retried):
+                # An error may have spent the last attempt; settling a run that goes on changes nothing.
                 await self._settle(claim.tenant, claim.run)
 
     async def _outcome(self, claim: Claim) -> Outcome:
