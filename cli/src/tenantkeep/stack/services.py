@@ -21,6 +21,9 @@ CERTIFICATES = (GATEWAY, TOKEN, PLANNER, WORKER, MONITOR)
 _DRAIN_SECONDS = 8
 """The stack ends within 20 seconds, so its services get less time to hand back than in a cluster."""
 
+_QUICK = {"TENANTKEEP_ACK_WAIT": "10", "TENANTKEEP_HEARTBEAT_INTERVAL": "3"}
+"""On one machine a silent worker is a dead one: its jobs go to the next after 10 seconds, unless the caller says so."""
+
 Environment = dict[str, str]
 
 
@@ -131,6 +134,7 @@ def _common(home: Home, ports: Ports, settings: StackSettings) -> Environment:
     """
     caller = {name: value for name, value in caller_environment().items() if name != "TENANTKEEP_HTTPS_PROXY"}
     return {
+        **_QUICK,
         **caller,
         "PYTHONUNBUFFERED": "1",
         "TENANTKEEP_HOME": str(home.root),
