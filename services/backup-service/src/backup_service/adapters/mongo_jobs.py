@@ -1,15 +1,17 @@
 """Job documents in MongoDB: claims, progress and outcomes, each one compare-and-set on the session."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import SystemRandom
 from typing import Any
 
+import structlog
+
 from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, key
 from backup_service.domain.jobs import Claim, Finished, HandedBack, Held, Outcome, RestoreOrder, Retried, failed
 from backup_service.ports import SessionLost
-from chassis.bus import Bus
+from chassis.bus import Bus, BusUnreachable
 from chassis.clock import Clock
 from chassis.documents import SCHEMA, Document
 from chassis.ids import derived, new_ulid
@@ -29,6 +31,8 @@ from contracts.events import (
     JobWakeUp,
 )
 from contracts.names import JobKind, JobState
+
+log = structlog.get_logger()
 
 SOURCE = "backup-service"
 _ACTIVE = [JobState.WAITING.value, JobState.RUNNING.value]
@@ -100,7 +104,7 @@ class MongoJobs:
         if document is not None:
             # Not pending: a lost progress mark is replaced by the next one. The version is the current one.
             facts = {**_facts(document, now), "version": document["version"]}
-            await self._bus.publish(JobProgressed(**facts, counts=counts, phase=phase))
+            await _tell(self._bus.publish(JobProgressed(**facts, counts=counts, phase=phase)))
 
     async def checkpointed(
         self, claim: Claim, number: int, packs: Sequence[tuple[str, int, str]], counts: Counts
@@ -130,10 +134,10 @@ class MongoJobs:
             }
         }
         await self._fenced(claim, with_events(update, events, SOURCE, now))
-        await self.pending.flush(key(claim.tenant, claim.job))
+        await _tell(self.pending.flush(key(claim.tenant, claim.job)))
 
     async def conclude(self, claim: Claim, outcome: Outcome) -> None:
-        document = await self._jobs.find_one({"_id": key(claim.tenant, claim.job), "session": claim.session})
+        document = await self._jobs.find_one(_held_by(claim))
         if document is None:
             raise SessionLost(claim.job)
         match outcome:
@@ -220,9 +224,20 @@ class MongoJobs:
             raise SessionLost(document["id"])
 
     async def _fenced(self, claim: Claim, update: dict[str, Any]) -> None:
-        filter_ = {"_id": key(claim.tenant, claim.job), "session": claim.session, "state": JobState.RUNNING.value}
-        if (await self._jobs.update_one(filter_, update)).matched_count == 0:
+        if (await self._jobs.update_one(_held_by(claim), update)).matched_count == 0:
             raise SessionLost(claim.job)
+
+
+async def _tell(telling: Awaitable[object]) -> None:
+    """A running job goes on without the bus: the state is saved, and the sweep publishes what waits in it."""
+    try:
+        await telling
+    except BusUnreachable as error:
+        log.warning("event not published yet", reason=str(error))
+
+
+def _held_by(claim: Claim) -> dict[str, str]:
+    return {"_id": key(claim.tenant, claim.job), "session": claim.session, "state": JobState.RUNNING.value}
 
 
 def new_job(run: Mapping[str, Any], resource: str, name: str, fields: Mapping[str, Any], now: datetime) -> Document:

@@ -31,6 +31,8 @@ from contracts.views import Failure, Hold
 
 _UNFINISHED = {"$in": [JobState.WAITING.value, JobState.RUNNING.value]}
 _DUPLICATE = 11000
+_OCCUPIED = 5.0
+"""Seconds until a run is planned again that found a mailbox occupied."""
 
 
 class MongoRuns:
@@ -90,11 +92,14 @@ class MongoRuns:
         return await self._store.runs.find_one({"_id": key(tenant, run)})
 
     async def earlier_unfinished(self, run: RunDocument) -> bool:
-        """True while an earlier run of the same configuration and kind still goes on."""
+        """True while another run of the same configuration and kind goes on, or one asked for earlier waits.
+
+        When it was asked for is the asker's word; a run that has begun counts as earlier whatever that says.
+        """
         narrow = {"tenant": run["tenant"], "configuration": run["configuration"], "kind": run["kind"]}
         others = self._store.runs.find({**narrow, "state": _UNFINISHED, "_id": {"$ne": run["_id"]}})
         mine = (run["requested_at"], run["_id"])
-        return any([(other["requested_at"], other["_id"]) < mine async for other in others])
+        return any([o["planned"] or (o["requested_at"], o["_id"]) < mine async for o in others])
 
     async def postpone(self, run: RunDocument, seconds: float, hold: tuple[HoldReason, str] | None = None) -> None:
         """Look at the run again later; `hold` says why when something outside is missing."""
@@ -119,16 +124,16 @@ class MongoRuns:
         await self._change(run, update, [JobFailed(**_run_facts(run, now), error=error, detail=detail)])
 
     async def plan(self, run: RunDocument, jobs: Sequence[tuple[str, str, Mapping[str, Any]]]) -> None:
-        """Create the run's jobs (resource, name, fields) and mark it planned; repeating it changes nothing."""
+        """Create the run's jobs (resource, name, fields) and mark it planned; repeating it changes nothing.
+
+        A mailbox whose job of another run goes on has no place for one more: the run is planned again later.
+        """
         now = self._clock.now()
         documents = [new_job(run, resource, name, fields, now) for resource, name, fields in jobs]
-        full = [new_document(document, [queued(document, now)], SOURCE, now) for document in documents]
-        if full:
-            try:
-                await self._store.jobs.insert_many(full, ordered=False)
-            except BulkWriteError as error:
-                if any(fault["code"] != _DUPLICATE for fault in error.details["writeErrors"]):
-                    raise
+        complete = await self._create(documents, now)
+        if not complete:
+            await self.postpone(run, _OCCUPIED)
+            return
         update = {
             "$set": {
                 "planned": True,
@@ -140,9 +145,22 @@ class MongoRuns:
             "$inc": {"version": 1},
         }
         await self._change(run, update, [JobStarted(**_run_facts(run, now))])
+
+    async def _create(self, documents: Sequence[Document], now: datetime) -> bool:
+        """Insert the jobs that are not there; False when one cannot be."""
+        full = [new_document(document, [queued(document, now)], SOURCE, now) for document in documents]
+        if not full:
+            return True
+        try:
+            await self._store.jobs.insert_many(full, ordered=False)
+        except BulkWriteError as error:
+            if any(fault["code"] != _DUPLICATE for fault in error.details["writeErrors"]):
+                raise
         jobs_pending = PendingEvents(self._store.jobs, self._bus, self._clock)
         for document in documents:
             await jobs_pending.flush(document["_id"])
+        ids = [document["_id"] for document in documents]
+        return len(await self._store.jobs.find({"_id": {"$in": ids}}, {"_id": 1}).to_list(len(ids))) == len(ids)
 
     async def settle(self, tenant: str, run_id: str) -> bool:
         """Finish the run if all its jobs are finished; True when it did."""
@@ -156,24 +174,27 @@ class MongoRuns:
         now = self._clock.now()
         sums = await job_sums(self._store.jobs, tenant, run_id)
         state = state_of_run(sums["succeeded"], sums["partial"], sums["failed"])
+        failure = await self._failure(of_run) if state is JobState.FAILED else None
         update = {
-            "$set": {"state": state.value, "finished_at": now, "counts": sums["counts"].model_dump(), "hold": None},
+            "$set": {
+                "state": state.value,
+                "finished_at": now,
+                "counts": sums["counts"].model_dump(),
+                "fatal": failure.model_dump(mode="json") if failure else None,
+                "hold": None,
+            },
             "$unset": {"due_at": ""},
             "$inc": {"version": 1},
         }
         facts = {**_run_facts(run, now), "counts": sums["counts"]}
         duration = (now - run["started_at"]).total_seconds()
-        await self._change(run, update, [await self._run_end(facts, state, duration, of_run)])
+        await self._change(run, update, [_run_end(facts, state, duration, failure)])
         return True
 
-    async def _run_end(self, facts: dict[str, Any], state: JobState, duration: float, of_run: dict[str, str]) -> Event:
-        if state is JobState.SUCCEEDED:
-            return JobSucceeded(**facts, duration=duration)
-        if state is JobState.PARTIAL:
-            return JobPartial(**facts, duration=duration)
+    async def _failure(self, of_run: dict[str, str]) -> Failure:
+        """Why a run failed: the error of one of its jobs stands for all."""
         job = await self._store.jobs.find_one({**of_run, "state": JobState.FAILED.value}, {"fatal": 1})
-        fatal = Failure.model_validate((job or {}).get("fatal") or {"error": ErrorClass.INTERNAL})
-        return JobFailed(**facts, duration=duration, error=fatal.error, detail=fatal.detail)
+        return Failure.model_validate((job or {}).get("fatal") or {"error": ErrorClass.INTERNAL})
 
     async def admit(self, slots: int) -> int:
         """Give every tenant with waiting jobs its share of workers: at most `slots` at a time; returns how many."""
@@ -194,7 +215,7 @@ class MongoRuns:
             due = {"admitted": True, "due_at": self._clock.now() + self._lease}
             mark = await self._store.jobs.update_one({"_id": job["_id"], "admitted": False}, {"$set": due})
             if mark.modified_count:
-                await self._wake(job)
+                await self._wake(job, again=0)
                 admitted += 1
         return admitted
 
@@ -204,7 +225,8 @@ class MongoRuns:
         found = self._store.jobs.find({"due_at": {"$lte": now}, "state": _UNFINISHED}).limit(200)
         woken = 0
         for job in await found.to_list(200):
-            if await self._wake(job):
+            # Counted from the admission's, or JetStream would take it for a twin and drop it.
+            if await self._wake(job, again=job["requeues"] + 1):
                 woken += 1
                 # The new message counts its deliveries from 1 again; at most one message per job is outstanding.
                 await self._store.jobs.update_one(
@@ -222,9 +244,9 @@ class MongoRuns:
         runs = await self._store.runs.update_many(narrow, {"$set": {"due_at": now}})
         return int(jobs.modified_count + runs.modified_count)
 
-    async def _wake(self, job: Document) -> bool:
+    async def _wake(self, job: Document, again: int) -> bool:
         wake = JobWakeUp(tenant=job["tenant"], job=job["id"], kind=JobKind(job["kind"]), message=job["message"])
-        return await self._bus.wake(wake, again=job["requeues"])
+        return await self._bus.wake(wake, again=again)
 
     async def _change(self, run: RunDocument, update: dict[str, Any], events: Sequence[Event]) -> None:
         filter_ = {"_id": run["_id"], "version": run["version"]}
@@ -243,6 +265,14 @@ def _run_facts(run: RunDocument, now: datetime) -> dict[str, Any]:
         "version": run["version"] + 1,
         "configuration": run["configuration"],
     }
+
+
+def _run_end(facts: dict[str, Any], state: JobState, duration: float, failure: Failure | None) -> Event:
+    if failure is not None:
+        return JobFailed(**facts, duration=duration, error=failure.error, detail=failure.detail)
+    if state is JobState.PARTIAL:
+        return JobPartial(**facts, duration=duration)
+    return JobSucceeded(**facts, duration=duration)
 
 
 async def job_sums(jobs: Collection, tenant: str, run: str) -> dict[str, Any]:
