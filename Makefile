@@ -7,7 +7,7 @@ READY   := $(VENV)/.ready
 SRC     := $(addsuffix /src,$(MEMBERS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status test soak check fmt generate lock clean
+.PHONY: help setup demo up down status test bench check fmt generate lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18

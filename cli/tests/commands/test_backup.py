@@ -118,7 +118,7 @@ def test_jobs_keep_the_three_lists_apart_in_both_languages(
         JobState.FAILED,
         counts=Counts(listed=10, stored=7, failed=1, skipped=2),
         fatal=Failure(error=ErrorClass.STORAGE_DENIED, detail="403"),
-        item_errors=(ItemProblem(item="AAk=", error=ErrorClass.CORRUPT_SOURCE_ITEM, folder="Inbox"),),
+        item_errors=(ItemProblem(item="AAk=", error=ErrorClass.CORRUPT_SOURCE_ITEM),),
         skipped=(ItemProblem(item="AAm=", error=ErrorClass.UNSUPPORTED_ITEM, detail="sharing message"),),
     )
     signed_in.script = [(run_of(JobState.FAILED), [job])]

@@ -172,11 +172,10 @@ def _items(screen: Screen, title: Text, items: Sequence[ItemProblem]) -> None:
     rows = [
         (
             item.item,
-            item.folder,
             labels.error_title(item.error, language),
             labels.error_remedy(item.error, language),
             item.detail,
         )
         for item in items
     ]
-    screen.table((labels.ITEM, labels.FOLDER, labels.PROBLEM, labels.MEASURE, labels.DETAIL), rows, title=title)
+    screen.table((labels.ITEM, labels.PROBLEM, labels.MEASURE, labels.DETAIL), rows, title=title)

@@ -82,7 +82,6 @@ class ItemProblem(View):
     item: str
     error: ErrorClass
     detail: str = ""
-    folder: str = ""
 
 
 class Failure(View):

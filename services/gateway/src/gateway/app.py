@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from chassis import asgi, bus, health, http, metrics, seed
+from chassis.checks import broker_answers
 from chassis.clock import Clock, SystemClock
 from chassis.lifecycle import Drain
 from chassis.openbao import AppRoleVault
@@ -69,10 +70,6 @@ async def serve(settings: GatewaySettings, drain: Drain) -> None:
     registry = metrics.new_registry(NAME, version("tenantkeep-gateway"))
     broker = bus.connect(settings, NAME)
 
-    async def bus_answers() -> None:
-        if not await broker.ping(timeout=1.0):
-            raise ConnectionError("NATS does not answer")
-
     async def accepts_requests() -> None:
         if drain.requested.is_set():
             raise ConnectionError("draining")
@@ -85,7 +82,7 @@ async def serve(settings: GatewaySettings, drain: Drain) -> None:
         )
         issuer = settings.oidc_issuer
         keys = OidcKeys(keys_client, issuer=issuer, jwks_url=settings.oidc_jwks_url, clock=clock)
-        checks = {"bus": bus_answers, "issuer": keys.ready, "drain": accepts_requests}
+        checks = {"bus": broker_answers(broker), "issuer": keys.ready, "drain": accepts_requests}
         await stack.enter_async_context(health.serve_health(settings, checks, registry))
         await broker.start()
         stack.push_async_callback(broker.stop)

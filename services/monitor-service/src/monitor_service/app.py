@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from chassis import asgi, bus, documents
 from chassis.bus import Bus
+from chassis.checks import bus_answers
 from chassis.clock import Clock, SystemClock
 from chassis.delivery import DeliveryPolicy
 from chassis.health import Check
@@ -72,9 +73,5 @@ def build_with(
     stream.bind(connected, ledger, DeliveryPolicy(heartbeat=settings.heartbeat_interval), registry)
     rpc.bind(RpcServer(connected), ledger, clock, interval)
 
-    async def on_the_bus() -> None:
-        if not await connected.broker.ping(timeout=1.0):
-            raise ConnectionError("the bus does not answer")
-
-    probes = metrics.application(ledger, clock, interval, {"bus": on_the_bus, **checks}, registry)
+    probes = metrics.application(ledger, clock, interval, {"bus": bus_answers(connected), **checks}, registry)
     return App(settings, connected, probes)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
-from chassis import documents, health, tls
+from chassis import checks, documents, health, tls
 from chassis.bus import Bus, connect
 from chassis.clock import Clock, SystemClock
 from chassis.delivery import DeliveryPolicy
@@ -144,8 +144,8 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
             "metrics": app.metrics.refresh,
         }
         sweep = Sweep(settings.sweep_interval, clock, tasks, registry)
-        checks = {"documents": _pings(db), "bus": _connected(bus)}
-        async with health.serve_health(settings, checks, registry), broker:
+        ready = {"documents": checks.documents_answer(db), "bus": checks.bus_answers(bus)}
+        async with health.serve_health(settings, ready, registry), broker:
             await broker.start()
             await _run(sweep, announcements, drain)
 
@@ -157,18 +157,3 @@ async def _run(sweep: Sweep, announcements: BusAnnouncements, drain: Drain) -> N
         await drain.wait()
         await sweeping
         announcing.cancel()
-
-
-def _pings(db: documents.Database) -> health.Check:
-    async def ping() -> None:
-        await db.command("ping")
-
-    return ping
-
-
-def _connected(bus: Bus) -> health.Check:
-    async def connected() -> None:
-        if not await bus.broker.ping(timeout=1.0):
-            raise ConnectionError("the bus does not answer")
-
-    return connected

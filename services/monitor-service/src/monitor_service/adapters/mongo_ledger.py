@@ -61,7 +61,7 @@ class MongoLedger:
 
     async def ping(self) -> None:
         async with _reachable():
-            await self._tallies.database.command("ping")
+            await self._tallies.find_one({"_id": "probe"})
 
     async def open_tenant(self, tenant: str) -> None:
         async with _reachable():
