@@ -100,7 +100,6 @@ _JOB = {
             "item": "AAMkAGI2TG93AAA=",
             "error": "corrupt_source_item",
             "detail": "the item's content cannot be read",
-            "folder": "Posteingang",
         }
     ],
     "skipped": [],
