@@ -199,8 +199,9 @@ class MongoRuns:
     async def admit(self, slots: int) -> int:
         """Give every tenant with waiting jobs its share of workers: at most `slots` at a time; returns how many."""
         admitted = 0
-        waiting = self._store.jobs.find({"state": JobState.WAITING.value, "admitted": False}, {"tenant": 1}).limit(500)
-        for tenant in sorted({job["tenant"] async for job in waiting}):
+        # All tenants, so that one with thousands of waiting mailboxes hides nobody.
+        waiting = {"state": JobState.WAITING.value, "admitted": False}
+        for tenant in sorted(await self._store.jobs.distinct("tenant", waiting)):
             admitted += await self._admit_tenant(tenant, slots)
         return admitted
 
