@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from backup_service.adapters.mongo_jobs import new_job
 from backup_service.domain.jobs import Finished, Held, Retried, failed
 from chassis.bus import BusUnreachable
 from chassis.pending import PendingEvents
@@ -240,3 +241,12 @@ async def test_bus_that_is_away_costs_a_running_job_nothing(planner: Any, clock:
     planner.broker.reachable = True
     await planner.jobs.checkpointed(taken, 1, [("data/b", 1, "00")], Counts(stored=2))
     assert planner.ledger.chunks() == ["data/a", "data/b"]
+
+
+async def test_small_tenant_does_not_wait_behind_a_large_one(planner: Any, clock: Any) -> None:
+    run = await planner.start()
+    crowd = [new_job(run, f"user-{n}", "", {"target": "t1"}, clock.now()) for n in range(600)]
+    await planner.store.jobs.insert_many(crowd)
+    (job,) = await planner.plan(await planner.start("run-2", tenant="fabrikam"), "anna")
+    assert await planner.runs.admit(1) == 2
+    assert job.id in {wake.job for wake in planner.ledger.wakes()}

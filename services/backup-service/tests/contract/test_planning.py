@@ -1,0 +1,210 @@
+"""From a request to jobs, on the documents as they are."""
+
+from typing import Any
+
+import pytest
+from backup_fakes.exchange import ANNA, BERT, Exchange
+from backup_fakes.fuse import Fuse
+from backup_fakes.mail import MemoryTenants
+
+from backup_engine.errors import StorageDenied
+from backup_service.adapters.error_classes import Judgement
+from backup_service.usecases.plan_run import PlanRun
+from chassis.delivered import Delivered
+from contracts.envelope import run_id
+from contracts.errors import ErrorClass
+from contracts.events import BackupRequested, RestoreRequested
+from contracts.names import HoldReason, JobState, Source
+from contracts.views import BackupConfiguration, RestorePoint
+from graph_client.errors import Refused, TokenUnavailable
+
+SLOTS = 8
+
+
+@pytest.fixture
+def plan(planner: Any, exchange: Exchange) -> PlanRun:
+    tenants = MemoryTenants(exchange, Fuse())
+    return PlanRun(planner.runs, planner.catalogue, tenants, judge=Judgement(10.0), slots=SLOTS)
+
+
+@pytest.fixture
+async def configuration(planner: Any) -> BackupConfiguration:
+    made = BackupConfiguration(
+        tenant="contoso",
+        id="c1",
+        name="Mail",
+        target="t1",
+        sources=(Source.MAIL,),
+        retention_days=90,
+        created_at=planner.clock.now(),
+    )
+    await planner.catalogue.add_configuration(made)
+    return made
+
+
+def backup(planner: Any, request: str = "r1", tenant: str = "contoso") -> Delivered[BackupRequested]:
+    body = BackupRequested(tenant=tenant, at=planner.clock.now(), request=request, configuration="c1")
+    return Delivered(body, f"m365.ext.v1.gateway.{tenant}.backup.requested", request, "", 1)
+
+
+def restore(planner: Any, point: str = "p1") -> Delivered[RestoreRequested]:
+    body = RestoreRequested(
+        tenant="contoso",
+        at=planner.clock.now(),
+        request="r9",
+        restore_point=point,
+        target_user="bert@contoso.example",
+        target_folder="From backup",
+    )
+    return Delivered(body, "m365.ext.v1.gateway.contoso.restore.requested", "r9", "", 1)
+
+
+async def run_of(planner: Any, request: str = "r1", tenant: str = "contoso") -> Any:
+    return await planner.catalogue.run(tenant, run_id("gateway", request))
+
+
+async def jobs_of(planner: Any, run: Any) -> list[Any]:
+    return list((await planner.catalogue.jobs(run.tenant, run.id, None, 100)).items)
+
+
+async def add_point(planner: Any) -> None:
+    point = RestorePoint(
+        tenant="contoso",
+        id="p1",
+        configuration="c1",
+        resource=ANNA,
+        resource_name="anna@contoso.example",
+        taken_at=planner.clock.now(),
+        expires_at=planner.clock.now(),
+        complete=True,
+        items=1,
+        bytes=1,
+    )
+    await planner.catalogue.add_restore_point(point)
+
+
+async def test_request_becomes_one_admitted_job_for_each_mailbox(
+    planner: Any, plan: PlanRun, configuration: BackupConfiguration
+) -> None:
+    await plan.backup_requested(backup(planner))
+    run = await run_of(planner)
+    assert (run.state, run.jobs) == (JobState.RUNNING, 2)
+    assert sorted(job.resource for job in await jobs_of(planner, run)) == [ANNA, BERT]
+    claims = [await planner.jobs.claim(wake, 1) for wake in planner.ledger.wakes()]
+    assert {(claim.target, claim.retention_days, claim.shard) for claim in claims} == {
+        ("t1", 90, f"c1/{ANNA}"),
+        ("t1", 90, f"c1/{BERT}"),
+    }
+
+
+async def test_request_delivered_twice_is_planned_once(
+    planner: Any, plan: PlanRun, configuration: BackupConfiguration
+) -> None:
+    await plan.backup_requested(backup(planner))
+    await plan.backup_requested(backup(planner))
+    assert len(planner.ledger.wakes()) == 2
+    assert planner.ledger.events("run") == [("queued", 1), ("started", 2)]
+
+
+async def test_unknown_configuration_fails_the_run(planner: Any, plan: PlanRun) -> None:
+    await plan.backup_requested(backup(planner))
+    run = await run_of(planner)
+    assert (run.state, run.fatal.error) == (JobState.FAILED, ErrorClass.NOT_FOUND)
+
+
+async def test_configuration_of_another_tenant_is_unknown(
+    planner: Any, plan: PlanRun, configuration: BackupConfiguration
+) -> None:
+    await plan.backup_requested(backup(planner, tenant="fabrikam"))
+    assert (await run_of(planner, tenant="fabrikam")).state is JobState.FAILED
+
+
+async def test_tenant_without_mailboxes_succeeds_with_nothing_to_do(
+    planner: Any, plan: PlanRun, configuration: BackupConfiguration, exchange: Exchange
+) -> None:
+    exchange.users.clear()
+    await plan.backup_requested(backup(planner))
+    run = await run_of(planner)
+    assert (run.state, run.jobs) == (JobState.SUCCEEDED, 0)
+
+
+async def test_missing_token_holds_the_run_until_there_is_one(
+    planner: Any, plan: PlanRun, configuration: BackupConfiguration, exchange: Exchange
+) -> None:
+    exchange.error = TokenUnavailable("expired")
+    await plan.backup_requested(backup(planner))
+    held = await planner.runs.get("contoso", run_id("gateway", "r1"))
+    assert (held["state"], held["hold"]["reason"]) == (JobState.WAITING.value, HoldReason.NO_VALID_TOKEN.value)
+    assert await plan.due() == 0
+    exchange.error = None
+    await planner.runs.resume_held("contoso", HoldReason.NO_VALID_TOKEN)
+    assert await plan.due() == 1
+    run = await planner.runs.get("contoso", run_id("gateway", "r1"))
+    assert (run["state"], run["hold"]) == (JobState.RUNNING.value, None)
+
+
+async def test_error_of_the_library_is_tried_again(
+    planner: Any, plan: PlanRun, configuration: BackupConfiguration, exchange: Exchange
+) -> None:
+    exchange.error = Refused("400")
+    await plan.backup_requested(backup(planner))
+    assert (await run_of(planner)).state is JobState.WAITING
+    exchange.error = None
+    await planner.clock.advance(30)
+    assert await plan.due() == 1
+    assert (await run_of(planner)).state is JobState.RUNNING
+
+
+async def test_denied_storage_ends_the_run(
+    planner: Any, plan: PlanRun, configuration: BackupConfiguration, exchange: Exchange
+) -> None:
+    exchange.error = StorageDenied("key revoked")
+    await plan.backup_requested(backup(planner))
+    run = await run_of(planner)
+    assert (run.state, run.fatal.error) == (JobState.FAILED, ErrorClass.STORAGE_DENIED)
+
+
+async def test_second_run_starts_when_the_first_has_ended(
+    planner: Any, plan: PlanRun, configuration: BackupConfiguration, exchange: Exchange
+) -> None:
+    del exchange.users[BERT]
+    await plan.backup_requested(backup(planner, "r1"))
+    await planner.clock.advance(1)
+    await plan.backup_requested(backup(planner, "r2"))
+    assert (await run_of(planner, "r2")).state is JobState.WAITING
+    await planner.runs.fail(
+        await planner.runs.get("contoso", run_id("gateway", "r1")), ErrorClass.INTERNAL, "ended for the test"
+    )
+    await planner.store.jobs.delete_many({})
+    await planner.clock.advance(5)
+    await plan.due()
+    assert (await run_of(planner, "r2")).state is JobState.RUNNING
+
+
+async def test_restore_carries_its_order_to_the_worker(
+    planner: Any, plan: PlanRun, configuration: BackupConfiguration
+) -> None:
+    await add_point(planner)
+    await plan.restore_requested(restore(planner))
+    (wake,) = planner.ledger.wakes()
+    order = (await planner.jobs.claim(wake, 1)).restore
+    assert (order.shard, order.restore_point) == (f"c1/{ANNA}", "p1")
+    assert (order.target_user, order.target_folder) == ("bert@contoso.example", "From backup")
+
+
+async def test_restore_from_an_unknown_point_fails(planner: Any, plan: PlanRun) -> None:
+    await plan.restore_requested(restore(planner, "unknown"))
+    run = await run_of(planner, "r9")
+    assert (run.state, run.fatal.error) == (JobState.FAILED, ErrorClass.NOT_FOUND)
+
+
+async def test_settled_by_the_sweep_when_nobody_else_did(
+    planner: Any, plan: PlanRun, configuration: BackupConfiguration, exchange: Exchange
+) -> None:
+    exchange.users.clear()
+    await plan.backup_requested(backup(planner))
+    document = await planner.runs.get("contoso", run_id("gateway", "r1"))
+    unsettled = {"state": JobState.RUNNING.value, "due_at": planner.clock.now()}
+    await planner.store.runs.update_one({"_id": document["_id"]}, {"$set": unsettled})
+    assert await plan.due() == 1
+    assert (await run_of(planner)).state is JobState.SUCCEEDED
