@@ -38,6 +38,9 @@ status: $(READY) ## show what runs
 test: $(READY) ## all tests at reduced sizes
 	@$(BIN)/pytest -q
 
+bench: $(READY) ## the main job's figures, into tests/bench/out; counters may not get worse
+	@$(BIN)/python tests/bench/bench_main_job.py
+
 check: $(READY) ## lint, types, import contracts, generated documents up to date
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary $(SRC)

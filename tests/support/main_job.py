@@ -40,8 +40,18 @@ class MainJob:
 
     def command(self, *arguments: str, codes: tuple[int, ...] = (0,)) -> Any:
         """Run `tenantkeep … --json`; its answer. Fails on any other exit code."""
+        return self._run(*arguments, "--json", codes=codes)
+
+    def change(self, seed: int, fraction: float) -> Json:
+        """Change some mail in the simulator; how many of each kind."""
+        done: Json = self._run(
+            "simulator", "change", "--tenant", self.tenant, "--seed", str(seed), "--fraction", str(fraction)
+        )
+        return done
+
+    def _run(self, *arguments: str, codes: tuple[int, ...] = (0,)) -> Any:
         environment = {**self.stack.environment, "TENANTKEEP_TENANT": self.tenant}
-        done = tenantkeep(environment, *arguments, "--json")
+        done = tenantkeep(environment, *arguments)
         assert done.returncode in codes, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return json.loads(done.stdout) if done.stdout.strip() else None
 
