@@ -99,7 +99,10 @@ class MemoryMail:
     async def message(self, mailbox: str, message: str) -> Message:
         self._exchange.asked.append(message)
         self._call()
-        return self._letter(mailbox, message).message()
+        found = self._letter(mailbox, message)
+        if message in self._exchange.unreadable:
+            raise self._exchange.unreadable[message]
+        return found.message()
 
     async def mime(self, mailbox: str, message: str) -> bytes:
         self._call()

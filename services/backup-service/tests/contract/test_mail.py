@@ -1,0 +1,308 @@
+"""What ports.Mail and ports.MailTarget promise, kept by Graph (the simulated tenant) and by the fake."""
+
+import json
+import random
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from backup_fakes.exchange import BERT, Exchange
+from backup_fakes.fuse import Fuse
+from backup_fakes.mail import MemoryMail
+
+from backup_service.adapters import graph_mail
+from backup_service.adapters.graph_mail import GraphMail
+from backup_service.domain import mail_digest
+from backup_service.domain.graph_message import new_message, upload_item
+from backup_service.domain.mime import Attachment, parse
+from graph_client import Budget, GraphClient, Limits, SystemClock, segment
+from graph_client.errors import ItemUnreadable, NotFound, ResyncRequired
+from graph_simulator.testing import SimulatorProcess, seed
+
+_NUMBER = count()
+IMMUTABLE = ('IdType="ImmutableId"',)
+PLAIN = (
+    b"From: Anna <anna@x.example>\r\nTo: Eva <eva@y.example>\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nhello\r\n"
+)
+HTML = (
+    b"From: a@x.example\r\nTo: b@y.example, c@y.example\r\nCc: d@y.example\r\nSubject: with a file\r\n"
+    b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
+    b"<p>see the file</p>\r\n--b\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n"
+    b"Content-Disposition: attachment; filename=a.pdf\r\n\r\nJVBERi0=\r\n--b--\r\n"
+)
+SIDECAR = {
+    "isRead": True,
+    "isDraft": False,
+    "flag": {"flagStatus": "flagged"},
+    "categories": ["Blue"],
+    "importance": "high",
+    "sentDateTime": "2025-03-02T07:59:00Z",
+    "receivedDateTime": "2025-03-02T08:00:00Z",
+}
+
+
+class MemoryOffice:
+    """A mailbox in memory and the people who work in it."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self.mail = MemoryMail(exchange, Fuse())
+        self.mailbox, self.address = BERT, exchange.users[BERT]
+
+    async def read(self, letter: str) -> None:
+        self._exchange.touch(BERT, letter, isRead=True)
+
+    async def move(self, letter: str, folder: str) -> None:
+        self._exchange.move(BERT, letter, folder)
+
+    async def delete_folder(self, folder: str) -> None:
+        self._exchange.delete_folder(BERT, folder)
+
+    def expire(self) -> None:
+        self._exchange.expire()
+
+    def damage(self, letter: str) -> None:
+        self._exchange.unreadable[letter] = ItemUnreadable("damaged")
+
+
+class GraphOffice:
+    """The simulated tenant's restore mailbox, over Graph."""
+
+    def __init__(self, server: SimulatorProcess, client: GraphClient, mailbox: Any) -> None:
+        self._server = server
+        self._client = client
+        self.mail = GraphMail(client)
+        self.mailbox, self.address = mailbox.id, mailbox.address
+
+    async def read(self, letter: str) -> None:
+        await self._client.patch(self._path("messages", letter), {"isRead": True}, prefer=IMMUTABLE)
+
+    async def move(self, letter: str, folder: str) -> None:
+        path = f"{self._path('messages', letter)}/move"
+        await self._client.post(path, {"destinationId": folder}, prefer=IMMUTABLE)
+
+    async def delete_folder(self, folder: str) -> None:
+        await self._client.delete(self._path("mailFolders", folder), prefer=IMMUTABLE)
+
+    def expire(self) -> None:
+        self._server.control("POST", "faults", {"kind": "gone-delta", "match": "delta"})
+
+    def damage(self, letter: str) -> None:
+        self._server.control("POST", "faults", {"kind": "unreadable-item", "item_id": letter})
+
+    def _path(self, kind: str, identity: str) -> str:
+        return f"/users/{self.mailbox}/{kind}/{segment(identity)}"
+
+
+class Tokens:
+    """Client credentials, asked for once."""
+
+    def __init__(self, server: SimulatorProcess, known: dict[str, Any]) -> None:
+        self._server = server
+        self._tenant = known["tenant_id"]
+        self._app = known["apps"]["exchange-restore"]
+        self._token = ""
+
+    async def token(self) -> str:
+        if not self._token:
+            form = {"grant_type": "client_credentials", "scope": "https://graph.microsoft.com/.default", **self._app}
+            async with httpx.AsyncClient(verify=self._server.tls(), trust_env=False) as client:
+                answer = await client.post(f"{self._server.url}/{self._tenant}/oauth2/v2.0/token", data=form)
+            self._token = answer.raise_for_status().json()["access_token"]
+        return self._token
+
+    async def rejected(self, token: str) -> None:
+        self._token = ""
+
+
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SimulatorProcess, dict[str, Any]]]:
+    state: Path = tmp_path_factory.mktemp("simulator")
+    apps = state / "apps.json"
+    seed(state, "contoso", "--generate", "6", "--mailboxes", "2", "--seed", "3", "--apps", str(apps))
+    with SimulatorProcess(state) as server:
+        yield server, json.loads(apps.read_text())
+
+
+@pytest.fixture(params=["memory", "graph"])
+async def office(
+    request: pytest.FixtureRequest,
+    exchange: Exchange,
+    simulator: tuple[SimulatorProcess, dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Any]:
+    if request.param == "memory":
+        yield MemoryOffice(exchange)
+        return
+    monkeypatch.setattr(graph_mail, "_PAGE_SIZE", 2)
+    server, known = simulator
+    clock, rng = SystemClock(), random.Random(5)
+    tokens = Tokens(server, known)
+    budget = Budget(clock, rng, Limits(backoff_base=0.02, backoff_cap=0.1))
+    async with GraphClient(server.graph_url, tokens, verify=server.tls(), budget=budget, clock=clock) as client:
+        mailboxes = sorted(await GraphMail(client).mailboxes(), key=lambda mailbox: mailbox.address)
+        yield GraphOffice(server, client, mailboxes[-1])
+    server.control("DELETE", "faults")
+
+
+@pytest.fixture
+async def folder(office: Any) -> str:
+    return await office.mail.ensure_folder(office.mailbox, "", f"Test {next(_NUMBER)}")
+
+
+async def add(office: Any, folder: str, raw: bytes = PLAIN, item: str = "i1", tag: str = "run-1") -> str:
+    body = new_message(parse(raw), SIDECAR, tag, item).body
+    return await office.mail.create(office.mailbox, folder, body)
+
+
+async def follow(office: Any, folder: str, link: str | None = None) -> list[Any]:
+    return [page async for page in office.mail.changes(office.mailbox, folder, link)]
+
+
+def named(pages: list[Any]) -> set[str]:
+    return {message.id for page in pages for message in page.messages}
+
+
+def removed(pages: list[Any]) -> set[str]:
+    return {item for page in pages for item in page.removed}
+
+
+async def test_mailboxes_are_found_by_id_and_address(office: Any) -> None:
+    found = {mailbox.id: mailbox.address for mailbox in await office.mail.mailboxes()}
+    assert found[office.mailbox] == office.address
+    assert (await office.mail.resolve(office.address)).id == office.mailbox
+    assert (await office.mail.resolve(office.mailbox)).address == office.address
+    with pytest.raises(NotFound):
+        await office.mail.resolve("nobody@nowhere.example")
+
+
+async def test_a_folder_is_made_once_whatever_its_case(office: Any, folder: str) -> None:
+    inner = await office.mail.ensure_folder(office.mailbox, folder, "Büro & Co")
+    assert await office.mail.ensure_folder(office.mailbox, folder, "Büro & Co") == inner
+    assert await office.mail.ensure_folder(office.mailbox, folder, "büro & co") == inner
+    assert await office.mail.ensure_folder(office.mailbox, inner, "Büro & Co") != inner
+
+
+async def test_folders_come_parents_first_and_count_their_mail(office: Any, folder: str) -> None:
+    inner = await office.mail.ensure_folder(office.mailbox, folder, "Inner")
+    await add(office, inner)
+    listed = {found.id: found for found in await office.mail.folders(office.mailbox)}
+    order = list(listed)
+    assert order.index(folder) < order.index(inner)
+    assert (listed[folder].parent, listed[inner].parent) == ("", folder)
+    assert (listed[folder].total, listed[inner].total, listed[inner].name) == (0, 1, "Inner")
+
+
+async def test_first_round_names_every_message_and_ends_with_a_link(office: Any, folder: str) -> None:
+    made = {await add(office, folder, item=f"i{n}") for n in range(5)}
+    pages = await follow(office, folder)
+    assert named(pages) == made
+    assert all(page.next_link and not page.delta_link for page in pages[:-1])
+    assert pages[-1].delta_link
+    assert not pages[-1].next_link
+    again = await follow(office, folder, pages[-1].delta_link)
+    assert (named(again), removed(again)) == (set(), set())
+
+
+async def test_round_goes_on_from_a_stored_link(office: Any, folder: str) -> None:
+    made = {await add(office, folder, item=f"i{n}") for n in range(5)}
+    pages = office.mail.changes(office.mailbox, folder, None)
+    first = await anext(pages)
+    await pages.aclose()
+    rest = await follow(office, folder, first.next_link)
+    assert named([first]) < made
+    assert named([first, *rest]) == made
+
+
+async def test_changes_are_told_in_the_state_they_have_now(office: Any, folder: str) -> None:
+    other = await office.mail.ensure_folder(office.mailbox, "", f"Other {next(_NUMBER)}")
+    kept, moved, deleted = [await add(office, folder, item=f"i{n}") for n in range(3)]
+    here, there = (await follow(office, folder))[-1].delta_link, (await follow(office, other))[-1].delta_link
+    before = await office.mail.message(office.mailbox, kept)
+    await office.read(kept)
+    await office.move(moved, other)
+    await office.mail.remove(office.mailbox, deleted)
+    pages = await follow(office, folder, here)
+    assert removed(pages) == {moved, deleted}
+    (changed,) = [message for page in pages for message in page.messages if message.id == kept]
+    assert changed.change_key != before.change_key
+    assert changed.sidecar["isRead"] is True
+    arrived = [message for page in await follow(office, other, there) for message in page.messages]
+    assert {(message.id, message.folder) for message in arrived} == {(moved, other)}
+
+
+async def test_expired_link_asks_for_a_new_enumeration(office: Any, folder: str) -> None:
+    made = await add(office, folder)
+    link = (await follow(office, folder))[-1].delta_link
+    office.expire()
+    with pytest.raises(ResyncRequired):
+        await follow(office, folder, link)
+    assert named(await follow(office, folder)) == {made}
+
+
+async def test_folder_that_is_gone_is_not_found(office: Any, folder: str) -> None:
+    await office.delete_folder(folder)
+    with pytest.raises(NotFound):
+        await follow(office, folder)
+
+
+async def test_message_that_is_gone_is_not_found(office: Any, folder: str) -> None:
+    for call in (office.mail.message, office.mail.mime):
+        with pytest.raises(NotFound):
+            await call(office.mailbox, "AAkALgAAAAAAHYQDEapmEc2byACqAC-EWg0A")
+
+
+async def test_damaged_message_is_unreadable_and_can_be_listed(office: Any, folder: str) -> None:
+    made = await add(office, folder)
+    office.damage(made)
+    with pytest.raises(ItemUnreadable):
+        await office.mail.mime(office.mailbox, made)
+    with pytest.raises(ItemUnreadable):
+        await office.mail.message(office.mailbox, made)
+    assert named(await follow(office, folder)) == {made}
+
+
+@pytest.mark.parametrize("raw", [PLAIN, HTML], ids=["plain", "html with a file"])
+@pytest.mark.parametrize("state", [{"isDraft": False}, {"isDraft": True}], ids=["sent", "draft"])
+async def test_created_message_is_the_one_that_was_described(
+    office: Any, folder: str, raw: bytes, state: dict[str, Any]
+) -> None:
+    sidecar = SIDECAR | state
+    made = await office.mail.create(office.mailbox, folder, new_message(parse(raw), sidecar, "run-1", "i1").body)
+    read = await office.mail.message(office.mailbox, made)
+    mime = await office.mail.mime(office.mailbox, made)
+    expected = mail_digest.facts(raw, sidecar, ())
+    assert mail_digest.differences(expected, mail_digest.facts(mime, read.sidecar, ())) == []
+
+
+async def test_large_attachment_arrives_whole(office: Any, folder: str) -> None:
+    content = random.Random(1).randbytes((3 << 20) + 17)
+    made = await add(office, folder)
+    item = upload_item(Attachment("big.bin", "application/octet-stream", content, inline=False, content_id=""))
+    await office.mail.attach(office.mailbox, made, "big.bin", item, content)
+    (found,) = parse(await office.mail.mime(office.mailbox, made)).attachments
+    assert (found.name, found.content == content) == ("big.bin", True)
+
+
+async def test_restored_messages_are_known_by_run_and_item(office: Any, folder: str) -> None:
+    first = await add(office, folder, item="i1")
+    second = await add(office, folder, item="i|2")
+    await add(office, folder, item="i1", tag="run-2")
+    assert await office.mail.restored(office.mailbox, folder, "run-1") == {"i1": first, "i|2": second}
+    assert await office.mail.restored(office.mailbox, folder, "run-3") == {}
+
+
+async def test_removing_twice_is_no_error(office: Any, folder: str) -> None:
+    made = await add(office, folder)
+    await office.mail.remove(office.mailbox, made)
+    await office.mail.remove(office.mailbox, made)
+    assert await office.mail.restored(office.mailbox, folder, "run-1") == {}
+
+
+async def test_requests_are_counted(office: Any, folder: str) -> None:
+    before = office.mail.requests
+    await office.mail.folders(office.mailbox)
+    assert office.mail.requests > before
