@@ -12,6 +12,7 @@ from backup_service.domain.cursor import CursorUnreadable, MailCursor
 from backup_service.domain.jobs import Claim
 from backup_service.domain.mail import FOLDER, MAIL, ChangePage, Folder, Message
 from backup_service.ports import Jobs, Mail
+from backup_service.usecases.uninterrupted import uninterrupted
 from chassis.clock import Clock
 from contracts.errors import ErrorClass
 from contracts.events import Counts
@@ -58,12 +59,12 @@ class MailboxBackup:
         """Bring the session's state to that of the mailbox."""
         folders = await self._mail.folders(self._claim.resource)
         self._expected = sum(folder.total for folder in folders)
-        await asyncio.to_thread(self._store_folders, folders)
+        await uninterrupted(self._store_folders, folders)
         await self._retry_unread()
         for folder in folders:
             if folder.id not in self._cursor.done:
                 await self._read_folder(folder)
-        await asyncio.to_thread(self._apply_removals, {folder.id for folder in folders})
+        await uninterrupted(self._apply_removals, {folder.id for folder in folders})
 
     async def commit(self) -> Snapshot:
         """Make the last checkpoint, so that its packs are announced, then the restore point."""
@@ -74,7 +75,7 @@ class MailboxBackup:
         self._expected = 0
         await self._checkpoint()
         now = self._clock.now()
-        return await asyncio.to_thread(
+        return await uninterrupted(
             self._session.commit,
             self._cursor.dump(),
             listed=self.counts().listed,
@@ -142,7 +143,7 @@ class MailboxBackup:
         self._cursor.done.add(folder.id)
 
     async def _follow(self, folder: Folder, link: str | None) -> None:
-        unseen = await asyncio.to_thread(self._stored_in, folder) if link is None else set()
+        unseen = await uninterrupted(self._stored_in, folder) if link is None else set()
         # Whoever takes over in the middle of a re-enumeration cannot know what it has named: it starts again.
         resumable = not unseen
         async for page in self._mail.changes(self._claim.resource, folder.id, link):
@@ -187,7 +188,7 @@ class MailboxBackup:
                 return
             new = self._session.known(message.id) is None
             item = NewItem(message.id, MAIL, message.change_key, message.folder, dict(message.sidecar))
-            await asyncio.to_thread(self._session.put_item, item, body)
+            await uninterrupted(self._session.put_item, item, body)
         self._held += new
         self._cursor.retry.pop(message.id, None)
         self._failed.pop(message.id, None)
@@ -245,7 +246,7 @@ class MailboxBackup:
 
     async def _checkpoint(self) -> None:
         self._cursor.tally["requests"] = self._requests_before + self._mail.requests
-        done = await asyncio.to_thread(self._session.checkpoint, self._cursor.dump())
+        done = await uninterrupted(self._session.checkpoint, self._cursor.dump())
         packs = [(pack.key, pack.size, pack.sha256) for pack in done.packs]
         self._add("bytes_stored", sum(size for _, size, _ in packs))
         await self._jobs.checkpointed(self._claim, done.n, packs, self.counts())
