@@ -198,3 +198,10 @@ def test_digest_names_what_differs(change: dict[str, Any], named: list[str]) -> 
 def test_digest_sees_the_content(raw: bytes, named: list[str]) -> None:
     expected = mail_digest.facts(b"Subject: s\r\nTo: a@x\r\n\r\nb", {}, ())
     assert mail_digest.differences(expected, mail_digest.facts(raw, {}, ())) == named
+
+
+def test_an_address_that_is_not_ascii_reads_the_same_raw_and_encoded() -> None:
+    person = (("Jöhn Doe", "jdöe@mächine.example"),)
+    raw = "From: Jöhn Doe <jdöe@mächine.example>\r\n\r\n".encode()
+    encoded = b"From: =?utf-8?b?SsO2aG4gRG9lIDxqZMO2ZUBtw6RjaGluZS5leGFtcGxlPg==?=\r\n\r\n"
+    assert parse(raw).sender == parse(encoded).sender == person
