@@ -1,6 +1,7 @@
 """A worker on fakes that can crash and be followed by another one."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,7 @@ from contracts.names import JobKind
 from contracts.views import Job, RestorePoint
 
 RECHECK = 10.0
+_TURNS = 30
 SHARD = f"c1/{ANNA}"
 
 
@@ -48,6 +50,7 @@ class Worker:
         self.points = RememberedPoints()
         self.settled: list[str] = []
         self.checkpoint_bytes = 1
+        self.parallel = 1
         self.stopping = asyncio.Event()
         self._number = 0
         self._deliveries: dict[str, int] = {}
@@ -87,6 +90,34 @@ class Worker:
         finally:
             self.restart()
 
+    async def deliver_and_leave(self, job: str, step: int) -> Job:
+        """Tell the worker to leave at `step`; another one is ready afterwards."""
+        self.restart()
+        loop = asyncio.get_running_loop()
+        self.fuse.meanwhile[step] = lambda: self._tell_to_leave(loop)
+        view = await self.deliver(job)
+        self.fuse.meanwhile.pop(step, None)
+        self.stopping.clear()
+        self.restart()
+        return view
+
+    def _tell_to_leave(self, loop: asyncio.AbstractEventLoop) -> None:
+        """A thread of the engine stands still until the event loop has done all that needs no thread."""
+        if threading.current_thread() is threading.main_thread():
+            self.stopping.set()
+            return
+        dealt_with = threading.Event()
+
+        async def tell() -> None:
+            self.stopping.set()
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+            dealt_with.set()
+
+        told = asyncio.run_coroutine_threadsafe(tell(), loop)
+        assert dealt_with.wait(10)
+        told.result(10)
+
     def restart(self, dies_at: int | None = None) -> None:
         self.fuse.renew(dies_at)
         self.repositories.forget()
@@ -115,7 +146,7 @@ class Worker:
 
     def _execute(self) -> ExecuteJob:
         tenants = MemoryTenants(self.exchange, self.fuse)
-        pace = BackupPace(checkpoint_bytes=self.checkpoint_bytes, parallel=1)
+        pace = BackupPace(checkpoint_bytes=self.checkpoint_bytes, parallel=self.parallel)
         backup = RunBackup(
             tenants=tenants,
             repositories=self.repositories,

@@ -29,6 +29,7 @@ PEOPLE = st.one_of(
 RUNS = st.one_of(
     st.tuples(st.just("backup"), PICK),
     st.tuples(st.just("crash"), st.integers(0, 120)),
+    st.tuples(st.just("leave"), st.integers(0, 120)),
 )
 BUSY = st.tuples(st.just("busy"), st.integers(5, 60), PEOPLE)
 
@@ -111,6 +112,8 @@ async def live(worker: Any, story: list[tuple[Any, ...]]) -> None:
             check_honesty(worker, job)
         elif name == "crash":
             await worker.deliver_and_die(job, rest[0])
+        elif name == "leave":
+            await worker.deliver_and_leave(job, rest[0])
         elif name == "busy":
             # The next worker finds people at work while it reads.
             worker.fuse.meanwhile[rest[0]] = lambda act=rest[1]: people.act(*act)

@@ -7,7 +7,7 @@ from backup_fakes.exchange import ANNA, Exchange
 
 from contracts.errors import ErrorClass
 from contracts.names import HoldReason, JobState
-from graph_client.errors import BodyTooLarge, Forbidden, ItemUnreadable, NotFound, TokenUnavailable
+from graph_client.errors import BodyTooLarge, Forbidden, ItemUnreadable, NotFound, Throttled, TokenUnavailable
 
 DAMAGED = ItemUnreadable("Exchange cannot render it")
 
@@ -308,4 +308,26 @@ async def test_missing_token_holds_without_spending_an_attempt(
         assert (held.state, held.attempt, held.hold.reason) == (JobState.WAITING, 0, HoldReason.NO_VALID_TOKEN)
     exchange.error = None
     assert (await worker.deliver(job)).state is JobState.SUCCEEDED
+    assert await worker.mirror() == exchange.mirror(ANNA)
+
+
+async def test_throttling_among_parallel_reads_holds_and_goes_on(worker: Any, exchange: Exchange, inbox: str) -> None:
+    exchange.page_size = 20
+    for number in range(20):
+        exchange.add(ANNA, inbox, f"Subject: {number}\r\n\r\n{number}\r\n".encode())
+    worker.parallel = 4
+
+    def throttle() -> None:
+        exchange.error = Throttled(60.0)
+
+    job = worker.queue()
+    await worker.repositories.open("contoso", "t1")
+    worker.fuse.renew()
+    worker.fuse.meanwhile[18] = throttle
+    held = await worker.deliver(job)
+    assert (held.state, held.attempt, held.hold.reason) == (JobState.WAITING, 0, HoldReason.TENANT_THROTTLED)
+    assert 0 < len(exchange.fetched) < 20
+    exchange.error = None
+    done = await worker.deliver(job)
+    assert (done.state, done.counts.listed, done.counts.verified) == (JobState.SUCCEEDED, 20, 20)
     assert await worker.mirror() == exchange.mirror(ANNA)
