@@ -11,7 +11,7 @@ from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
 from email.parser import BytesHeaderParser
-from email.utils import getaddresses
+from email.utils import getaddresses, parseaddr
 
 _AS_SENT = email.policy.compat32.clone(linesep="\r\n")
 
@@ -93,8 +93,15 @@ def header(message: Message, name: str) -> str:
 def people(message: Message, name: str) -> People:
     """Addresses of all headers of this name. Names are decoded after splitting: an encoded name may hold a comma."""
     values = [_unfold(str(value)) for value in message.get_all(name) or ()]
-    found = [(_decoded(shown).strip(), _eight_bit(address).strip()) for shown, address in getaddresses(values)]
+    found = [_person(shown, address) for shown, address in getaddresses(values)]
     return tuple((shown, address) for shown, address in found if address)
+
+
+def _person(shown: str, address: str) -> tuple[str, str]:
+    if address.startswith("=?"):
+        # Some systems encode "name <address>" as one word when the address is not ASCII.
+        shown, address = parseaddr(_decoded(address))
+    return _decoded(shown).strip(), _eight_bit(address).strip()
 
 
 def _walk(message: Message) -> tuple[str | None, str | None, list[Attachment]]:
