@@ -43,7 +43,7 @@ class MailboxBackup:
         self._jobs = jobs
         self._clock = clock
         self._pace = pace
-        self._cursor = _cursor(session)
+        self._cursor = _cursor(session.cursor)
         self._cursor.belongs_to(claim.job)
         self._requests_before = self._cursor.tally.get("requests", 0)
         self._held = sum(1 for _ in session.keys(MAIL))
@@ -254,10 +254,16 @@ class MailboxBackup:
         self._uncommitted = 0
 
 
-def _cursor(session: Session) -> MailCursor:
+def counts_of(snapshot: Snapshot) -> Counts:
+    """What the worker that committed it had counted."""
+    tally = _cursor(snapshot.cursor).tally
+    return Counts(**{**tally, "unchanged": max(0, snapshot.items - tally.get("stored", 0))})
+
+
+def _cursor(stored: bytes | None) -> MailCursor:
     """The cursor to go on from; an unreadable one costs a full enumeration, never data."""
     try:
-        return MailCursor.load(session.cursor)
+        return MailCursor.load(stored)
     except CursorUnreadable as error:
         log.warning("stored cursor cannot be used; the mailbox is enumerated again", reason=str(error))
         return MailCursor()
