@@ -58,6 +58,14 @@ def packs_size(worker: Any) -> int:
     return sum(len(body) for key, body in worker.repositories.storage.objects.items() if key.startswith("data/"))
 
 
+def _figures(job: Any) -> dict[str, int]:
+    """All but the requests, which a dead worker's successor repeats in part, and the bytes of packs.
+
+    A pack that the dead worker had indexed, but not yet put into a checkpoint, is used and counted by nobody.
+    """
+    return job.counts.model_dump(exclude={"requests", "bytes_stored"})
+
+
 @pytest.mark.parametrize("then", [change, change_and_expire])
 async def test_death_at_any_step_changes_nothing_in_the_end(
     new_worker: Callable[[Exchange], Any], then: Callable[[Exchange], None]
@@ -74,7 +82,7 @@ async def test_death_at_any_step_changes_nothing_in_the_end(
         done = await finish(worker, job)
         assert done.state is JobState.SUCCEEDED, step
         assert await worker.mirror() == worker.exchange.mirror(ANNA), step
-        assert (done.counts.listed, done.counts.verified) == (4, 4), step
+        assert _figures(done) == _figures(expected), step
         assert packs_size(worker) == size, step
         assert len((await worker.repositories.open("contoso", "t1")).snapshots()) == 2, step
         # What a checkpoint covers is not read again; what was in memory only may be, once.
