@@ -1,0 +1,69 @@
+"""Every question that names backup-service has an answer, of the asker's tenant only."""
+
+from typing import Any
+
+import pytest
+from backup_fakes.engine import EngineInMemory
+from backup_fakes.fuse import Fuse
+
+from backup_service.entrypoints import rpc as answers
+from backup_service.usecases.manage import Manage
+from chassis.bus import Bus, Caller
+from chassis.rpc import RpcServer
+from contracts import rpc
+from contracts.problem import ProblemError
+
+CALLER = Caller("anna", ("operator",), "request-1")
+TARGET = rpc.CreateTarget(id="t1", name="Our S3", endpoint="https://s3.example", bucket="backups")
+QUESTIONS: dict[str, Any] = {
+    "target.create": TARGET,
+    "configuration.create": rpc.CreateConfiguration(name="Mail", target="t1"),
+    "job.list": rpc.JobsOf(run="run-1"),
+    "export.open": rpc.OpenExport(restore_point="unknown"),
+}
+OURS = [operation for operation in rpc.OPERATIONS if operation.service == "backup-service"]
+
+
+@pytest.fixture
+def gateway(planner: Any) -> Bus:
+    manage = Manage(planner.catalogue, EngineInMemory(Fuse()), planner.clock)
+    answers.bind(RpcServer(planner.broker.bus("backup-service", planner.clock)), planner.catalogue, manage)
+    return planner.broker.bus("gateway", planner.clock)
+
+
+def question(operation: Any) -> Any:
+    if operation.name in QUESTIONS:
+        return QUESTIONS[operation.name]
+    return rpc.ById(id="unknown") if operation.request is rpc.ById else operation.request()
+
+
+@pytest.mark.parametrize("operation", OURS, ids=[operation.name for operation in OURS])
+async def test_question_is_answered(gateway: Bus, operation: Any) -> None:
+    await gateway.ask(rpc.TARGET_CREATE, "contoso", TARGET, CALLER)
+    look_up = operation.request is rpc.ById or operation is rpc.EXPORT_OPEN
+    if look_up:
+        with pytest.raises(ProblemError) as raised:
+            await gateway.ask(operation, "contoso", question(operation), CALLER)
+        assert raised.value.problem.status == 404
+    else:
+        assert isinstance(await gateway.ask(operation, "contoso", question(operation), CALLER), operation.response)
+
+
+async def test_look_ups_find_what_is_there_for_its_tenant_alone(gateway: Bus, planner: Any) -> None:
+    await gateway.ask(rpc.TARGET_CREATE, "contoso", TARGET, CALLER)
+    made = await gateway.ask(rpc.CONFIGURATION_CREATE, "contoso", QUESTIONS["configuration.create"], CALLER)
+    run = await planner.start(configuration=made.id)
+    (job,) = await planner.plan(run, "anna")
+    for operation, identity in (
+        (rpc.CONFIGURATION_GET, made.id),
+        (rpc.RUN_GET, "run-1"),
+        (rpc.JOB_GET, job.id),
+    ):
+        found = await gateway.ask(operation, "contoso", rpc.ById(id=identity), CALLER)
+        assert found.id == identity
+        with pytest.raises(ProblemError):
+            await gateway.ask(operation, "fabrikam", rpc.ById(id=identity), CALLER)
+    jobs = await gateway.ask(rpc.JOB_LIST, "contoso", rpc.JobsOf(run="run-1"), CALLER)
+    assert [one.id for one in jobs.items] == [job.id]
+    runs = await gateway.ask(rpc.RUN_LIST, "contoso", rpc.RunsOf(configuration="another"), CALLER)
+    assert runs.items == ()
