@@ -168,3 +168,14 @@ def test_the_document_driver_is_behind_adapters_and_chassis() -> None:
 def test_the_embedded_servers_are_processes_and_never_imported() -> None:
     servers = {"secantus", "secantusdb", "nats_server", "openbao", "seaweedfs"}
     assert [str(path.relative_to(ROOT)) for path in SOURCES if imports(path) & servers] == []
+
+
+PAGES = [ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs" / "adr").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, **ids)
+def test_what_a_page_names_as_a_guard_exists(page: Path) -> None:
+    """Paths in backticks that begin with a folder of the house, with or without a test's name behind them."""
+    named = re.findall(r"`((?:libs|services|tests|cli|docs|deploy)/[^`\s]+)`", page.read_text(encoding="utf-8"))
+    missing = [path for path in named if not list(ROOT.glob(path.split("::")[0].rstrip("/")))]
+    assert not missing

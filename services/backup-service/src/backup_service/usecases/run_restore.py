@@ -4,11 +4,11 @@ A repeated or resumed restore makes no second copy: every created message carrie
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from backup_engine import Repository
+from backup_engine import IntegrityError, Repository
 from backup_engine.model import ItemRow
 from backup_service.domain import mail_digest
 from backup_service.domain.graph_message import new_message, upload_item
@@ -25,6 +25,7 @@ from contracts.views import ItemProblem
 from graph_client.errors import BadResponse, BodyTooLarge, GraphError, ItemUnreadable, NotFound, Refused
 
 _TOGETHER = 16
+_BYTES_TOGETHER = 16 << 20
 
 _ITEM_ERRORS: dict[type[GraphError], ErrorClass] = {
     Refused: ErrorClass.INTERNAL,
@@ -110,13 +111,33 @@ class _MailboxRestore:
 
     async def batches(self) -> AsyncIterator[None]:
         """Restore a few mails at a time, in the order they lie in the packs."""
-        reader = self._repository.read_many(self._rows)
+        reader = self._readable()
         slots = asyncio.Semaphore(self._pace.parallel)
         while batch := await asyncio.to_thread(_next_few, reader):
             async with asyncio.TaskGroup() as group:
                 for row, body in batch:
                     group.create_task(self._restore(row, body, slots))
             yield
+
+    def _readable(self) -> Iterator[tuple[ItemRow, bytes]]:
+        """Every mail that the repository still gives whole; damaged ones become problems. Blocking."""
+        left = {row.key: row for row in self._rows}
+        try:
+            for row, body in self._repository.read_many(self._rows):
+                del left[row.key]
+                yield row, body
+        except IntegrityError:
+            # One by one is slow, and it tells the damaged ones from the others.
+            yield from self._undamaged(left.values())
+
+    def _undamaged(self, rows: Iterable[ItemRow]) -> Iterator[tuple[ItemRow, bytes]]:
+        for row in rows:
+            try:
+                body = self._repository.read(row)
+            except IntegrityError as error:
+                self._problem(row, ErrorClass.INTEGRITY, f"the stored mail is damaged: {error}")
+            else:
+                yield row, body
 
     async def _restore(self, row: ItemRow, body: bytes, slots: asyncio.Semaphore) -> None:
         async with slots:
@@ -183,5 +204,12 @@ class _MailboxRestore:
 
 
 def _next_few(reader: Iterator[tuple[ItemRow, bytes]]) -> list[tuple[ItemRow, bytes]]:
-    """A few mails: their bytes are in memory together."""
-    return list(islice(reader, _TOGETHER))
+    """A few mails, fewer if they are large: their bytes are in memory together."""
+    batch: list[tuple[ItemRow, bytes]] = []
+    size = 0
+    for row, body in islice(reader, _TOGETHER):
+        batch.append((row, body))
+        size += len(body)
+        if size >= _BYTES_TOGETHER:
+            break
+    return batch
