@@ -199,3 +199,32 @@ async def test_throttling_in_the_middle_holds_and_goes_on(
     done = await worker.deliver(job)
     assert (done.state, done.counts.verified) == (JobState.SUCCEEDED, 4)
     assert len(exchange.letters[BERT]) == 4
+
+
+async def test_damaged_pack_costs_only_the_mail_in_it(worker: Any, exchange: Exchange, mails: dict[str, str]) -> None:
+    await worker.backup()
+    late = exchange.add(ANNA, next(iter(exchange.folders[ANNA])), b"Subject: late\r\n\r\nlater body\r\n")
+    objects = worker.repositories.storage.objects
+    before = set(objects)
+    await worker.backup()
+    (pack,) = [key for key in objects.keys() - before if key.startswith("data/")]
+    point = (await worker.snapshot()).id
+    objects[pack] = objects[pack][:80] + bytes([objects[pack][80] ^ 1]) + objects[pack][81:]
+    worker.restart()
+    job = await worker.deliver(worker.queue_restore(point, BERT))
+    assert (job.state, job.counts.verified) == (JobState.PARTIAL, 4)
+    assert [(problem.item, problem.error) for problem in job.item_errors] == [(late, ErrorClass.INTEGRITY)]
+
+
+async def test_lost_pack_is_told_and_the_rest_restored(worker: Any, exchange: Exchange, mails: dict[str, str]) -> None:
+    await worker.backup()
+    late = exchange.add(ANNA, next(iter(exchange.folders[ANNA])), b"Subject: late\r\n\r\nlater body\r\n")
+    objects = worker.repositories.storage.objects
+    before = set(objects)
+    await worker.backup()
+    point = (await worker.snapshot()).id
+    for key in [key for key in objects.keys() - before if key.startswith("data/")]:
+        del objects[key]
+    job = await worker.deliver(worker.queue_restore(point, BERT))
+    assert (job.state, job.counts.verified) == (JobState.PARTIAL, 4)
+    assert [(problem.item, problem.error) for problem in job.item_errors] == [(late, ErrorClass.INTEGRITY)]
