@@ -166,7 +166,7 @@ class MongoJobs:
                 "hold": None,
                 "admitted": False,
             },
-            "$unset": {"outstanding": "", "due_at": ""},
+            "$unset": {"outstanding": "", "due_at": "", "queue": ""},
             "$inc": {"version": 1},
         }
         event = _end_event(_facts(document, now), end, duration)
@@ -258,6 +258,8 @@ def new_job(run: Mapping[str, Any], resource: str, name: str, fields: Mapping[st
         "state": JobState.WAITING.value,
         "hold": None,
         "admitted": False,
+        # Names the queue the job stands in until it is admitted; an index over it holds nothing but waiting jobs.
+        "queue": tenant,
         "attempt": 0,
         "strikes": 0,
         "version": 1,

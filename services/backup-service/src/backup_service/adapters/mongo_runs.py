@@ -199,9 +199,9 @@ class MongoRuns:
     async def admit(self, slots: int) -> int:
         """Give every tenant with waiting jobs its share of workers: at most `slots` at a time; returns how many."""
         admitted = 0
-        # All tenants, so that one with thousands of waiting mailboxes hides nobody.
-        waiting = {"state": JobState.WAITING.value, "admitted": False}
-        for tenant in sorted(await self._store.jobs.distinct("tenant", waiting)):
+        # All that wait, so that a tenant with thousands of mailboxes hides nobody.
+        waiting = self._store.jobs.find({"queue": {"$gt": ""}}, {"queue": 1})
+        for tenant in sorted({job["queue"] async for job in waiting}):
             admitted += await self._admit_tenant(tenant, slots)
         return admitted
 
@@ -210,11 +210,11 @@ class MongoRuns:
         free = slots - len(await self._store.jobs.find(active, {"_id": 1}).limit(slots).to_list(slots))
         if free <= 0:
             return 0
-        next_ones = {"tenant": tenant, "admitted": False, "state": JobState.WAITING.value}
         admitted = 0
-        for job in await self._store.jobs.find(next_ones).limit(free).to_list(free):
+        for job in await self._store.jobs.find({"queue": tenant}).limit(free).to_list(free):
             due = {"admitted": True, "due_at": self._clock.now() + self._lease}
-            mark = await self._store.jobs.update_one({"_id": job["_id"], "admitted": False}, {"$set": due})
+            leave = {"$set": due, "$unset": {"queue": ""}}
+            mark = await self._store.jobs.update_one({"_id": job["_id"], "admitted": False}, leave)
             if mark.modified_count:
                 await self._wake(job, again=0)
                 admitted += 1
@@ -241,7 +241,7 @@ class MongoRuns:
         """Make held jobs and runs of a tenant due now: what they wait for has happened."""
         now = self._clock.now()
         narrow = {"tenant": tenant, "state": JobState.WAITING.value, "hold.reason": reason.value}
-        jobs = await self._store.jobs.update_many(narrow, {"$set": {"due_at": now}})
+        jobs = await self._store.jobs.update_many({**narrow, "admitted": True}, {"$set": {"due_at": now}})
         runs = await self._store.runs.update_many(narrow, {"$set": {"due_at": now}})
         return int(jobs.modified_count + runs.modified_count)
 

@@ -39,6 +39,7 @@ async def open_store(db: Database) -> Store:
                 pending,
                 _by("tenant", "run"),
                 _by("tenant", "admitted"),
+                IndexModel([("queue", ASCENDING)], sparse=True),
                 _by("state", "admitted", "tenant"),
                 # One outstanding job per (configuration, resource, kind); the field is removed when the job ends.
                 IndexModel([("outstanding", ASCENDING)], unique=True, sparse=True),
