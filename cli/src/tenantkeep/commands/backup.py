@@ -185,9 +185,7 @@ def restore(
     *,
     point: Annotated[str, typer.Argument(metavar="RESTORE_POINT", help="Id, or a mailbox for its newest one.")],
     to: Annotated[str, typer.Option(help="User to restore into: address or object id.")],
-    folder: Annotated[
-        str, typer.Option(help="Folder to restore into. [default: Restored …]")
-    ] = "",
+    folder: Annotated[str, typer.Option(help="Folder to restore into. [default: Restored …]")] = "",
     wait: Wait = False,
     timeout: Timeout = 24 * _HOUR,
     key: Key = None,
