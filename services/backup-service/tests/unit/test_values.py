@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import PureWindowsPath
 
 import pytest
 from hypothesis import given
@@ -61,7 +60,13 @@ def test_cursor_forgets_another_jobs_progress_and_keeps_links_and_unread_items()
     assert cursor == MailCursor({"f": "link"}, set(), {}, {"bad": "s"}, {}, "j2")
 
 
-WILD = st.text(st.characters(), max_size=150) | st.sampled_from(["CON", "nul.txt", "..", ".", " ", "a.", "COM1", "a/b"])
+DIGITS = "0123456789\u00b9\u00b2\u00b3"
+RESERVED = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{port}{n}" for port in ("COM", "LPT") for n in DIGITS)}
+"""Names that Windows keeps for devices, with any suffix and trailing blanks (learn.microsoft.com, Naming Files)."""
+
+WILD = st.text(st.characters(), max_size=150) | st.sampled_from(
+    ["CON", "nul.txt", "..", ".", " ", "a.", "COM1", "a/b", "Con .txt", "lpt\u00b2", "conin$"]
+)
 
 
 @given(text=WILD)
@@ -72,7 +77,7 @@ def test_a_path_part_can_be_unpacked_on_any_system(text: str) -> None:
     assert not re.search(r'[\x00-\x1f\x7f<>:"/\\|?*]', name)
     assert not name.endswith(".")
     assert len(name.encode()) <= 101
-    assert not PureWindowsPath(name).is_reserved()
+    assert name.partition(".")[0].rstrip().upper() not in RESERVED
 
 
 @given(folders=st.lists(WILD, max_size=3), subject=WILD, number=st.integers(1, 10**6))
