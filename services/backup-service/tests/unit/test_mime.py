@@ -146,6 +146,21 @@ def test_people_keep_commas_inside_encoded_names() -> None:
     assert parse(raw).cc == (("Änne", "a@x"),)
 
 
+def test_one_malformed_recipient_does_not_hide_the_others() -> None:
+    raw = b"To: Eva <eva@x>, <<broken@@y>, bert@x, (\r\n\r\n"
+    assert {"eva@x", "bert@x"} <= {address for _, address in parse(raw).to}
+
+
+def test_malformed_nested_mail_keeps_its_content() -> None:
+    raw = (
+        b"Content-Type: message/rfc822\r\n\r\n"
+        b"Subject: inner\r\nContent-Type: multipart/mixed; charset=x\r\n\r\n8 bit \xff without a part\r\n"
+    )
+    (inner,) = parse(raw).attachments
+    assert b"8 bit \xff without a part" in inner.content
+    assert parse(inner.content).subject == "inner"
+
+
 def test_html_wins_and_files_are_attachments() -> None:
     raw = (
         b"Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\n"

@@ -4,6 +4,7 @@ import base64
 import binascii
 import email
 import email.policy
+import email.utils
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ _AS_SENT = email.policy.compat32.clone(linesep="\r\n")
 People = tuple[tuple[str, str], ...]
 """(display name, address) pairs."""
 
+
+_LENIENT = {"strict": False} if hasattr(email.utils, "supports_strict_parsing") else {}
+"""Strict parsing gives up all recipients when one of them is malformed; Python releases differ in having it."""
 
 _ENCODED_WORD = r"=\?[^?\s]*\?[bBqQ]\?[^?]*\?="
 _ENCODED_WORDS = re.compile(rf"{_ENCODED_WORD}(?:\s+{_ENCODED_WORD})*")
@@ -93,7 +97,7 @@ def header(message: Message, name: str) -> str:
 def people(message: Message, name: str) -> People:
     """Addresses of all headers of this name. Names are decoded after splitting: an encoded name may hold a comma."""
     values = [_unfold(str(value)) for value in message.get_all(name) or ()]
-    found = [_person(shown, address) for shown, address in getaddresses(values)]
+    found = [_person(shown, address) for shown, address in getaddresses(values, **_LENIENT)]
     return tuple((shown, address) for shown, address in found if address)
 
 
@@ -154,12 +158,27 @@ def _content(part: Message) -> bytes:
     inner = part.get_payload() if part.is_multipart() else None
     first = inner[0] if isinstance(inner, list) and inner else None
     if part.get_content_type() == "message/rfc822" and isinstance(first, Message):
-        nested = first.as_bytes(policy=_AS_SENT)
+        nested = _written(first)
         # RFC 2046 forbids base64 here and mail systems do it all the same.
         encoded = str(part.get("Content-Transfer-Encoding") or "").strip().lower() == "base64"
         return _base64(nested) if encoded else nested
     payload = part.get_payload(decode=True)
     return payload if isinstance(payload, bytes) else b""
+
+
+def _written(message: Message) -> bytes:
+    """A nested mail as a mail of its own."""
+    try:
+        return message.as_bytes(policy=_AS_SENT)
+    except (LookupError, ValueError):
+        # Malformed so that the standard library cannot write it back: headers and content as they are.
+        return _head(message) + b"\r\n" + b"\r\n".join(_content(part) for part in _leaves(message))
+
+
+def _head(message: Message) -> bytes:
+    """The header lines, but for the encoding, as the content that follows is decoded."""
+    lines = [(name, value) for name, value in message.items() if name.lower() != "content-transfer-encoding"]
+    return "".join(f"{name}: {value}\r\n" for name, value in lines).encode("utf-8", "surrogateescape")
 
 
 def _base64(text: bytes) -> bytes:
