@@ -150,7 +150,10 @@ def check(laboratory: Callable[[], Laboratory], history: History, plan: list[tup
     snapshots = repository.snapshots("box")
     # One more may appear, equal to its parent, when a process dies before its first write on the heels of a commit.
     assert len(snapshots) >= len(history)
+    packs = {pack.key for snapshot in snapshots for pack in snapshot.packs}
+    assert packs == {key for key in disturbed.memory.objects if key.startswith("data/")}, "every pack has its snapshot"
     for snapshot in snapshots:
+        assert snapshot.stored_bytes == sum(pack.size for pack in snapshot.packs)
         assert repository.verify("box", snapshot.id, 2).good
         assert repository.verify("box", snapshot.id, 1).good
     assert not [key for key in disturbed.memory.objects if key.startswith("sessions/") and disturbed.crashes == 0]

@@ -31,6 +31,7 @@ class Inheritance:
     progress: Progress
     dead: tuple[str, ...] = ()  # sessions whose objects go with the commit
     orphans: tuple[PackEntry, ...] = field(default=())  # packs no delta names yet
+    indexed: tuple[PackRef, ...] = field(default=())  # packs a delta names and no checkpoint does
 
 
 def from_parent(backing: Backing, shard: str, parent: str | None) -> Progress:
@@ -61,8 +62,15 @@ def take_over(backing: Backing, shard: str, session: str, dead: str, parent: str
     if progress is None:
         progress = from_parent(backing, shard, parent)
     backing.index.refresh()
-    orphans = tuple(orphan for one in chain for orphan in _unindexed(backing, one))
-    return Inheritance(progress, tuple(chain), orphans)
+    covered = {pack.key for pack in progress.packs}
+    left = [info for one in chain for info in backing.storage.list(names.packs_of(one)) if info.key not in covered]
+    known = [info for info in left if backing.index.pack(info.key) is not None]
+    return Inheritance(
+        progress,
+        tuple(chain),
+        orphans=tuple(_read_trailer(backing, info) for info in left if info not in known),
+        indexed=tuple(PackRef(info.key, info.size, names.pack_sha256(info.key)) for info in known),
+    )
 
 
 def encode_checkpoint(shard: str, progress: Progress) -> dict[str, Any]:
@@ -124,12 +132,6 @@ def _unfinished(backing: Backing, shard: str, parent: str | None, known: set[str
             continue
         if not commits.has_committed(backing.objects, shard, session):
             yield session
-
-
-def _unindexed(backing: Backing, session: str) -> Iterator[PackEntry]:
-    for info in backing.storage.list(names.packs_of(session)):
-        if backing.index.pack(info.key) is None:
-            yield _read_trailer(backing, info)
 
 
 def _read_trailer(backing: Backing, info: ObjectInfo) -> PackEntry:

@@ -61,7 +61,7 @@ class Session:
         self._removed = 0
         self._seq = {"index": 0, "segment": 0, "checkpoint": 0}
         self._over = False
-        self._new_packs: list[PackRef] = []
+        self._new_packs: list[PackRef] = list(inheritance.indexed)
         if inheritance.orphans:
             self._publish(list(inheritance.orphans))
 
@@ -69,6 +69,11 @@ class Session:
     def cursor(self) -> bytes | None:
         """Where to go on: at the adopted checkpoint, else at the parent snapshot; None when there is neither."""
         return self._progress.cursor
+
+    @property
+    def packs(self) -> tuple[PackRef, ...]:
+        """Packs that checkpoints cover, of this session and of those it took over."""
+        return self._progress.packs
 
     @property
     def parent(self) -> str | None:

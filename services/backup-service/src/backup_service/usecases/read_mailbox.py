@@ -1,12 +1,13 @@
 """Read one mailbox into a session: the delta of every folder, what changed fetched once, checkpoints on the way."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
 
-from backup_engine.model import FailedItem, NewItem, Skipped, Snapshot
+from backup_engine.model import FailedItem, NewItem, PackRef, Skipped, Snapshot
 from backup_engine.session import Session
 from backup_service.domain.cursor import CursorUnreadable, MailCursor
 from backup_service.domain.jobs import Claim
@@ -57,6 +58,7 @@ class MailboxBackup:
 
     async def read_changes(self) -> None:
         """Bring the session's state to that of the mailbox."""
+        await self._announce_adopted()
         folders = await self._mail.folders(self._claim.resource)
         self._expected = sum(folder.total for folder in folders)
         await uninterrupted(self._store_folders, folders)
@@ -244,14 +246,23 @@ class MailboxBackup:
             self._shown_at = now
             await self._jobs.progress(self._claim, self.counts(), "reading")
 
+    async def _announce_adopted(self) -> None:
+        """Whoever died after a checkpoint may not have told of its packs; told twice, they are told once."""
+        if self._session.packs:
+            await self._jobs.checkpointed(self._claim, 0, announced(self._session.packs), self.counts())
+
     async def _checkpoint(self) -> None:
         self._cursor.tally["requests"] = self._requests_before + self._mail.requests
         done = await uninterrupted(self._session.checkpoint, self._cursor.dump())
-        packs = [(pack.key, pack.size, pack.sha256) for pack in done.packs]
-        self._add("bytes_stored", sum(size for _, size, _ in packs))
-        await self._jobs.checkpointed(self._claim, done.n, packs, self.counts())
+        self._add("bytes_stored", sum(pack.size for pack in done.packs))
+        await self._jobs.checkpointed(self._claim, done.n, announced(done.packs), self.counts())
         self._checkpoint_at = self._shown_at = self._clock.monotonic()
         self._uncommitted = 0
+
+
+def announced(packs: Sequence[PackRef]) -> list[tuple[str, int, str]]:
+    """Packs as ports.Jobs tells of them."""
+    return [(pack.key, pack.size, pack.sha256) for pack in packs]
 
 
 def counts_of(snapshot: Snapshot) -> Counts:

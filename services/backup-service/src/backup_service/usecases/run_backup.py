@@ -11,7 +11,7 @@ from backup_engine.session import Session
 from backup_service.domain.item_errors import shown
 from backup_service.domain.jobs import Claim, Finished
 from backup_service.ports import Jobs, Repositories, RestorePoints, Tenants
-from backup_service.usecases.read_mailbox import BackupPace, MailboxBackup, counts_of
+from backup_service.usecases.read_mailbox import BackupPace, MailboxBackup, announced, counts_of
 from chassis.clock import Clock
 from contracts.errors import ErrorClass
 from contracts.events import Counts
@@ -48,6 +48,7 @@ class RunBackup:
         except AlreadyCommitted as committed:
             # The worker before us died between the commit and its report: its restore point is the result.
             snapshot = await asyncio.to_thread(repository.snapshot, claim.shard, committed.snapshot_id)
+            await self._jobs.checkpointed(claim, 0, announced(snapshot.packs), counts_of(snapshot))
             return await self._report(claim, repository, snapshot, counts_of(snapshot))
         async with self._tenants.backup_mail(claim.tenant) as mail:
             mailbox = MailboxBackup(claim, mail, session, jobs=self._jobs, clock=self._clock, pace=self._pace)
