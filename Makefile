@@ -7,7 +7,7 @@ READY   := $(VENV)/.ready
 SRC     := $(addsuffix /src,$(MEMBERS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status test bench check fmt generate lock clean
+.PHONY: help setup demo up down status test soak bench check fmt generate lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -36,7 +36,10 @@ status: $(READY) ## show what runs
 	@$(BIN)/tenantkeep status
 
 test: $(READY) ## all tests at reduced sizes
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q -m "not soak"
+
+soak: $(READY) ## the long tests, at full size
+	@$(BIN)/pytest -q -m soak --timeout 1800
 
 bench: $(READY) ## the main job's figures, into tests/bench/out; counters may not get worse
 	@$(BIN)/python tests/bench/bench_main_job.py
