@@ -197,7 +197,8 @@ def test_few_items_are_read_by_range_and_many_by_pack(
         return meter.requests["get"] - requests, meter.bytes["get"] - size
 
     requests, size = cost(lambda: repository.read(rows[50]))
-    assert (requests, size < 60_000) == (1, True)
+    # Blobs of one item lie close together, not side by side: two threads fill a pack.
+    assert (requests, size < snapshot.packs[0].size / 10) == (1, True)
     requests, size = cost(lambda: list(repository.read_many(rows)))
     assert requests == 1
     assert size <= snapshot.packs[0].size
