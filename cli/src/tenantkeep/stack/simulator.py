@@ -13,6 +13,7 @@ from tenantkeep.stack.settings import caller_environment
 from tenantkeep.stack.trust import client
 
 NAME = "simulator"
+_TIME_SCALE = "TENANTKEEP_GRAPH_TIME_SCALE"
 
 
 def url(ports: Ports) -> str:
@@ -44,8 +45,8 @@ def spec(home: Home, ports: Ports) -> ProcessSpec:
 
 
 def _own_settings() -> dict[str, str]:
-    """The simulator's own settings, the only ones of the caller that reach it."""
-    return {n: v for n, v in caller_environment().items() if n.startswith("TENANTKEEP_SIMULATOR_")}
+    """The simulator's own settings and the one it shares with its clients; nothing else of the caller reaches it."""
+    return {n: v for n, v in caller_environment().items() if n.startswith("TENANTKEEP_SIMULATOR_") or n == _TIME_SCALE}
 
 
 async def probe(home: Home, ports: Ports) -> None:

@@ -26,6 +26,7 @@ from graph_simulator.seed.load import Mailboxes, create_restore_target, limited,
 from graph_simulator.seed.mail import SeedMail, SourceInvalidError
 from graph_simulator.web import app as web_app
 from graph_simulator.web import server
+from graph_simulator.web.limits import OutlookLimits
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 EXIT_USAGE = 2
@@ -57,6 +58,17 @@ def serve(
     mailbox_concurrency: Annotated[
         int, typer.Option(min=0, help="Requests of one app at a time in one mailbox, as Exchange allows; 0: any.")
     ] = 4,
+    mailbox_requests: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            envvar="TENANTKEEP_SIMULATOR_MAILBOX_REQUESTS",
+            help="Requests of one app in one mailbox in 10 minutes, as Exchange allows; 0: any.",
+        ),
+    ] = 10_000,
+    time_scale: Annotated[
+        float, typer.Option(min=0.0001, envvar="TENANTKEEP_GRAPH_TIME_SCALE", help="Factor on the windows of limits.")
+    ] = 1.0,
     faults_file: Annotated[Path | None, typer.Option(help="JSON list of faults to add at the start.")] = None,
 ) -> None:
     """Serve sign-in and Graph over TLS until SIGTERM."""
@@ -65,7 +77,7 @@ def serve(
             state,
             token_lifetime=timedelta(seconds=token_lifetime),
             opaque_tokens=opaque_tokens,
-            mailbox_concurrency=mailbox_concurrency,
+            limits=OutlookLimits(mailbox_concurrency, mailbox_requests, time_scale=time_scale),
         )
         _add_faults(simulator.faults, json.loads(faults_file.read_text()) if faults_file else [])
         server.run(simulator, state, host, port)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 FILE_NAME = "simulator.db"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_TIMEOUT_SECONDS = 30.0
 
 SCHEMA = """
@@ -75,6 +75,16 @@ CREATE TABLE fault (
     fired INTEGER NOT NULL DEFAULT 0);
 """
 
+UPGRADES = {
+    2: """
+CREATE TABLE client_certificate (
+    app_pk INTEGER NOT NULL REFERENCES app, sha1 TEXT NOT NULL, sha256 TEXT NOT NULL, pem BLOB NOT NULL,
+    PRIMARY KEY (app_pk, sha256));
+CREATE TABLE redirect_uri (app_pk INTEGER NOT NULL REFERENCES app, uri TEXT NOT NULL, PRIMARY KEY (app_pk, uri));
+"""
+}
+"""What each schema version adds to the one before it."""
+
 
 class StateTooNewError(Exception):
     """The database was written by a newer simulator; start that one, or use another state folder."""
@@ -90,6 +100,10 @@ def open_database(state: Path) -> sqlite3.Connection:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             _create(connection)
+        for number in range(max(version, 1) + 1, SCHEMA_VERSION + 1):
+            _run(connection, UPGRADES[number])
+        if version < SCHEMA_VERSION:
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     if version > SCHEMA_VERSION:
         raise StateTooNewError(f"{path} has schema {version}, this simulator reads {SCHEMA_VERSION}")
     return connection
@@ -140,8 +154,11 @@ def state_secret(connection: sqlite3.Connection) -> bytes:
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    for statement in SCHEMA.split(";"):
+    _run(connection, SCHEMA)
+    connection.execute("INSERT INTO meta VALUES ('secret', ?)", (secrets.token_bytes(32),))
+
+
+def _run(connection: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.split(";"):
         if statement.strip():
             connection.execute(statement)
-    connection.execute("INSERT INTO meta VALUES ('secret', ?)", (secrets.token_bytes(32),))
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

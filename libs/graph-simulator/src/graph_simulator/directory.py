@@ -1,10 +1,15 @@
 """Tenants, app registrations and users: what Entra ID keeps."""
 
+import base64
+import hashlib
 import json
 import secrets
 import sqlite3
 from dataclasses import dataclass
 from datetime import timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from graph_simulator.database import state_secret, transaction
 from graph_simulator.identifiers import derived_guid
@@ -100,6 +105,41 @@ def add_secret(connection: sqlite3.Connection, app_pk: int) -> str:
     return text
 
 
+def add_certificate(connection: sqlite3.Connection, app: App, certificate: x509.Certificate) -> dict[str, object]:
+    """Let the app sign in with the key of this certificate; return its thumbprints (base64url without padding)."""
+    der = certificate.public_bytes(serialization.Encoding.DER)
+    sha1 = _thumbprint(hashlib.sha1(der, usedforsecurity=False).digest())
+    sha256 = _thumbprint(hashlib.sha256(der).digest())
+    connection.execute(
+        "INSERT OR IGNORE INTO client_certificate VALUES (?, ?, ?, ?)",
+        (app.pk, sha1, sha256, certificate.public_bytes(serialization.Encoding.PEM)),
+    )
+    return {"x5t": sha1, "x5t#S256": sha256}
+
+
+def find_certificate(connection: sqlite3.Connection, app: App, sha1: str, sha256: str) -> x509.Certificate | None:
+    """Find an uploaded certificate of the app by either thumbprint (empty: not given)."""
+    row = connection.execute(
+        "SELECT pem FROM client_certificate WHERE app_pk = ? AND (sha256 = ? OR sha1 = ?)", (app.pk, sha256, sha1)
+    ).fetchone()
+    return None if row is None else x509.load_pem_x509_certificate(row["pem"])
+
+
+def remove_certificates(connection: sqlite3.Connection, app: App) -> int:
+    return connection.execute("DELETE FROM client_certificate WHERE app_pk = ?", (app.pk,)).rowcount
+
+
+def redirect_uris(connection: sqlite3.Connection, app: App) -> list[str]:
+    rows = connection.execute("SELECT uri FROM redirect_uri WHERE app_pk = ? ORDER BY uri", (app.pk,))
+    return [row["uri"] for row in rows]
+
+
+def set_redirect_uris(connection: sqlite3.Connection, app: App, uris: list[str]) -> None:
+    with transaction(connection):
+        connection.execute("DELETE FROM redirect_uri WHERE app_pk = ?", (app.pk,))
+        connection.executemany("INSERT OR IGNORE INTO redirect_uri VALUES (?, ?)", [(app.pk, uri) for uri in uris])
+
+
 def expire_secrets(connection: sqlite3.Connection, app: App) -> None:
     """Let every client secret of the app end one second ago."""
     ended = iso(now() - timedelta(seconds=1))
@@ -158,6 +198,10 @@ def find_user(connection: sqlite3.Connection, tenant_id: str, key: str) -> sqlit
     if row is None:
         raise UnknownNameError(key)
     return row
+
+
+def _thumbprint(digest: bytes) -> str:
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def _create_app(

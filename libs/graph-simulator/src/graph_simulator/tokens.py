@@ -23,6 +23,7 @@ from graph_simulator.times import iso, now
 
 AUDIENCE = "https://graph.microsoft.com"
 SECRET_CREDENTIAL = "1"  # noqa: S105 - the documented value of the claim appidacr
+CERTIFICATE_CREDENTIAL = "2"
 CACHE_LIMIT = 10_000
 
 
@@ -48,8 +49,11 @@ class Tokens:
     opaque: bool = False
     _checked: dict[str, str] = field(default_factory=dict)
 
-    def issue(self, app: App, roles: list[str]) -> str:
-        """Issue a token with the roles consented right now; later consent shows only in the next token."""
+    def issue(self, app: App, roles: list[str], credential: str = SECRET_CREDENTIAL) -> str:
+        """Issue a token with the roles consented right now; later consent shows only in the next token.
+
+        `credential` says how the app signed in (claim appidacr).
+        """
         identifier = secrets.token_urlsafe(16)
         issued = now()
         expires = int((issued + self.lifetime).timestamp())
@@ -67,7 +71,7 @@ class Tokens:
             "exp": expires,
             "app_displayname": app.profile,
             "appid": app.app_id,
-            "appidacr": SECRET_CREDENTIAL,
+            "appidacr": credential,
             "idp": f"https://sts.windows.net/{app.tenant_id}/",
             "idtyp": "app",
             "oid": app.principal_id,

@@ -12,14 +12,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from graph_simulator import directory
 from graph_simulator.database import open_database
 from graph_simulator.fault_rules import FaultRules
 from graph_simulator.permissions import READ_MAIL
 from graph_simulator.tokens import Caller, TokenInvalidError, Tokens
 from graph_simulator.web import uploads
 from graph_simulator.web.call import Call, forbidden, parse_options, parse_preferences
-from graph_simulator.web.concurrency import Crowd, over_concurrency
 from graph_simulator.web.control import Control, ensure_control_token
+from graph_simulator.web.limits import Consumer, OutlookLimits, OutlookThrottle, Ticket
 from graph_simulator.web.login import LoginCall
 from graph_simulator.web.misbehaviour import refusal, send_and_reset, takes_reset
 from graph_simulator.web.paths import Route, RouteTable, split
@@ -48,7 +49,7 @@ class Simulator:
     faults: FaultRules
     stats: Stats
     control: Control
-    crowd: Crowd
+    throttle: OutlookThrottle
     _graph: RouteTable[GraphHandler] = field(default_factory=graph_routes)
     _login: RouteTable[LoginHandler] = field(default_factory=login_routes)
 
@@ -58,19 +59,40 @@ class Simulator:
         request = Request(scope, receive)
         segments = split(scope["raw_path"])
         path = "/" + "/".join(segments)
-        with self.crowd.admitted(request, segments) as admitted:
-            answer = await self._answer(request, segments, path, admitted=admitted)
-            counted = self._counting(send, f"{request.method} {answer.template}")
+        size = request.headers.get("content-length", "")
+        ticket = self.throttle.enter(
+            self._consumer(request, segments), request.method, int(size) if size.isdecimal() else 0
+        )
+        try:
+            answer = await self._answer(request, segments, path, ticket.refusal)
+            counted = self._counting(send, f"{request.method} {answer.template}", ticket)
             reset = None if segments[:1] == ["_simulator"] else takes_reset(self.faults, request, path)
             if reset is None:
                 await answer.response(scope, receive, counted)
             else:
                 await send_and_reset(answer.response, reset, scope, receive, counted)
+        finally:
+            ticket.leave()
 
-    async def _answer(self, request: Request, segments: list[str], path: str, *, admitted: bool) -> Answer:
+    def _consumer(self, request: Request, segments: list[str]) -> Consumer | None:
+        """Return the app and mailbox a request counts against; None for what Outlook does not limit."""
+        match segments:
+            case ["v1.0", users, user, _, *_] if users.lower() == "users":
+                scheme, _, token = request.headers.get("authorization", "").partition(" ")
+                try:
+                    caller = self.tokens.check(token.strip() if scheme.lower() == "bearer" else "")
+                    mailbox = directory.find_user(self.connection, caller.tenant_id, user)
+                except (TokenInvalidError, directory.UnknownNameError):
+                    return None  # refused by its handler, before any mailbox is reached
+                return Consumer(caller.app_id, mailbox["id"])
+            case ["_upload", token]:
+                return uploads.consumer(self.connection, token)
+        return None
+
+    async def _answer(self, request: Request, segments: list[str], path: str, throttled: Response | None) -> Answer:
         if segments[:1] == ["_simulator"]:
             return Answer("/_simulator", await self.control.answer(request, segments[1:]))
-        refused = await refusal(self.faults, request.method, path) if admitted else over_concurrency()
+        refused = throttled or await refusal(self.faults, request.method, path)
         if segments[:1] == ["v1.0"]:
             return await self._answer_graph(request, segments[1:], refused)
         if segments[:1] == ["_upload"]:
@@ -170,26 +192,30 @@ class Simulator:
             request_id = str(uuid4())
             return problem.response(request_id, request_id)
 
-    def _counting(self, send: Send, name: str) -> Send:
+    def _counting(self, send: Send, name: str, ticket: Ticket) -> Send:
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self.stats.requests[name] += 1
                 self.stats.statuses[str(message["status"])] += 1
             else:
                 self.stats.bytes_out += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    # The client may have read the end, and asked the next thing, before a slow socket lets us go on.
+                    ticket.leave()
             await send(message)
 
         return counted
 
 
 def build(
-    state: Path, *, token_lifetime: timedelta, opaque_tokens: bool = False, mailbox_concurrency: int = 4
+    state: Path, *, token_lifetime: timedelta, opaque_tokens: bool = False, limits: OutlookLimits | None = None
 ) -> Simulator:
     """Open the state folder and wire the application."""
     connection = open_database(state)
     tokens, faults, stats = Tokens(connection, token_lifetime, opaque_tokens), FaultRules(connection), Stats()
-    control = Control(connection, faults, tokens, stats, ensure_control_token(state))
-    return Simulator(state, connection, tokens, faults, stats, control, Crowd(mailbox_concurrency))
+    throttle = OutlookThrottle(limits or OutlookLimits())
+    control = Control(connection, faults, tokens, stats, throttle, ensure_control_token(state))
+    return Simulator(state, connection, tokens, faults, stats, control, throttle)
 
 
 def _matched(found: tuple[Route[Target], dict[str, str]] | list[str]) -> tuple[Route[Target], dict[str, str]]:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -18,6 +20,7 @@ from graph_simulator import directory
 from graph_simulator.directory import App, UnknownNameError
 from graph_simulator.fault_rules import FaultInvalidError, FaultRules
 from graph_simulator.tokens import Tokens, rotate_signing_key
+from graph_simulator.web.limits import OutlookThrottle
 from graph_simulator.web.stats import Stats
 
 TOKEN_FILE = "control.token"  # noqa: S105 - a file name
@@ -43,6 +46,7 @@ class Control:
     faults: FaultRules
     tokens: Tokens
     stats: Stats
+    throttle: OutlookThrottle
     token: str
 
     async def answer(self, request: Request, segments: list[str]) -> Response:
@@ -59,16 +63,17 @@ class Control:
     def _route(self, method: str, segments: list[str], body: bytes) -> Response:
         match (method, *segments):
             case ("GET", "stats"):
-                return JSONResponse(self.stats.as_json())
+                return JSONResponse(self.stats.as_json() | {"mailboxes": self.throttle.as_json()})
             case ("POST", "stats", "reset"):
                 self.stats.reset()
+                self.throttle.reset_highest()
                 return Response(status_code=204)
             case (_, "faults", *rest):
                 return self._faults(method, rest, body)
             case ("POST", "keys", "rotate"):
                 return JSONResponse({"kid": rotate_signing_key(self.connection)[0]})
             case (_, "tenants", tenant, *rest):
-                return self._tenant(method, tenant, rest)
+                return self._tenant(method, tenant, rest, body)
             case _:
                 return JSONResponse({"error": "no such control operation"}, 404)
 
@@ -88,7 +93,7 @@ class Control:
             case _:
                 return JSONResponse({"error": "no such control operation"}, 404)
 
-    def _tenant(self, method: str, name: str, rest: list[str]) -> Response:
+    def _tenant(self, method: str, name: str, rest: list[str], body: bytes) -> Response:
         tenant = directory.find_tenant(self.connection, name)
         match (method, *rest):
             case ("GET", "users"):
@@ -98,8 +103,26 @@ class Control:
             case ("POST", "apps", profile, action) if action in self._actions():
                 app = directory.find_app(self.connection, tenant.id, profile)
                 return JSONResponse({"profile": profile, "action": action} | self._actions()[action](app))
+            case ("POST", "apps", profile, "certificates"):
+                return self._add_certificate(directory.find_app(self.connection, tenant.id, profile), body)
+            case ("DELETE", "apps", profile, "certificates"):
+                app = directory.find_app(self.connection, tenant.id, profile)
+                return JSONResponse({"removed": directory.remove_certificates(self.connection, app)})
+            case ("PUT", "apps", profile, "redirect-uris"):
+                app = directory.find_app(self.connection, tenant.id, profile)
+                directory.set_redirect_uris(self.connection, app, [str(uri) for uri in json.loads(body)["uris"]])
+                return JSONResponse({"uris": directory.redirect_uris(self.connection, app)})
             case _:
                 return JSONResponse({"error": "no such control operation"}, 404)
+
+    def _add_certificate(self, app: App, body: bytes) -> Response:
+        try:
+            certificate = x509.load_pem_x509_certificate(str(json.loads(body).get("certificate", "")).encode())
+        except ValueError as error:
+            return JSONResponse({"error": f"no PEM certificate: {error}"}, 400)
+        if not isinstance(certificate.public_key(), rsa.RSAPublicKey):
+            return JSONResponse({"error": "the certificate's key must be RSA"}, 400)
+        return JSONResponse(directory.add_certificate(self.connection, app, certificate), 201)
 
     def _users(self, tenant_id: str) -> list[dict[str, object]]:
         rows = self.connection.execute(

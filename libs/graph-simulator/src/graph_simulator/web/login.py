@@ -17,7 +17,8 @@ from graph_simulator import directory
 from graph_simulator.directory import App, Tenant, UnknownNameError
 from graph_simulator.permissions import ROLE_NAMES
 from graph_simulator.times import iso, now
-from graph_simulator.tokens import Tokens, key_set
+from graph_simulator.tokens import CERTIFICATE_CREDENTIAL, SECRET_CREDENTIAL, Tokens, key_set
+from graph_simulator.web import assertions
 from graph_simulator.web.problems import LoginProblem
 from graph_simulator.web.stats import Stats
 
@@ -55,7 +56,7 @@ async def discovery(call: LoginCall) -> Response:
     return _json(
         {
             "token_endpoint": f"{base}/oauth2/v2.0/token",
-            "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+            "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt", "client_secret_basic"],
             "jwks_uri": f"{base}/discovery/v2.0/keys",
             "response_modes_supported": ["query", "fragment", "form_post"],
             "subject_types_supported": ["pairwise"],
@@ -97,13 +98,13 @@ async def instance_discovery(call: LoginCall) -> Response:
 
 
 async def token(call: LoginCall) -> Response:
-    """POST /{tenant}/oauth2/v2.0/token for applications with a client secret."""
+    """POST /{tenant}/oauth2/v2.0/token for applications with a client secret or a signed assertion."""
     tenant = call.tenant()
     form = dict(parse_qsl((await call.request.body()).decode("utf-8", "replace"), keep_blank_values=True))
     if form.get("grant_type") != "client_credentials":
         text = "The grant type is not supported over this endpoint by this tenant."
         raise LoginProblem(400, "unsupported_grant_type", 70003, text)
-    app = _authenticated(call, tenant, *_client(call.request, form))
+    app, credential = _authenticated(call, tenant, form)
     _check_scope(form.get("scope", ""))
     roles = sorted(ROLE_NAMES[role_id] for role_id, _ in directory.granted_roles(call.connection, app))
     call.stats.tokens_issued[app.app_id] += 1
@@ -112,15 +113,30 @@ async def token(call: LoginCall) -> Response:
         "token_type": "Bearer",
         "expires_in": lifetime,
         "ext_expires_in": lifetime,
-        "access_token": call.tokens.issue(app, roles),
+        "access_token": call.tokens.issue(app, roles, credential),
     }
     return _json(answer)
 
 
+def _authenticated(call: LoginCall, tenant: Tenant, form: dict[str, str]) -> tuple[App, str]:
+    assertion = form.get("client_assertion", "")
+    if assertion:
+        app = _find_app(call, tenant, form.get("client_id", "") or assertions.claimed_client(assertion))
+        token_url = f"{call.base_url}/{call.path['tenant']}/oauth2/v2.0/token"
+        assertions.check(call.connection, app, assertion, form.get("client_assertion_type", ""), token_url)
+        credential = CERTIFICATE_CREDENTIAL
+    else:
+        client_id, secret = _client(call.request, form)
+        app = _find_app(call, tenant, client_id)
+        _check_secret(call, app, secret)
+        credential = SECRET_CREDENTIAL
+    if not app.enabled:
+        text = f"Application '{app.app_id}'({app.profile}) is disabled."
+        raise LoginProblem(400, "unauthorized_client", 7000112, text)
+    return app, credential
+
+
 def _client(request: Request, form: dict[str, str]) -> tuple[str, str]:
-    if "client_assertion" in form:
-        text = "This simulator accepts client secrets only: client assertions are not enabled for this application."
-        raise LoginProblem(401, "invalid_client", 700027, text)
     client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
@@ -138,12 +154,15 @@ def _client(request: Request, form: dict[str, str]) -> tuple[str, str]:
     return client_id, secret
 
 
-def _authenticated(call: LoginCall, tenant: Tenant, client_id: str, secret: str) -> App:
+def _find_app(call: LoginCall, tenant: Tenant, client_id: str) -> App:
     try:
-        app = directory.find_app(call.connection, tenant.id, client_id)
+        return directory.find_app(call.connection, tenant.id, client_id)
     except UnknownNameError as error:
         text = f"Application with identifier '{client_id}' was not found in the directory '{tenant.name}'."
         raise LoginProblem(400, "unauthorized_client", 700016, text) from error
+
+
+def _check_secret(call: LoginCall, app: App, secret: str) -> None:
     row = call.connection.execute(
         "SELECT ends FROM client_secret WHERE app_pk = ? AND text = ?", (app.pk, secret)
     ).fetchone()
@@ -156,10 +175,6 @@ def _authenticated(call: LoginCall, tenant: Tenant, client_id: str, secret: str)
     if row["ends"] <= iso(now()):
         text = f"The provided client secret keys for app '{app.app_id}' are expired."
         raise LoginProblem(401, "invalid_client", 7000222, text)
-    if not app.enabled:
-        text = f"Application '{app.app_id}'({app.profile}) is disabled."
-        raise LoginProblem(400, "unauthorized_client", 7000112, text)
-    return app
 
 
 def _check_scope(scope: str) -> None:

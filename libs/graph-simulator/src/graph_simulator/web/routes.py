@@ -14,6 +14,7 @@ from graph_simulator.permissions import (
 from graph_simulator.web import (
     applications,
     compose,
+    consent,
     delta,
     login,
     mail_attachments,
@@ -57,6 +58,9 @@ def login_routes() -> RouteTable[LoginHandler]:
     table.add("GET", "/{tenant}/discovery/v2.0/keys", login.keys)
     table.add("GET", "/{tenant}/discovery/keys", login.keys)
     table.add("POST", "/{tenant}/oauth2/v2.0/token", login.token)
+    for path in ("/{tenant}/v2.0/adminconsent", "/{tenant}/adminconsent"):
+        table.add("GET", path, consent.ask)
+        table.add("POST", path, consent.decide)
     return table
 
 

@@ -18,11 +18,14 @@ from graph_simulator.attachments import Attachment, AttachmentKind, add_attachme
 from graph_simulator.identifiers import attachment_id
 from graph_simulator.times import iso, now
 from graph_simulator.web.call import Call, Json
+from graph_simulator.web.limits import Consumer
 from graph_simulator.web.problems import GraphProblem, bad_request, json_response
 
 LIFE = timedelta(hours=2)
 LARGEST_FILE = 150 * 1024 * 1024
 LARGEST_RANGE = 4 * 1024 * 1024
+APP = "@simulator.app"
+"""Where a session notes whose upload limit its ranges count against: the upload address carries no token."""
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
@@ -41,7 +44,7 @@ async def create_upload_session(call: Call) -> Response:
     token, expires = secrets.token_urlsafe(32), iso(now() + LIFE)
     call.connection.execute(
         "INSERT INTO upload (token, message_pk, item, size, expires) VALUES (?, ?, ?, ?, ?)",
-        (token, row["pk"], json.dumps(item), size, expires),
+        (token, row["pk"], json.dumps({**item, APP: call.caller.app_id}), size, expires),
     )
     answer = {
         "@odata.context": f"{call.graph_url}/$metadata#microsoft.graph.uploadSession",
@@ -88,6 +91,16 @@ def cancel(connection: sqlite3.Connection, state: Path, token: str) -> Response:
     connection.execute("DELETE FROM upload WHERE token = ?", (token,))
     (state / "uploads" / token).unlink(missing_ok=True)
     return Response(status_code=204)
+
+
+def consumer(connection: sqlite3.Connection, token: str) -> Consumer | None:
+    """Return the app and mailbox an upload counts against, None for an unknown address."""
+    row = connection.execute(
+        "SELECT upload.item, user.id FROM upload JOIN message ON message.pk = message_pk"
+        " JOIN user ON user.pk = user_pk WHERE token = ?",
+        (token,),
+    ).fetchone()
+    return None if row is None else Consumer(json.loads(row["item"]).get(APP, ""), row["id"])
 
 
 def _session(connection: sqlite3.Connection, token: str) -> sqlite3.Row:
