@@ -1,13 +1,14 @@
 """Client certificates as msal sends them, and the admin-consent page with its redirects."""
 
 import base64
-import datetime
+import datetime as dt
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import jwt
 import msal
 import pytest
+import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -21,15 +22,15 @@ def certificate_pair(days: int = 30) -> tuple[str, str, str]:
     """PEM certificate, PEM key, SHA-1 thumbprint in hex."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "backup app")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=60))
-        .not_valid_after(now + datetime.timedelta(days=days))
+        .not_valid_before(now - dt.timedelta(days=60))
+        .not_valid_after(now + dt.timedelta(days=days))
         .sign(key, hashes.SHA256())
     )
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
@@ -49,14 +50,18 @@ APP = "tenants/fabrikam/apps/directory"
 
 
 def sign_in(tenant: Any, credential: dict[str, str]) -> dict[str, Any]:
-    client = msal.ConfidentialClientApplication(
-        tenant.credentials["apps"]["directory"]["client_id"],
-        authority=f"{tenant.simulator.url}/{tenant.credentials['tenant_id']}",
-        client_credential=credential,
-        instance_discovery=False,
-        http_client=tenant.http,
-    )
-    return client.acquire_token_for_client([SCOPE])
+    """With msal's own HTTP library: httpx would send the assertion's bytes as `b'…'`."""
+    with requests.Session() as session:
+        session.trust_env = False
+        session.verify = str(tenant.simulator.ca_file)
+        client = msal.ConfidentialClientApplication(
+            tenant.credentials["apps"]["directory"]["client_id"],
+            authority=f"{tenant.simulator.url}/{tenant.credentials['tenant_id']}",
+            client_credential=credential,
+            instance_discovery=False,
+            http_client=session,
+        )
+        return client.acquire_token_for_client([SCOPE])
 
 
 def test_unmodified_msal_signs_in_with_a_certificate_as_ps256(fabrikam: Any, pair: tuple[str, str, str]) -> None:
@@ -89,7 +94,7 @@ def assertion_form(
     tenant: Any, pair: tuple[str, str, str], *, client_id: str | None = None, **changes: Any
 ) -> dict[str, str]:
     app = tenant.credentials["apps"]["directory"]["client_id"]
-    now = datetime.datetime.now(datetime.UTC).timestamp()
+    now = dt.datetime.now(dt.UTC).timestamp()
     claims = {"aud": tenant.token_url, "iss": app, "sub": app, "jti": "1", "iat": now, "exp": now + 600} | changes
     certificate = x509.load_pem_x509_certificate(pair[0].encode())
     thumbprint = base64.urlsafe_b64encode(certificate.fingerprint(hashes.SHA256())).decode()

@@ -6,6 +6,7 @@ import jwt
 import msal
 import pytest
 
+JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 SCOPES = ["https://graph.microsoft.com/.default"]
 
 
@@ -84,7 +85,8 @@ def test_the_secret_may_be_sent_as_basic_authentication(contoso: Any) -> None:
         ({"client_secret": ""}, 401, "invalid_client", 7000218),
         ({"client_id": "00000000-0000-4000-8000-000000000000"}, 400, "unauthorized_client", 700016),
         ({"client_id": ""}, 400, "invalid_request", 900144),
-        ({"client_assertion": "x.y.z"}, 401, "invalid_client", 700027),
+        ({"client_assertion": "x.y.z"}, 400, "invalid_request", 900144),
+        ({"client_assertion": "x.y.z", "client_assertion_type": JWT_BEARER}, 401, "invalid_client", 700027),
         ({"grant_type": "password"}, 400, "unsupported_grant_type", 70003),
         ({"scope": "User.Read"}, 400, "invalid_scope", 1002012),
         ({"scope": "https://elsewhere.example/.default"}, 400, "invalid_resource", 500011),

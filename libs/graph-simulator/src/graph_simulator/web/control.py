@@ -100,16 +100,20 @@ class Control:
                 return JSONResponse({"tenant_id": tenant.id, "users": self._users(tenant.id)})
             case ("POST", "revoke-tokens"):
                 return JSONResponse({"revoked": self.tokens.revoke_all(tenant.id)})
-            case ("POST", "apps", profile, action) if action in self._actions():
-                app = directory.find_app(self.connection, tenant.id, profile)
-                return JSONResponse({"profile": profile, "action": action} | self._actions()[action](app))
-            case ("POST", "apps", profile, "certificates"):
-                return self._add_certificate(directory.find_app(self.connection, tenant.id, profile), body)
-            case ("DELETE", "apps", profile, "certificates"):
-                app = directory.find_app(self.connection, tenant.id, profile)
+            case (_, "apps", profile, *what):
+                return self._app(method, directory.find_app(self.connection, tenant.id, profile), what, body)
+            case _:
+                return JSONResponse({"error": "no such control operation"}, 404)
+
+    def _app(self, method: str, app: App, what: list[str], body: bytes) -> Response:
+        match (method, *what):
+            case ("POST", action) if action in self._actions():
+                return JSONResponse({"profile": app.profile, "action": action} | self._actions()[action](app))
+            case ("POST", "certificates"):
+                return self._add_certificate(app, body)
+            case ("DELETE", "certificates"):
                 return JSONResponse({"removed": directory.remove_certificates(self.connection, app)})
-            case ("PUT", "apps", profile, "redirect-uris"):
-                app = directory.find_app(self.connection, tenant.id, profile)
+            case ("PUT", "redirect-uris"):
                 directory.set_redirect_uris(self.connection, app, [str(uri) for uri in json.loads(body)["uris"]])
                 return JSONResponse({"uris": directory.redirect_uris(self.connection, app)})
             case _:
