@@ -73,14 +73,31 @@ def test_a_tenant_called_like_the_stores_operator_gets_no_more_than_others(serve
     assert denied.value.code == "AccessDenied"
 
 
-def test_objects_are_not_served_by_the_filer(servers: RunningStack) -> None:
-    url = f"http://127.0.0.1:{servers.ports['objects_filer']}/buckets/{objects.BUCKET}/"
-    with httpx.Client(trust_env=False) as client:
+def test_objects_are_not_served_by_the_filer_whoever_asks(servers: RunningStack) -> None:
+    place = f"127.0.0.1:{servers.ports['objects_filer']}/buckets/{objects.BUCKET}/"
+    stranger = trust.context(servers.home.ca)
+    for scheme in ("http", "https"):  # in plain text, and without a certificate of the store's parts
+        for method in ("GET", "DELETE"):
+            assert not _served(method, f"{scheme}://{place}?recursive=true", stranger)
+    member = ssl_of_a_member(servers)
+    with httpx.Client(verify=member, trust_env=False) as client:
+        for method in ("GET", "DELETE"):
+            assert client.request(method, f"https://{place}?recursive=true").status_code == httpx.codes.NOT_FOUND
+
+
+def _served(method: str, url: str, context: ssl.SSLContext) -> bool:
+    with httpx.Client(verify=context, trust_env=False) as client:
         try:
-            assert client.get(url).status_code == httpx.codes.NOT_FOUND
-            assert client.delete(url, params={"recursive": "true"}).status_code == httpx.codes.NOT_FOUND
+            return client.request(method, url).status_code != httpx.codes.BAD_REQUEST
         except httpx.TransportError:
-            return  # not listening at all is as good
+            return False
+
+
+def ssl_of_a_member(stack: RunningStack) -> ssl.SSLContext:
+    """What the store's own parts present to each other."""
+    context = trust.context(stack.home.ca)
+    context.load_cert_chain(*stack.home.certificate(objects.NAME))
+    return context
 
 
 @pytest.fixture

@@ -98,10 +98,10 @@ class TestConnect:
             base = ServiceSettings(
                 ca_file=None,
                 health_port=0,
-                nats_url="unused",
+                nats_url="tls://unused",
                 nats_nkey=SecretStr("unused"),
                 mongo_url=plain.url,
-                vault_url="unused",
+                vault_url="https://unused",
                 vault_role_id="unused",
                 vault_secret_id=SecretStr("unused"),
             )

@@ -154,3 +154,34 @@ def test_every_variable_is_described_with_its_default() -> None:
         "TENANTKEEP_MONGO_PASSWORD",
         "TENANTKEEP_VAULT_SECRET_ID",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("NATS_URL", "nats://bus:4222"),
+        ("NATS_URL", "tls://bus:4222,nats://bus2:4222"),
+        ("NATS_URL", "ws://bus:4222"),
+        ("VAULT_URL", "http://vault:8200"),
+        ("AUTHORITY_URL", "http://login.microsoftonline.com"),
+        ("GRAPH_URL", "http://graph.microsoft.com/v1.0"),
+        ("MONGO_URL", "mongodb://store:27017/?tls=false"),
+        ("MONGO_URL", "mongodb://store:27017/?replicaSet=a&ssl=false"),
+        ("MONGO_URL", "mongodb://127.0.0.1,store/?tls=false"),
+        ("MONGO_URL", "mongodb://127.0.0.1.example/?tls=false"),
+        ("MONGO_URL", "mongodb://store/?tlsInsecure=true"),
+        ("MONGO_URL", "mongodb://store/?tlsAllowInvalidCertificates=true"),
+        ("MONGO_URL", "mongodb://store/?tlsAllowInvalidHostnames=TRUE"),
+    ],
+)
+def test_an_address_without_sound_tls_is_refused(env: pytest.MonkeyPatch, name: str, value: str) -> None:
+    env.setenv(f"TENANTKEEP_{name}", value)
+    [sentence] = refusal()
+    assert sentence.startswith(f"TENANTKEEP_{name} is not usable")
+
+
+@pytest.mark.parametrize("hosts", ["127.0.0.1:1", "localhost", "[::1]:1", "127.0.0.1:1,localhost:2"])
+def test_only_a_database_on_this_machine_may_go_without_tls(env: pytest.MonkeyPatch, hosts: str) -> None:
+    url = f"mongodb://{hosts}/?tls=false"
+    env.setenv("TENANTKEEP_MONGO_URL", url)
+    assert read(ServiceSettings).mongo_url == url

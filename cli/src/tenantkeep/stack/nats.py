@@ -41,7 +41,13 @@ def _configuration(home: Home, ports: Ports) -> dict[str, Any]:
         "server_name": "tenantkeep",
         "host": "127.0.0.1",
         "port": ports[NAME],
-        "tls": {"cert_file": str(certificate), "key_file": str(key), "min_version": "1.2"},
+        # Our clients speak TLS before they read a word (ADR 0009); those of others may wait for the greeting.
+        "tls": {
+            "cert_file": str(certificate),
+            "key_file": str(key),
+            "min_version": "1.2",
+            "handshake_first": "auto",
+        },
         # An acknowledged message is on disk: half the publish rate, far above what Graph lets us need.
         "jetstream": {"store_dir": str(home.nats / "store"), "sync_interval": "always"},
         "accounts": {"M365": {"jetstream": "enabled", "users": [_user(home, user) for user in BUS_USERS]}},

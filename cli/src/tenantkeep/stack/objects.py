@@ -30,6 +30,7 @@ def spec(home: Home, ports: Ports) -> ProcessSpec:
     config = home.objects / "s3.json"
     files.write_json(config, _operator_identity(home), mode=files.SECRET_MODE)
     (home.objects / "data").mkdir(exist_ok=True, mode=0o700)
+    files.write(home.objects / "security.toml", _security(home), mode=files.SECRET_MODE)
     certificate, key = home.certificate(NAME)
     internal = {name.removeprefix("objects_"): port for name, port in ports.items() if name.startswith("objects_")}
     return ProcessSpec(
@@ -73,6 +74,26 @@ def spec(home: Home, ports: Ports) -> ProcessSpec:
         ports={"s3": ports[NAME]},
         probe=lambda: probe(home, ports),
     )
+
+
+def _security(home: Home) -> str:
+    """Its parts among themselves: nobody without a certificate of the stack's authority, nobody without a signature.
+
+    The server reads security.toml of its working folder. Without it every process of this machine could read, change
+    and delete all objects and the store's identities through the internal ports.
+    """
+    certificate, key = (json.dumps(str(path), ensure_ascii=False) for path in home.certificate(NAME))
+    ca = json.dumps(str(home.ca), ensure_ascii=False)
+    lines = ["[grpc]", f"ca = {ca}"]
+    for part in ("master", "volume", "filer", "s3", "admin", "worker", "msg_broker", "client"):
+        lines += [f"[grpc.{part}]", f"cert = {certificate}", f"key = {key}"]
+    lines += ["[https.client]", "enabled = true", f"cert = {certificate}", f"key = {key}", f"ca = {ca}"]
+    for part in ("master", "volume", "filer", "admin"):
+        lines += [f"[https.{part}]", f"cert = {certificate}", f"key = {key}", f"ca = {ca}"]
+    signing = secrets.objects_signing(home).read_text()
+    for part in ("signing", "signing.read", "filer_signing", "filer_signing.read"):
+        lines += [f"[jwt.{part}]", f"key = {json.dumps(signing)}"]
+    return "\n".join([*lines, ""])
 
 
 async def probe(home: Home, ports: Ports) -> None:

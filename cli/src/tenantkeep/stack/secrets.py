@@ -46,6 +46,11 @@ def objects_admin(home: Home) -> Path:
     return home.secrets / "objects-admin.json"
 
 
+def objects_signing(home: Home) -> Path:
+    """With which the object store's parts sign what they ask of each other."""
+    return home.secrets / "objects-signing.key"
+
+
 def objects_tenant(home: Home, tenant: str) -> Path:
     return home.secrets / f"objects-tenant-{tenant}.json"
 
@@ -63,6 +68,7 @@ def ensure(
         _once(vault_secret_id(home, role), secrets.token_urlsafe(32))
     _once(vault_unseal_key(home), os.urandom(UNSEAL_BYTES))
     _once(objects_admin(home), _json(access_key=secrets.token_hex(10), secret_key=secrets.token_urlsafe(30)))
+    _once(objects_signing(home), secrets.token_urlsafe(32))
     _once(operator_client(home), _json(client_id="operator", client_secret=secrets.token_urlsafe(32)))
     if not issuer_key(home).exists():
         _once(issuer_key(home), _rsa_pem())

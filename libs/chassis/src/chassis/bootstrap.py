@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis import logs, tls
-from chassis.settings import ProcessSettings, load
+from chassis.settings import NATS, ProcessSettings, load
 from contracts.bus_users import BOOTSTRAP, inbox_prefix
 from contracts.streams import DURABLES, STREAMS, Durable, Stream
 
@@ -27,7 +27,7 @@ class BootstrapSettings(ProcessSettings):
     model_config = SettingsConfigDict(frozen=True)
 
     health_port: int = Field(0, description="Unused: the command serves no probes.")
-    nats_url: str = Field(description="URL of NATS, tls://host:port; several are separated by commas.")
+    nats_url: str = Field(pattern=NATS, description="URL of NATS, tls://host:port; several are separated by commas.")
     nats_nkey: SecretStr = Field(description="nkey seed of the bus user `bootstrap`.")
     ack_wait: float | None = Field(
         None, gt=0, description="Seconds of every durable's ack wait; unset: each durable's own."
@@ -91,6 +91,7 @@ async def main(settings: BootstrapSettings) -> None:
         settings.nats_url.split(","),
         nkeys_seed_str=settings.nats_nkey.get_secret_value(),
         tls=tls.client_context(settings.ca_file),
+        tls_handshake_first=True,  # as in chassis.bus.connect
         inbox_prefix=inbox_prefix(BOOTSTRAP.name).encode(),
         max_reconnect_attempts=5,
         reconnect_time_wait=1,

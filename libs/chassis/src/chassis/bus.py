@@ -56,6 +56,8 @@ def connect(settings: BusSettings, user: str) -> NatsBroker:
         security=NatsNKey.from_seed(
             settings.nats_nkey.get_secret_value(),
             ssl_context=tls.client_context(settings.ca_file),
+            # Otherwise the server's greeting decides, and one that asks for no TLS gets everything in plain text.
+            tls_handshake_first=True,
         ),
         name=user,
         max_reconnect_attempts=-1,

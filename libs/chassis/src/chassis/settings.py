@@ -11,6 +11,7 @@ A secret `x` is also accepted as `TENANTKEEP_X_FILE`, the path of a file that ho
 contains a value: a mistyped variable may hold a secret.
 """
 
+import re
 import sys
 import types
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, Union, get_args, get_origin
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -28,6 +29,11 @@ from pydantic_settings import (
 )
 
 PREFIX = "TENANTKEEP_"
+HTTPS = r"^https://\S+$"
+"""Pattern of an address that must not be plain http."""
+NATS = r"^tls://[^,\s]+(,tls://[^,\s]+)*$"
+_WEAKENING = re.compile(r"[?&](?:(?:tls|ssl)=false|tls(?:insecure|allowinvalid[a-z]+)=true)")
+_LOOPBACK_HOSTS = re.compile(r"mongodb://(?:(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?,?)+(?:/|\?|$)")
 USAGE = 2
 """Exit code of a process whose settings are wrong."""
 
@@ -127,7 +133,10 @@ class ProcessSettings(BaseSettings):
 class BusSettings(ProcessSettings):
     """+ NATS."""
 
-    nats_url: str = Field(description="URL of NATS, tls://host:port; several are separated by commas.")
+    nats_url: str = Field(
+        pattern=NATS,
+        description="URL of NATS, tls://host:port, with handshake_first (ADR 0009); several are separated by commas.",
+    )
     nats_nkey: SecretStr = Field(description="nkey seed of the process's NATS user.")
     ack_wait: Seconds = Field(
         60.0, description="Seconds after which the bus hands an unacknowledged message to another worker."
@@ -139,7 +148,9 @@ class BusSettings(ProcessSettings):
 class StoreSettings(BusSettings):
     """+ documents."""
 
-    mongo_url: str = Field(description="mongodb:// URL without credentials; TLS is on unless it says tls=false.")
+    mongo_url: str = Field(
+        description="mongodb:// URL without credentials; TLS is on unless it says tls=false, on this machine only."
+    )
     mongo_user: str | None = Field(
         None, description="Name of the database user; unset only on a server without authentication."
     )
@@ -150,20 +161,29 @@ class StoreSettings(BusSettings):
         _both_or_neither(self, "mongo_user", "mongo_password")
         return self
 
+    @field_validator("mongo_url")
+    @classmethod
+    def _weak_tls_stays_on_this_machine(cls, url: str) -> str:
+        if set(_WEAKENING.findall(url.lower())) and not _LOOPBACK_HOSTS.match(url):
+            raise ValueError("TLS or its checks are switched off for a server on another machine")
+        return url
+
 
 class ServiceSettings(StoreSettings):
     """+ vault and Microsoft 365."""
 
-    vault_url: str = Field(description="URL of OpenBao or Vault, https://host:port.")
+    vault_url: str = Field(pattern=HTTPS, description="URL of OpenBao or Vault, https://host:port.")
     vault_auth: Literal["approle"] = Field("approle", description="Login method at the vault.")
     vault_role_id: str = Field(description="AppRole role id of the process.")
     vault_secret_id: SecretStr = Field(description="AppRole secret id of the process.")
     authority_url: str = Field(
         "https://login.microsoftonline.com",
+        pattern=HTTPS,
         description="Base URL of the Microsoft identity platform (national clouds, simulator).",
     )
     graph_url: str = Field(
         "https://graph.microsoft.com/v1.0",
+        pattern=HTTPS,
         description="Base URL of Microsoft Graph with version (national clouds, simulator).",
     )
     graph_time_scale: Annotated[float, Field(gt=0)] = Field(

@@ -7,9 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
-from chassis.settings import BusSettings, Port
-
-_HTTPS = r"^https://[^\s]+$"
+from chassis.settings import HTTPS, BusSettings, Port
 
 
 class GatewaySettings(BusSettings):
@@ -24,19 +22,19 @@ class GatewaySettings(BusSettings):
         8080, description="Port of the API over plain http, allowed on a loopback address only; 0: off."
     )
 
-    oidc_issuer: str = Field(pattern=_HTTPS, description="Issuer of the bearer tokens, exactly as in their iss claim.")
+    oidc_issuer: str = Field(pattern=HTTPS, description="Issuer of the bearer tokens, exactly as in their iss claim.")
     oidc_audience: str = Field(min_length=1, description="Audience (aud claim) that bearer tokens must name.")
     oidc_jwks_url: str | None = Field(
-        None, pattern=_HTTPS, description="URL of the issuer's keys; unset: taken from the issuer's discovery document."
+        None, pattern=HTTPS, description="URL of the issuer's keys; unset: taken from the issuer's discovery document."
     )
 
-    vault_url: str = Field(description="URL of OpenBao or Vault, https://host:port.")
+    vault_url: str = Field(pattern=HTTPS, description="URL of OpenBao or Vault, https://host:port.")
     vault_auth: Literal["approle"] = Field("approle", description="Login method at the vault.")
     vault_role_id: str = Field(description="AppRole role id of the process.")
     vault_secret_id: SecretStr = Field(description="AppRole secret id of the process.")
 
     download_url: str = Field(
-        pattern=_HTTPS, description="Base URL of backup-service's downloads, https://host:port without a path."
+        pattern=HTTPS, description="Base URL of backup-service's downloads, https://host:port without a path."
     )
 
     @model_validator(mode="after")

@@ -36,7 +36,7 @@ class NatsProcess(Server):
         ]
         if server_tls is not None:
             cert, key = json.dumps(str(server_tls.cert_file)), json.dumps(str(server_tls.key_file))
-            lines.append(f'tls {{ cert_file: {cert}, key_file: {key}, min_version: "1.2" }}')
+            lines.append(f'tls {{ cert_file: {cert}, key_file: {key}, min_version: "1.2", handshake_first: auto }}')
         file = directory / "nats.conf"
         file.write_text("\n".join([*lines, config, ""]), encoding="utf-8")
         super().__init__("nats", ["nats-server", "-c", str(file)], directory)
