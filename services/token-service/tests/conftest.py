@@ -20,6 +20,7 @@ from contracts.events import Event
 from contracts.names import Profile
 from token_service.app import App, build_with
 from token_service.domain.connection import Connection, RenewalPolicy
+from token_service.domain.credential import ClientCertificate, Credential
 from token_service.domain.tenant import TenantRecord
 from token_service.ports import EntraTenantTaken, Issued, NoAnswer, Outcome, Refused, SlugTaken
 
@@ -88,7 +89,7 @@ class FakeAuthority:
         self.asked = 0
         self.before_answer: Callable[[], object] | None = None
 
-    async def acquire(self, entra_tenant_id: str, client_id: str, client_secret: SecretStr) -> Outcome:
+    async def acquire(self, entra_tenant_id: str, client_id: str, credential: Credential) -> Outcome:
         self.asked += 1
         await self._clock.sleep(0)
         if self.before_answer is not None:
@@ -101,7 +102,10 @@ class FakeAuthority:
         secret = self.apps.get((entra_tenant_id, client_id))
         if secret is None or not self.consented:
             return Refused(ErrorClass.CONSENT_REQUIRED, "unauthorized_client AADSTS700016")
-        if secret != client_secret.get_secret_value():
+        if isinstance(credential, ClientCertificate):
+            if credential.private_key != f"key of {secret}":
+                return Refused(ErrorClass.TOKEN_EXPIRED, "invalid_client AADSTS700027")
+        elif secret != credential.value:
             return Refused(ErrorClass.TOKEN_EXPIRED, "invalid_client AADSTS7000215")
         token = f"token-{client_id}-{self.asked}"
         return Issued(SecretStr(token), self._clock.now() + timedelta(seconds=self.lifetime))

@@ -11,6 +11,7 @@ from contracts.errors import ErrorClass
 from contracts.events import Event
 from contracts.names import Profile
 from token_service.domain.connection import Connection
+from token_service.domain.credential import Credential
 from token_service.domain.tenant import TenantRecord
 
 
@@ -44,7 +45,7 @@ Outcome = Issued | Refused | NoAnswer
 class Authority(Protocol):
     """Microsoft's identity platform."""
 
-    async def acquire(self, entra_tenant_id: str, client_id: str, client_secret: SecretStr) -> Outcome:
+    async def acquire(self, entra_tenant_id: str, client_id: str, credential: Credential) -> Outcome:
         """Ask for a token that was not handed out before; never raises for what the authority does."""
         ...
 

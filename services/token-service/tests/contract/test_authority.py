@@ -6,15 +6,21 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
 
 from chassis import tls
 from chassis.clock import SystemClock
 from contracts.errors import ErrorClass
 from token_service.adapters.msal_authority import MsalAuthority
+from token_service.adapters.pem import fault_of
+from token_service.domain.credential import ClientCertificate, ClientSecret
 from token_service.ports import Authority, Issued, NoAnswer, Refused
 
 SCOPE = "https://graph.microsoft.com/.default"
@@ -28,7 +34,7 @@ class Stage:
     authority: Authority
     tenant_id: str
     client_id: str
-    secret: SecretStr
+    secret: ClientSecret
 
     async def acquire(self, **other: Any) -> Any:
         told = {"tenant": self.tenant_id, "client": self.client_id, "secret": self.secret, **other}
@@ -43,12 +49,12 @@ def real(url: str, trust: ssl.SSLContext) -> MsalAuthority:
 def stage(request: pytest.FixtureRequest, world: Any) -> Iterator[Stage]:
     if request.param == "fake":
         tenant_id = "11111111-1111-1111-1111-111111111111"
-        yield Stage(world.authority, tenant_id, "app-1", SecretStr("right"))
+        yield Stage(world.authority, tenant_id, "app-1", ClientSecret("right"))
         return
     seeded = request.getfixturevalue("simulator")
     app = seeded.apps["exchange-backup"]
     with real(seeded.server.url, tls.client_context(seeded.server.ca_file)) as authority:
-        yield Stage(authority, seeded.tenant_id, app["client_id"], SecretStr(app["client_secret"]))
+        yield Stage(authority, seeded.tenant_id, app["client_id"], ClientSecret(app["client_secret"]))
 
 
 async def test_a_good_credential_gets_a_token_with_an_end(stage: Stage) -> None:
@@ -64,7 +70,7 @@ async def test_every_acquisition_gives_another_token(stage: Stage) -> None:
 
 
 async def test_a_wrong_secret_is_refused_with_its_number(stage: Stage) -> None:
-    outcome = await stage.acquire(secret=SecretStr("nonsense"))
+    outcome = await stage.acquire(secret=ClientSecret("nonsense"))
     assert isinstance(outcome, Refused)
     assert outcome.error is ErrorClass.TOKEN_EXPIRED
     assert "AADSTS7000215" in outcome.detail
@@ -72,7 +78,7 @@ async def test_a_wrong_secret_is_refused_with_its_number(stage: Stage) -> None:
 
 
 async def test_a_corrected_secret_works_at_once(stage: Stage) -> None:
-    await stage.acquire(secret=SecretStr("nonsense"))
+    await stage.acquire(secret=ClientSecret("nonsense"))
     assert isinstance(await stage.acquire(), Issued)
 
 
@@ -151,7 +157,7 @@ async def test_an_authority_in_trouble_is_no_refusal(
     saying: Callable[..., MsalAuthority], status: int, body: bytes, discovery: int, error: ErrorClass
 ) -> None:
     authority = saying(status, body, discovery)
-    outcome = await authority.acquire(NOBODY, "app", SecretStr("secret"))
+    outcome = await authority.acquire(NOBODY, "app", ClientSecret("secret"))
     assert isinstance(outcome, NoAnswer)
     assert outcome.error is error
 
@@ -170,20 +176,20 @@ async def test_refusals_carry_their_number_and_nothing_else(
 ) -> None:
     text = f"AADSTS{number}: The app 'Backup of Anna' did something. Trace ID: 1"
     body = json.dumps({"error": code, "error_description": text, "error_codes": [number]}).encode()
-    outcome = await saying(400, body).acquire(NOBODY, "app", SecretStr("secret"))
+    outcome = await saying(400, body).acquire(NOBODY, "app", ClientSecret("secret"))
     assert outcome == Refused(error, f"{code} AADSTS{number}")
 
 
 async def test_a_dead_authority_is_no_answer() -> None:
     with real("https://127.0.0.1:1", ssl.create_default_context()) as authority:
-        outcome = await authority.acquire(NOBODY, "app", SecretStr("secret"))
+        outcome = await authority.acquire(NOBODY, "app", ClientSecret("secret"))
     assert isinstance(outcome, NoAnswer)
 
 
 async def test_an_untrusted_authority_is_no_answer(saying: Callable[..., MsalAuthority]) -> None:
     trusted = saying(200, b"{}")
     with real(trusted._url, tls.client_context(None)) as stranger:
-        outcome = await stranger.acquire(NOBODY, "app", SecretStr("secret"))
+        outcome = await stranger.acquire(NOBODY, "app", ClientSecret("secret"))
     assert outcome == NoAnswer(ErrorClass.CONNECTION_TIMEOUT, "ConnectError")
 
 
@@ -194,4 +200,60 @@ async def test_hostile_variables_do_not_matter(
         monkeypatch.setenv(name, "/nowhere/ca.pem")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     body = b'{"token_type":"Bearer","expires_in":3599,"access_token":"t"}'
-    assert isinstance(await saying(200, body).acquire(NOBODY, "app", SecretStr("s")), Issued)
+    assert isinstance(await saying(200, body).acquire(NOBODY, "app", ClientSecret("s")), Issued)
+
+
+def test_a_certificate_pair_says_what_is_wrong_with_it(pairs: Any) -> None:
+    now = SystemClock().now()
+    assert fault_of(pairs.good, now) is None
+    faults = {
+        "no PEM certificate": ClientCertificate("x", pairs.good.private_key),
+        "no PEM key": ClientCertificate(pairs.good.certificate, "x"),
+        "does not belong": ClientCertificate(pairs.good.certificate, pairs.other.private_key),
+        "has expired": pairs.ended,
+        "not RSA": pairs.elliptic,
+    }
+    for words, credential in faults.items():
+        fault = fault_of(credential, now)
+        assert fault is not None
+        assert words in fault
+
+
+async def test_an_app_signs_in_with_an_uploaded_certificate(simulator: Any, pairs: Any) -> None:
+    app = simulator.apps["directory"]["client_id"]
+    simulator.server.control(
+        "POST", "tenants/contoso/apps/directory/certificates", {"certificate": pairs.good.certificate}
+    )
+    with real(simulator.server.url, tls.client_context(simulator.server.ca_file)) as authority:
+        assert isinstance(await authority.acquire(simulator.tenant_id, app, pairs.good), Issued)
+        refused = await authority.acquire(simulator.tenant_id, app, pairs.other)
+        assert refused == Refused(ErrorClass.TOKEN_EXPIRED, "invalid_client AADSTS700027")
+        broken = await authority.acquire(simulator.tenant_id, app, ClientCertificate("PLANTED", "PLANTED"))
+    assert broken == Refused(ErrorClass.NO_VALID_TOKEN, "the certificate is no PEM certificate")
+
+
+@dataclass(frozen=True)
+class Pairs:
+    good: ClientCertificate
+    other: ClientCertificate
+    ended: ClientCertificate
+    elliptic: ClientCertificate
+
+
+@pytest.fixture(scope="module")
+def pairs() -> Pairs:
+    return Pairs(make_pair(), make_pair(), make_pair(days=-1), make_pair(ec.generate_private_key(ec.SECP256R1())))
+
+
+def make_pair(key: Any = None, days: int = 30) -> ClientCertificate:
+    key = key or rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "app")]), SystemClock().now()
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=60))
+        .not_valid_after(now + timedelta(days=days))
+        .sign(key, hashes.SHA256())
+    )
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    pem = key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
+    return ClientCertificate(certificate.public_bytes(encoding).decode(), pem)

@@ -136,3 +136,26 @@ async def test_answers_events_and_state_hold_no_secret(world: Any) -> None:
     shown = view.model_dump_json() + repr(await world.state()) + repr(world.connections.events)
     assert token not in shown
     assert "right" not in shown
+
+
+async def test_a_certificate_is_proven_and_kept_like_a_secret_and_used_for_renewals(world: Any) -> None:
+    await world.register()
+    pair = {"certificate": "pem", "private_key": "key of right"}
+    await world.vault.kv_create(INTAKE, pair)
+    view = await world.ask_credential()
+    assert view.status is TokenStatus.ACTIVE
+    assert (await world.vault.kv_read(CREDENTIAL))[0] == {"client_id": "app-1", **pair}
+    assert await world.vault.kv_read(INTAKE) is None
+    await world.clock.advance(3000)
+    assert await world.app.renew.sweep() == 1
+    assert (await world.state()).token.generation == 2
+    assert "key of right" not in view.model_dump_json() + repr(await world.state())
+
+
+async def test_half_a_certificate_is_an_invalid_question(world: Any) -> None:
+    await world.register()
+    await world.vault.kv_create(INTAKE, {"certificate": "pem", "private_key": ""})
+    with pytest.raises(ProblemError) as caught:
+        await world.ask_credential()
+    assert caught.value.problem.status == 422
+    assert await world.vault.kv_read(INTAKE) is None

@@ -21,6 +21,8 @@ from pydantic import SecretStr
 
 from chassis.clock import Clock
 from contracts.errors import ErrorClass
+from token_service.adapters.pem import fault_of
+from token_service.domain.credential import ClientCertificate, ClientSecret, Credential
 from token_service.ports import Issued, NoAnswer, Outcome, Refused
 
 _TIMEOUT = httpx.Timeout(connect=2.0, read=5.0, write=5.0, pool=5.0)
@@ -64,15 +66,19 @@ class MsalAuthority:
     ) -> None:
         self._client.__exit__(kind, error, trace)
 
-    async def acquire(self, entra_tenant_id: str, client_id: str, client_secret: SecretStr) -> Outcome:
-        return await asyncio.to_thread(self._acquire, entra_tenant_id, client_id, client_secret)
+    async def acquire(self, entra_tenant_id: str, client_id: str, credential: Credential) -> Outcome:
+        return await asyncio.to_thread(self._acquire, entra_tenant_id, client_id, credential)
 
-    def _acquire(self, entra_tenant_id: str, client_id: str, client_secret: SecretStr) -> Outcome:
+    def _acquire(self, entra_tenant_id: str, client_id: str, credential: Credential) -> Outcome:
+        if isinstance(credential, ClientCertificate):
+            unusable = fault_of(credential, self._clock.now())
+            if unusable is not None:
+                return Refused(ErrorClass.NO_VALID_TOKEN, unusable)
         wire = _Wire(self._client)
         try:
             application = msal.ConfidentialClientApplication(
                 client_id,
-                client_credential=client_secret.get_secret_value(),
+                client_credential=_for_msal(credential),
                 authority=f"{self._url}/{entra_tenant_id}",
                 instance_discovery=False,
                 http_client=wire,
@@ -110,6 +116,10 @@ class _Wire:
         return self._note(self._client.get(url, **options))
 
     def post(self, url: str, **options: Any) -> httpx.Response:
+        # msal hands over a signed assertion as bytes, which httpx would send as the text b'…'.
+        data = options.get("data")
+        if isinstance(data, Mapping):
+            options["data"] = {name: _text(value) for name, value in data.items()}
         return self._note(self._client.post(url, **options))
 
     def close(self) -> None:
@@ -118,6 +128,18 @@ class _Wire:
     def _note(self, response: httpx.Response) -> httpx.Response:
         self.last_status = response.status_code
         return response
+
+
+def _text(value: Any) -> Any:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _for_msal(credential: Credential) -> str | dict[str, str]:
+    match credential:
+        case ClientSecret(value=value):
+            return value
+        case ClientCertificate(certificate=certificate, private_key=key):
+            return {"public_certificate": certificate, "private_key": key}
 
 
 def _without_answer(status: int, kind: str) -> Outcome:

@@ -4,12 +4,12 @@ from contracts.names import Profile
 
 
 def intake(tenant: str, reference: str) -> str:
-    """A secret the gateway has brought: `{"client_secret"}`."""
+    """A secret the gateway has brought: `{"client_secret"}`, or `{"certificate", "private_key"}`."""
     return f"tenants/{tenant}/intake/{reference}"
 
 
 def credentials(tenant: str, profile: Profile) -> str:
-    """A proven credential: `{"client_id", "client_secret"}`. Nobody but this service reads it."""
+    """A proven credential: `{"client_id"}` and what the intake held. Nobody but this service reads it."""
     return f"tenants/{tenant}/credentials/{profile}"
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
-from pydantic import SecretStr
 
 from chassis.clock import Clock
 from chassis.vault import Vault, VaultError
@@ -14,6 +13,7 @@ from contracts.errors import ErrorClass
 from contracts.names import Profile
 from token_service.domain import places
 from token_service.domain.connection import Connection, RenewalPolicy, Result
+from token_service.domain.credential import Credential, credential_in
 from token_service.ports import Announcements, Authority, Connections, Issued, NoAnswer, Refused, Tenants
 from token_service.usecases.keep_token import KeepToken
 
@@ -99,15 +99,15 @@ class RenewTokens:
             detail = f"{type(lost).__name__} at {lost.operation}"
             return await self._fail(claimed, ErrorClass.VAULT_UNREACHABLE, detail, "vault")
 
-    async def _credential(self, claimed: Connection) -> tuple[str, str, SecretStr] | None:
+    async def _credential(self, claimed: Connection) -> tuple[str, str, Credential] | None:
         tenant = await self._tenants.get(claimed.tenant)
         found = await self._vault.kv_read(places.credentials(claimed.tenant, claimed.profile))
         if tenant is None or found is None:
             return None
-        client_id, secret = found[0].get("client_id"), found[0].get("client_secret")
-        if not isinstance(client_id, str) or not isinstance(secret, str):
+        client_id, credential = found[0].get("client_id"), credential_in(found[0])
+        if not isinstance(client_id, str) or credential is None:
             return None
-        return tenant.entra_tenant_id, client_id, SecretStr(secret)
+        return tenant.entra_tenant_id, client_id, credential
 
     async def _succeed(self, claimed: Connection, client_id: str, issued: Issued) -> Result:
         kept = await self._keep(claimed, client_id, issued)

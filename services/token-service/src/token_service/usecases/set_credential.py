@@ -4,13 +4,13 @@ import asyncio
 import dataclasses
 
 import structlog
-from pydantic import SecretStr
 
 from chassis.vault import Vault, VaultError
 from contracts import rpc
 from contracts.problem import Problem, ProblemError, conflict, invalid, not_found, unavailable
 from token_service.domain import places
 from token_service.domain.connection import Connection
+from token_service.domain.credential import Credential, credential_in
 from token_service.ports import Announcements, Authority, Connections, Issued, NoAnswer, Refused, Tenants
 from token_service.usecases.keep_token import KeepToken
 
@@ -56,12 +56,12 @@ class SetCredential:
         if record is None:
             raise not_found("tenant")
         path = places.intake(tenant, wish.intake)
-        secret = await self._waiting_secret(path)
-        if secret is None:
+        credential = await self._waiting(path)
+        if credential is None:
             return await self._answered_before(tenant, wish)
         try:
-            issued = await self._prove(record.entra_tenant_id, wish.client_id, secret)
-            connection = await self._keep_both(tenant, wish, secret, issued)
+            issued = await self._prove(record.entra_tenant_id, wish.client_id, credential)
+            connection = await self._keep_both(tenant, wish, credential, issued)
         finally:
             # A refused secret must not lie about, and an accepted one lies in its own place now.
             await self._vault.kv_delete(path)
@@ -69,15 +69,15 @@ class SetCredential:
         log.info("credential proven and kept", tenant=tenant, profile=wish.profile.value, client_id=wish.client_id)
         return connection
 
-    async def _waiting_secret(self, path: str) -> SecretStr | None:
+    async def _waiting(self, path: str) -> Credential | None:
         found = await self._vault.kv_read(path)
         if found is None:
             return None
-        value = found[0].get("client_secret")
-        if not isinstance(value, str) or not value:
+        credential = credential_in(found[0])
+        if credential is None:
             await self._vault.kv_delete(path)
-            raise invalid("the intake holds no client_secret; set the credential again")
-        return SecretStr(value)
+            raise invalid("the intake holds neither secret nor certificate; set the credential again")
+        return credential
 
     async def _answered_before(self, tenant: str, wish: rpc.SetCredential) -> Connection:
         known = await self._connections.get(tenant, wish.profile)
@@ -85,10 +85,10 @@ class SetCredential:
             return known
         raise invalid("nothing waits in the intake; set the credential again")
 
-    async def _prove(self, entra_tenant_id: str, client_id: str, secret: SecretStr) -> Issued:
+    async def _prove(self, entra_tenant_id: str, client_id: str, credential: Credential) -> Issued:
         try:
             async with asyncio.timeout(self._patience):
-                outcome = await self._authority.acquire(entra_tenant_id, client_id, secret)
+                outcome = await self._authority.acquire(entra_tenant_id, client_id, credential)
         except TimeoutError as error:
             raise unavailable("Microsoft's sign-in did not answer in time; set the credential again") from error
         match outcome:
@@ -102,14 +102,16 @@ class SetCredential:
                         code="credential-refused",
                         status=422,
                         title="Microsoft refuses the credential",
-                        detail=f"{detail}; nothing was saved. Check client id, secret value and consent.",
+                        detail=f"{detail}; nothing was saved. Check client id, secret or certificate, and consent.",
                         errors=({"class": reason.value, "detail": detail},),
                     )
                 )
 
-    async def _keep_both(self, tenant: str, wish: rpc.SetCredential, secret: SecretStr, issued: Issued) -> Connection:
-        credential = {"client_id": wish.client_id, "client_secret": secret.get_secret_value()}
-        await self._vault.kv_write(places.credentials(tenant, wish.profile), credential)
+    async def _keep_both(
+        self, tenant: str, wish: rpc.SetCredential, credential: Credential, issued: Issued
+    ) -> Connection:
+        stored = {"client_id": wish.client_id, **credential.stored()}
+        await self._vault.kv_write(places.credentials(tenant, wish.profile), stored)
         for _ in range(_ATTEMPTS):
             known = await self._connections.get(tenant, wish.profile) or Connection(tenant, wish.profile)
             kept = await self._keep(dataclasses.replace(known, intake=wish.intake), wish.client_id, issued)
