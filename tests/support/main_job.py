@@ -129,15 +129,20 @@ class RepositoryView:
             db.client.close()
 
 
-def settings_of(stack: RunningStack, service: str) -> Json:
-    """What the stack hands to a service: its own identity at every store."""
+def settings_of(stack: RunningStack, service: str, *, stores: bool = True) -> Json:
+    """What the stack hands to a service: its own identity at the bus and, if it uses them, at the stores."""
     home, ports = stack.home, stack.ports
-    return {
+    found = {
         "home": home.root,
         "ca_file": home.ca_bundle,
         "health_port": 0,
         "nats_url": nats.url(ports),
         "nats_nkey": secrets.nats_seed(home, service).read_text().strip(),
+    }
+    if not stores:
+        return found
+    return {
+        **found,
         "mongo_url": mongo.url(ports),
         "mongo_user": service,
         "mongo_password": secrets.mongo_password(home, service).read_text().strip(),

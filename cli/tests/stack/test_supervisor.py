@@ -61,7 +61,7 @@ def test_the_pauses_double_up_to_half_a_minute(monkeypatch: pytest.MonkeyPatch) 
 
 async def test_a_killed_process_comes_back(tmp_path: Path) -> None:
     seen: list[ProcessState] = []
-    part = Supervised(_spec(tmp_path), seen.append, start_timeout=10)
+    part = Supervised(_spec(tmp_path), seen.append, hold=tmp_path / "hold", start_timeout=10)
     await part.start()
     first = seen[-1].identity
     assert first is not None
@@ -78,9 +78,34 @@ async def test_a_killed_process_comes_back(tmp_path: Path) -> None:
     assert (tmp_path / "part.log").read_text().count("serving") == 2
 
 
+async def test_a_process_that_is_held_stays_down_until_it_is_let_go(tmp_path: Path) -> None:
+    seen: list[ProcessState] = []
+    ready_again: list[bool] = []
+
+    async def again() -> None:
+        ready_again.append(True)
+
+    hold = tmp_path / "hold"
+    part = Supervised(_spec(tmp_path), seen.append, hold=hold, start_timeout=10, again=again)
+    await part.start()
+    identity = seen[-1].identity
+    assert identity is not None
+    keeper = asyncio.create_task(part.keep())
+    hold.touch()
+    os.kill(identity.pid, signal.SIGKILL)
+    await _until(lambda: "held down" in seen[-1].detail)
+    assert ready_again == []
+    hold.unlink()
+    await _until(lambda: seen[-1].state is State.READY)
+    assert ready_again == [True]
+    keeper.cancel()
+    await asyncio.gather(keeper, return_exceptions=True)
+    await part.stop()
+
+
 async def test_a_process_that_ignores_the_signal_is_killed_after_its_grace(tmp_path: Path) -> None:
     seen: list[ProcessState] = []
-    part = Supervised(_spec(tmp_path, manner="stubborn"), seen.append, start_timeout=10)
+    part = Supervised(_spec(tmp_path, manner="stubborn"), seen.append, hold=tmp_path / "hold", start_timeout=10)
     await part.start()
     identity = seen[-1].identity
     assert identity is not None
@@ -91,14 +116,18 @@ async def test_a_process_that_ignores_the_signal_is_killed_after_its_grace(tmp_p
 
 
 async def test_three_deaths_before_ready_end_the_start_with_the_log(tmp_path: Path) -> None:
-    part = Supervised(_spec(tmp_path, "raise SystemExit('wrong setting')"), lambda _: None, start_timeout=10)
+    part = Supervised(
+        _spec(tmp_path, "raise SystemExit('wrong setting')"), lambda _: None, hold=tmp_path / "hold", start_timeout=10
+    )
     with pytest.raises(StartFailed, match="wrong setting"):
         await part.start()
     await part.stop()
 
 
 async def test_a_process_that_never_gets_ready_ends_the_start_with_the_reason(tmp_path: Path) -> None:
-    part = Supervised(_spec(tmp_path, "import time; time.sleep(60)"), lambda _: None, start_timeout=0.5)
+    part = Supervised(
+        _spec(tmp_path, "import time; time.sleep(60)"), lambda _: None, hold=tmp_path / "hold", start_timeout=0.5
+    )
     with pytest.raises(StartFailed, match="no sign yet"):
         await part.start()
     await part.stop()

@@ -11,19 +11,21 @@ import pytest
 from faststream.nats import NatsBroker
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
+from pymongo.errors import AutoReconnect
 
 from chassis import bootstrap
-from chassis.bus import Bus
+from chassis.bus import Bus, BusUnreachable
 from chassis.delivered import Delivered
 from chassis.delivery import DeliveryPolicy, subscribe, subscribe_batch
 from chassis.errors import GiveUp, RetryLater
 from chassis.testing.servers import NatsProcess
+from chassis.vault import VaultUnreachable
 from contracts import streams
 from contracts.bus_users import inbox_prefix
 from contracts.events import BackupRequested, JobEvent, JobQueued, JobWakeUp
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-QUICK = DeliveryPolicy(heartbeat=0.2, ladder=(0.05, 0.1), attempts=3, fetch_timeout=0.5)
+QUICK = DeliveryPolicy(heartbeat=0.2, ladder=(0.05, 0.1), attempts=3, fetch_timeout=0.5, outage_pause=0.05)
 USER = "backup-service"
 
 Deliveries = list[tuple[str, int]]
@@ -89,6 +91,25 @@ async def test_returning_is_the_ack(line: Line) -> None:
     assert await line.bus.wake(wake("a"))
     await until(lambda: jobs_done(line), "acked")
     assert line.seen == [("a", 1)]
+    assert await line.dead_letters() == []
+
+
+@pytest.mark.parametrize(
+    "away",
+    [AutoReconnect("documents"), VaultUnreachable("GET", "kv", "no answer"), BusUnreachable("no answer")],
+    ids=str,
+)
+async def test_an_outage_of_any_length_makes_no_dead_letter(line: Line, away: Exception) -> None:
+    async def handler(message: Delivered[JobWakeUp]) -> None:
+        line.seen.append((message.body.job, message.delivery))
+        if message.delivery <= QUICK.attempts + 2:
+            raise away
+
+    subscribe(line.bus, streams.JOBS_BACKUP, JobWakeUp, handler, QUICK)
+    await line.bus.broker.start()
+    await line.bus.wake(wake("a"))
+    await until(lambda: jobs_done(line), "acked in the end")
+    assert len(line.seen) == QUICK.attempts + 3
     assert await line.dead_letters() == []
 
 

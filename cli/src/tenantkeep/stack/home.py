@@ -82,6 +82,10 @@ class Home:
     def processes(self) -> Path:
         return self.run / "processes.json"
 
+    def hold(self, process: str) -> Path:
+        """While this file exists, the process is not started again when it dies."""
+        return self.run / f"{process}.hold"
+
     @property
     def ca(self) -> Path:
         """The stack's own certificate authority."""

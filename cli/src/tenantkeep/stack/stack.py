@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -130,15 +131,29 @@ class Stack:
 
     async def _run_server(self, name: str, make: Callable[[], process.ProcessSpec]) -> None:
         await self._run(await asyncio.to_thread(make))
-        if name == nats.NAME and not self._wanted.isdisjoint(_service_names(self.settings)):
+        if name == nats.NAME and self._serves:
             await asyncio.to_thread(self._bootstrap)  # while the other servers still start
+
+    @property
+    def _serves(self) -> bool:
+        """True when services are among the wanted processes."""
+        return not self._wanted.isdisjoint(_service_names(self.settings))
+
+    async def _bus_again(self) -> None:
+        """A bus that comes back without its store has no streams: make them again, the sweep fills them."""
+        try:
+            await asyncio.to_thread(self._bootstrap)
+        except (StartFailed, subprocess.TimeoutExpired) as error:
+            raise process.NotReady(str(error)) from error
 
     async def _run(self, spec: process.ProcessSpec) -> None:
         supervised = Supervised(
             spec,
             self._changed,
+            hold=self.home.hold(spec.name),
             start_timeout=self.settings.start_timeout,
             longest_back_off=self.settings.restart_longest,
+            again=self._bus_again if spec.name == nats.NAME and self._serves else None,
         )
         self._running.append(supervised)
         await supervised.start()

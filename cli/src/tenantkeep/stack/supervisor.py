@@ -7,8 +7,9 @@ commands, and its `waitpid(-1)` takes exit codes away from other subprocesses of
 import asyncio
 import logging
 import shlex
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from time import monotonic
 
 from circus.watcher import Watcher
@@ -37,13 +38,26 @@ def back_off(deaths: int) -> float:
 
 
 class Supervised:
-    """One process for as long as the stack runs: start, probe, watch, start again."""
+    """One process for as long as the stack runs: start, probe, watch, start again.
+
+    While the file `hold` exists it is not started again when it dies: an outage for a drill. `again` runs whenever
+    it is ready after a death.
+    """
 
     def __init__(
-        self, spec: ProcessSpec, changed: Changed, *, start_timeout: float, longest_back_off: float = 30.0
+        self,
+        spec: ProcessSpec,
+        changed: Changed,
+        *,
+        hold: Path,
+        start_timeout: float,
+        longest_back_off: float = 30.0,
+        again: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.spec = spec
         self._changed = changed
+        self._hold = hold
+        self._again = again
         self._start_timeout = start_timeout
         self._longest_back_off = longest_back_off
         self._state = ProcessState(spec.name, spec.log, spec.ports)
@@ -117,10 +131,15 @@ class Supervised:
         logger.warning("%s ended (%s); starting it again in %.1f s", self.spec.name, _ending(code), pause)
         self._set(state=State.BACKING_OFF, detail=f"{_ending(code)}; again in {pause:.0f} s", identity=None)
         await asyncio.sleep(pause)
+        while self._hold.exists():
+            self._set(detail=f"held down; remove {self._hold} to start it")
+            await asyncio.sleep(_LOOK_EVERY)
 
     async def _is_ready(self) -> bool:
         try:
             await self.spec.probe()
+            if self._again is not None:
+                await self._again()
         except NotReady as reason:
             self._set(detail=str(reason))
             return False

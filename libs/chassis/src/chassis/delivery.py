@@ -3,6 +3,7 @@
     handler returns          ack
     RetryLater(after)        nak with that delay, at most 30 s (longer waits belong into the job's `due_at`)
     GiveUp, unreadable       dead-letter copy with payload and reason, then term
+    an outage                nak with a short delay, for as long as it lasts
     any other exception      nak, later and later; dead letter after `attempts` deliveries
     cancelled (shutdown)     nak at once, so that another replica takes it
 
@@ -19,11 +20,13 @@ import structlog
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsMessage, PullSub
 from nats.aio.msg import Msg as RawMessage
+from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
 from chassis.bus import Bus
 from chassis.delivered import Delivered, M
 from chassis.errors import GiveUp, RetryLater
+from chassis.outages import is_outage
 from contracts import subjects
 from contracts.bus_users import inbox_prefix
 from contracts.envelope import BadEnvelope, decode
@@ -45,6 +48,7 @@ class DeliveryPolicy:
     ladder: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0)
     attempts: int = 8
     fetch_timeout: float = 5.0
+    outage_pause: float = 2.0
 
 
 Handler = Callable[[Delivered[M]], Awaitable[None]]
@@ -158,7 +162,12 @@ class _Consumer(Generic[M]):
             for raw in raws:
                 await self._bury(raw, verdict.reason)
         except Exception as error:  # noqa: BLE001 - the boundary: every defect gets a verdict here
-            await self._after_bug(raws, error)
+            if is_outage(error):
+                # However long it lasts: no message becomes a dead letter because a server was away.
+                log.warning("message put back: a server is away", durable=self._durable.name, error=str(error))
+                await _nak(raws, self._policy.outage_pause)
+            else:
+                await self._after_bug(raws, error)
         else:
             for raw in raws:
                 await raw.ack()
@@ -195,8 +204,10 @@ class _Consumer(Generic[M]):
     async def _heartbeat(self, raws: list[RawMessage]) -> None:
         while True:
             await asyncio.sleep(self._policy.heartbeat)
-            for raw in raws:
-                await raw.in_progress()
+            # A sign of life that the bus cannot take now must not be the last one.
+            with contextlib.suppress(NatsError):
+                for raw in raws:
+                    await raw.in_progress()
 
 
 async def _nak(raws: list[RawMessage], delay: float) -> None:

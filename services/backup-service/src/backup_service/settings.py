@@ -25,7 +25,7 @@ class BackupSettings(ServiceSettings):
         256 << 20, description="Bytes read since the last checkpoint that cause the next one."
     )
     progress_interval: Seconds = Field(1.0, description="Seconds between two progress marks of a job.")
-    hold_recheck: Seconds = Field(10.0, description="Seconds after which a held job looks whether its cause is gone.")
+    hold_recheck: Seconds = Field(5.0, description="Seconds after which a held job looks whether its cause is gone.")
     retry_ladder: tuple[float, ...] = Field(
         (5.0, 30.0, 120.0, 600.0), description="Seconds before the 2nd, 3rd … attempt of a job that met an error."
     )

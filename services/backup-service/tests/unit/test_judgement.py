@@ -4,11 +4,13 @@ import inspect
 from typing import Any
 
 import pytest
+from pymongo.errors import AutoReconnect, ServerSelectionTimeoutError
 
 import backup_engine.errors as engine
 from backup_service.adapters.error_classes import Judgement
-from backup_service.domain.jobs import Finished, Held, Retried
+from backup_service.domain.jobs import Finished, HandedBack, Held, Retried
 from chassis import vault
+from chassis.bus import BusUnreachable
 from contracts.errors import ErrorClass
 from contracts.names import HoldReason, JobState
 from contracts.problem import not_found
@@ -49,6 +51,9 @@ TABLE: list[tuple[Exception, tuple[str, Any]]] = [
     (vault.VaultRejected("PUT", "p", "400"), ("retried", E.VAULT_UNREACHABLE)),
     (vault.VaultError("GET", "p", "base"), ("retried", E.VAULT_UNREACHABLE)),
     (not_found("storage target"), ("failed", E.NOT_FOUND)),
+    (AutoReconnect("documents are away"), ("handed back", None)),
+    (ServerSelectionTimeoutError("documents are away"), ("handed back", None)),
+    (BusUnreachable("bus is away"), ("handed back", None)),
     (TimeoutError("slow"), ("retried", E.CONNECTION_TIMEOUT)),
     (ConnectionResetError("reset"), ("retried", E.CONNECTION_TIMEOUT)),
     (ZeroDivisionError("a defect"), ("retried", E.INTERNAL)),
@@ -66,6 +71,8 @@ def shape(outcome: object) -> tuple[str, Any]:
             return "held", outcome.reason
         case Retried():
             return "retried", outcome.error
+        case HandedBack():
+            return "handed back", None
         case Finished(state=JobState.FAILED, fatal=fatal):
             assert fatal is not None
             return "failed", fatal.error

@@ -83,3 +83,16 @@ async def test_announced_token_is_read_at_the_next_use(office: Office) -> None:
     await office.put("second")
     office.tokens.forget()
     assert await office.tokens.token() == "second"
+
+
+async def test_token_without_the_right_is_announced_and_read_anew_without_being_barred(office: Office) -> None:
+    await office.put("without the right")
+    await office.tokens.token()
+    await office.tokens.forbidden()
+    (event,) = office.broker.stored
+    assert event.subject == "m365.evt.v1.contoso.token.rejected"
+    # Graph may refuse one mailbox only: the token stays good for the others until there is a newer one.
+    assert await office.tokens.token() == "without the right"
+    await office.put("with the right")
+    await office.tokens.forbidden()
+    assert await office.tokens.token() == "with the right"

@@ -5,8 +5,9 @@ import asyncio
 import structlog
 
 import backup_engine.errors as engine
-from backup_service.domain.jobs import Held, Outcome, Retried, failed
+from backup_service.domain.jobs import HandedBack, Held, Outcome, Retried, failed
 from chassis import vault
+from chassis.outages import is_outage
 from contracts.errors import ErrorClass
 from contracts.names import HoldReason
 from contracts.problem import ProblemError
@@ -68,6 +69,9 @@ def _defect(error: Exception) -> Outcome:
     if isinstance(error, ProblemError):
         # What the job needs, such as its storage target, is not among what people created.
         return failed(ErrorClass.NOT_FOUND, str(error))
+    if is_outage(error):
+        # The bus or the documents: without them there is no place to hold a job in, and no attempt is to blame.
+        return HandedBack()
     if isinstance(error, TimeoutError | asyncio.TimeoutError | OSError):
         return Retried(ErrorClass.CONNECTION_TIMEOUT, f"{type(error).__name__}: {error}")
     log.error("job met a defect; it is tried again and then fails as internal", exc_info=error)

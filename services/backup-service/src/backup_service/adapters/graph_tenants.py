@@ -13,6 +13,7 @@ from chassis.clock import Clock
 from chassis.vault import Vault
 from contracts.names import Profile
 from graph_client import Budget, GraphClient, Limits
+from graph_client.errors import Forbidden
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,23 @@ class GraphTenants:
 
     @asynccontextmanager
     async def backup_mail(self, tenant: str) -> AsyncIterator[GraphMail]:
-        async with self._client(tenant, Profile.EXCHANGE_BACKUP) as client:
-            yield GraphMail(client)
+        async with self._mail(tenant, Profile.EXCHANGE_BACKUP) as mail:
+            yield mail
 
     @asynccontextmanager
     async def restore_mail(self, tenant: str) -> AsyncIterator[GraphMail]:
-        async with self._client(tenant, Profile.EXCHANGE_RESTORE) as client:
-            yield GraphMail(client)
+        async with self._mail(tenant, Profile.EXCHANGE_RESTORE) as mail:
+            yield mail
+
+    @asynccontextmanager
+    async def _mail(self, tenant: str, profile: Profile) -> AsyncIterator[GraphMail]:
+        async with self._client(tenant, profile) as client:
+            try:
+                yield GraphMail(client)
+            except Exception as error:
+                if _is_forbidden(error):
+                    await self._tokens[tenant, profile].forbidden()
+                raise
 
     def token_refreshed(self, tenant: str, profile: Profile) -> None:
         """A new token lies in the vault."""
@@ -72,3 +83,8 @@ class GraphTenants:
             clock=self._clock,
             rng=self._rng,
         )
+
+
+def _is_forbidden(error: Exception) -> bool:
+    group = error if isinstance(error, ExceptionGroup) else ExceptionGroup("one", [error])
+    return group.subgroup(Forbidden) is not None

@@ -85,7 +85,7 @@ class MongoJobs:
         )
         if taken.modified_count == 0:
             return None
-        await self.pending.flush(document_id)
+        await _tell(self.pending.flush(document_id))
         return claim
 
     async def _out_of_strikes(self, document: Document) -> bool:
@@ -149,7 +149,7 @@ class MongoJobs:
                 await self._retry(document, claim, outcome)
             case HandedBack():
                 await self._hand_back(document)
-        await self.pending.flush(document["_id"])
+        await _tell(self.pending.flush(document["_id"]))
 
     async def _end(self, document: Document, end: Finished, session: str | None) -> None:
         now = self._clock.now()
@@ -174,7 +174,7 @@ class MongoJobs:
         done = await self._jobs.update_one(filter_, with_events(update, [event], SOURCE, now))
         if done.modified_count == 0:
             raise SessionLost(document["id"])
-        await self.pending.flush(document["_id"])
+        await _tell(self.pending.flush(document["_id"]))
 
     async def _hold(self, document: Document, held: Held) -> None:
         now = self._clock.now()
@@ -229,7 +229,7 @@ class MongoJobs:
 
 
 async def _tell(telling: Awaitable[object]) -> None:
-    """A running job goes on without the bus: the state is saved, and the sweep publishes what waits in it."""
+    """A job goes on, and ends, without the bus: the state is saved, and the sweep publishes what waits in it."""
     try:
         await telling
     except BusUnreachable as error:

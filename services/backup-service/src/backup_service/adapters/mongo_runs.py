@@ -226,13 +226,10 @@ class MongoRuns:
         found = self._store.jobs.find({"due_at": {"$lte": now}, "state": _UNFINISHED}).limit(200)
         woken = 0
         for job in await found.to_list(200):
+            # A new message counts its deliveries from 1 again, and a worker may have it before we know that it is sent.
+            await self._store.jobs.update_one({"_id": job["_id"], "session": job["session"]}, {"$set": {"delivery": 0}})
             # Counted from the admission's, or JetStream would take it for a twin and drop it.
-            if await self._wake(job, again=job["requeues"] + 1):
-                woken += 1
-                # The new message counts its deliveries from 1 again; at most one message per job is outstanding.
-                await self._store.jobs.update_one(
-                    {"_id": job["_id"], "session": job["session"]}, {"$set": {"delivery": 0}}
-                )
+            woken += await self._wake(job, again=job["requeues"] + 1)
             later = {"$set": {"due_at": now + self._lease}, "$inc": {"requeues": 1}}
             await self._store.jobs.update_one({"_id": job["_id"], "due_at": job["due_at"]}, later)
         return woken

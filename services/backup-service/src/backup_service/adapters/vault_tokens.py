@@ -42,12 +42,22 @@ class VaultTokens:
         mark = fingerprint(token)
         self._rejected.add(mark)
         self._token = None
+        await self._announce(mark)
+
+    async def _announce(self, mark: str) -> None:
         event = TokenRejected(tenant=self._tenant, at=self._clock.now(), profile=self._profile, fingerprint=mark)
         try:
             await self._bus.publish(event)
         except BusUnreachable:
             # The job is held and will complain again; token-service also renews by its own clock.
             log.warning("token rejection could not be announced", tenant=self._tenant, profile=self._profile)
+
+    async def forbidden(self) -> None:
+        """Graph answered 403: roles granted meanwhile are in a newer token only, so ask token-service for one."""
+        if self._token is None:
+            return
+        mark, self._token = fingerprint(self._token), None
+        await self._announce(mark)
 
     def forget(self) -> None:
         """Read the vault at the next use: a new token has been announced."""

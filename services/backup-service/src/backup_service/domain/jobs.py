@@ -84,7 +84,7 @@ class Retried:
 
 @dataclass(frozen=True)
 class HandedBack:
-    """The worker is leaving; another one goes on at the checkpoint. Nothing is spent."""
+    """The worker is leaving, or lost documents or bus; another one goes on at the checkpoint. Nothing is spent."""
 
 
 Outcome = Finished | Held | Retried | HandedBack

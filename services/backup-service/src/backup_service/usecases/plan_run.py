@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from backup_service.domain.jobs import Finished, Held
+from backup_service.domain.jobs import Finished, HandedBack, Held
 from backup_service.ports import Catalogue, JobPlan, Judge, RunDocument, Runs, Tenants
 from chassis.delivered import Delivered
 from contracts.envelope import run_id
@@ -16,6 +16,7 @@ from contracts.names import JobKind
 log = structlog.get_logger()
 
 _WAIT_FOR_EARLIER = 2.0
+_AFTER_OUTAGE = 2.0
 
 
 class PlanRun:
@@ -118,6 +119,8 @@ class PlanRun:
                 await self._runs.fail(
                     run, failure.error if failure else ErrorClass.INTERNAL, failure.detail if failure else ""
                 )
+            case HandedBack():
+                await self._runs.postpone(run, _AFTER_OUTAGE)
             case _:
                 log.warning("run cannot be planned yet; it is tried again", run=run["id"], error=str(error))
                 await self._runs.postpone(run, 30.0)
