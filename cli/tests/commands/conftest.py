@@ -80,6 +80,7 @@ class FakeGateway:
             "get_tenant": self._tenant,
             "list_tokens": lambda r: self._page(r, self.tokens),
             "set_credential": self._credential,
+            "set_certificate": self._credential,
             "list_storage_targets": lambda r: self._page(r, self.targets),
             "create_storage_target": self._target,
             "list_backup_configurations": lambda r: self._page(r, self.configurations),

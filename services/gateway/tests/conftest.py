@@ -285,6 +285,11 @@ ATTEMPTS: dict[str, Attempt] = {
     "set_credential": Attempt(
         "/tenants/contoso/profiles/directory/credential", 200, {"client_id": "c", "client_secret": "PLANTED-client"}
     ),
+    "set_certificate": Attempt(
+        "/tenants/contoso/profiles/directory/certificate",
+        200,
+        {"client_id": "c", "certificate": "pem", "private_key": "PLANTED-key"},
+    ),
     "list_storage_targets": Attempt("/tenants/contoso/storage-targets", 200),
     "create_storage_target": Attempt("/tenants/contoso/storage-targets", 201, S3),
     "list_backup_configurations": Attempt("/tenants/contoso/backup-configurations", 200),

@@ -70,6 +70,10 @@ class Gateway:
         path = f"/tenants/{_part(tenant)}/profiles/{_part(profile)}/credential"
         return self._answer(self._send("PUT", path, json=_revealed(body)), TokenView)
 
+    def set_certificate(self, tenant: str, profile: Profile, body: api.CertificateBody) -> TokenView:
+        path = f"/tenants/{_part(tenant)}/profiles/{_part(profile)}/certificate"
+        return self._answer(self._send("PUT", path, json=_revealed(body)), TokenView)
+
     def storage_targets(self, tenant: str) -> list[StorageTarget]:
         return self._list(f"/tenants/{_part(tenant)}/storage-targets", StorageTarget)
 

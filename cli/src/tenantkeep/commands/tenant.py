@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
-from contracts.api import CredentialBody, TenantBody
+from contracts.api import CertificateBody, CredentialBody, TenantBody
 from contracts.names import Profile, TokenStatus
 from contracts.texts import Text
 from contracts.views import Tenant, TokenView
@@ -111,24 +111,52 @@ def credential(
     *,
     profile: Annotated[Profile, typer.Argument(help="App profile.")],
     client_id: Annotated[str, typer.Option(help="Client id of the app registration.")],
-    client_secret_file: Annotated[Path, typer.Option(help="File with the client secret.", exists=True, dir_okay=False)],
+    client_secret_file: Annotated[
+        Path | None, typer.Option(help="File with the client secret.", exists=True, dir_okay=False)
+    ] = None,
+    certificate_file: Annotated[
+        Path | None, typer.Option(help="PEM certificate, uploaded to the app before.", exists=True, dir_okay=False)
+    ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(help="Its private key, PEM without passphrase.", exists=True, dir_okay=False)
+    ] = None,
     tenant: TenantName = None,
     timeout: Timeout = 30.0,
     lang: Lang = "en",
     as_json: Json = False,
 ) -> None:
-    """Set the client secret of one app profile. It goes into the vault and cannot be read back.
+    """Set the client secret, or certificate and key, of an app profile. It goes into the vault and cannot be read back.
 
     Example: tenantkeep tenant credential exchange-backup --client-id 1a2b… --client-secret-file backup.secret
     """
     screen = Screen(lang, as_json=as_json)
-    body = CredentialBody(client_id=client_id, client_secret=SecretStr(client_secret_file.read_text().strip()))
+    body = _credential_body(client_id, client_secret_file, certificate_file, key_file)
     with connect() as gateway:
         slug = tenant_of(gateway, tenant)
-        gateway.set_credential(slug, profile, body)
+        if isinstance(body, CertificateBody):
+            gateway.set_certificate(slug, profile, body)
+        else:
+            gateway.set_credential(slug, profile, body)
         tokens = wait_for_tokens(gateway, slug, [profile], SystemClock(), timeout)
         _show(screen, gateway.tenant(slug), tokens)
     raise typer.Exit(exit_code(tokens))
+
+
+def _credential_body(
+    client_id: str, secret: Path | None, certificate: Path | None, key: Path | None
+) -> CredentialBody | CertificateBody:
+    match secret, certificate, key:
+        case Path(), None, None:
+            return CredentialBody(client_id=client_id, client_secret=SecretStr(secret.read_text().strip()))
+        case None, Path(), Path():
+            return CertificateBody(
+                client_id=client_id, certificate=certificate.read_text(), private_key=SecretStr(key.read_text())
+            )
+        case _:
+            raise usage(
+                "Give either --client-secret-file, or --certificate-file and --key-file.",
+                "Entweder --client-secret-file oder --certificate-file und --key-file angeben.",
+            )
 
 
 def read_apps(path: Path) -> AppsFile:

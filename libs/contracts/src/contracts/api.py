@@ -24,6 +24,14 @@ class CredentialBody(Body):
     client_secret: SecretStr = Field(min_length=1, max_length=512)
 
 
+class CertificateBody(Body):
+    """A certificate that was uploaded to the app registration, and its key; both PEM, the key without passphrase."""
+
+    client_id: str = Field(min_length=1, max_length=128)
+    certificate: str = Field(min_length=1, max_length=16_384)
+    private_key: SecretStr = Field(min_length=1, max_length=16_384)
+
+
 class S3Credentials(Body):
     access_key: SecretStr = Field(min_length=1, max_length=256)
     secret_key: SecretStr = Field(min_length=1, max_length=512)

@@ -23,6 +23,7 @@ ROUTES: dict[str, Route] = {
     "get_tenant": Route("GET", "/tenants/{tenant}", _ALL),
     "list_tokens": Route("GET", "/tenants/{tenant}/tokens", _ALL),
     "set_credential": Route("PUT", "/tenants/{tenant}/profiles/{profile}/credential", _ALL),
+    "set_certificate": Route("PUT", "/tenants/{tenant}/profiles/{profile}/certificate", _ALL),
     "list_storage_targets": Route("GET", "/tenants/{tenant}/storage-targets", _MANAGE),
     "create_storage_target": Route("POST", "/tenants/{tenant}/storage-targets", _MANAGE),
     "list_backup_configurations": Route("GET", "/tenants/{tenant}/backup-configurations", _MANAGE),

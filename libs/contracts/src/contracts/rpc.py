@@ -69,7 +69,7 @@ class RegisterTenant(_Question):
 
 
 class SetCredential(_Question):
-    """The secret waits in the vault at `tenants/<tenant>/intake/<intake>`; only its reference travels."""
+    """Secret or certificate wait in the vault at `tenants/<tenant>/intake/<intake>`; only the reference travels."""
 
     profile: Profile
     client_id: str = Field(min_length=1, max_length=128)

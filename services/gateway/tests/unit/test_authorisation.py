@@ -14,6 +14,7 @@ MATRIX = {
     "get_tenant": "operator admin user hr accounting",
     "list_tokens": "operator admin user hr accounting",
     "set_credential": "operator admin user hr accounting",
+    "set_certificate": "operator admin user hr accounting",
     "list_storage_targets": "operator admin",
     "create_storage_target": "operator admin",
     "list_backup_configurations": "operator admin",

@@ -23,6 +23,18 @@ def _paths(gateway: Any) -> list[str]:
     return sorted(gateway.vault._entries)
 
 
+async def test_a_certificate_goes_into_the_vault_and_only_its_reference_travels(gateway: Any, attempts: Any) -> None:
+    body = _body(attempts, "set_certificate")
+    answer = await gateway.call("PUT", attempts["set_certificate"].path, json=body)
+    assert answer.status_code == 200
+    [asked] = gateway.world.of("credential.set")
+    stored = await gateway.vault.kv_read(f"tenants/contoso/intake/{asked.question.intake}")
+    assert stored[0] == {"certificate": "pem", "private_key": "PLANTED-key"}
+    assert "PLANTED" not in answer.text + asked.question.model_dump_json()
+    for message in gateway.world.broker.stored:
+        assert b"PLANTED" not in message.body
+
+
 async def test_a_client_secret_waits_in_the_vault_and_only_its_reference_travels(gateway: Any, attempts: Any) -> None:
     answer = await gateway.call("PUT", CREDENTIAL, json=_body(attempts, "set_credential"))
     assert answer.status_code == 200

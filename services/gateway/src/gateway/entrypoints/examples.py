@@ -148,6 +148,14 @@ EXAMPLES: dict[str, Example] = {
     "get_tenant": Example(_TENANT),
     "list_tokens": Example(_page(_TOKEN)),
     "set_credential": Example(_TOKEN, {"client_id": _TOKEN["client_id"], "client_secret": "the app's client secret"}),
+    "set_certificate": Example(
+        _TOKEN,
+        {
+            "client_id": _TOKEN["client_id"],
+            "certificate": "-----BEGIN CERTIFICATE-----\n…",
+            "private_key": "the certificate's key, PEM without passphrase",
+        },
+    ),
     "list_storage_targets": Example(_page(_TARGET)),
     "create_storage_target": Example(
         {"target": _TARGET, "steps": [{"name": "write", "ok": True, "detail": ""}]},

@@ -6,7 +6,7 @@ from fastapi import Query, Response
 from pydantic import ConfigDict
 
 from contracts import rpc
-from contracts.api import CredentialBody, TenantBody
+from contracts.api import CertificateBody, CredentialBody, TenantBody
 from contracts.names import Profile
 from contracts.views import HealthView, Listing, Tenant, TokenView
 from gateway.entrypoints.gate import PREFIX, Api, Asked, Creating, Gated
@@ -63,6 +63,18 @@ async def set_credential(gate: Gated, asking: Asked, tenant: Slug, profile: Prof
     """
     intake = gate.fresh_id()
     return await secrets.set_credential(gate.services, gate.vault, tenant, profile, body, intake=intake, asking=asking)
+
+
+@api.route("set_certificate")
+async def set_certificate(
+    gate: Gated, asking: Asked, tenant: Slug, profile: Profile, body: CertificateBody
+) -> TokenView:
+    """Set the certificate and private key of an app profile.
+
+    Both go straight into the vault and are never shown again; the answer says whether a token could be obtained.
+    """
+    intake = gate.fresh_id()
+    return await secrets.set_certificate(gate.services, gate.vault, tenant, profile, body, intake=intake, asking=asking)
 
 
 @api.route("get_health")

@@ -1,8 +1,8 @@
 """Secrets go into the vault first, under a path the gateway may create but not read; then only a reference travels."""
 
-from chassis.vault import Vault
+from chassis.vault import Secret, Vault
 from contracts import rpc
-from contracts.api import CredentialBody, StorageTargetBody, StorageTargetResult
+from contracts.api import CertificateBody, CredentialBody, StorageTargetBody, StorageTargetResult
 from contracts.names import Profile
 from contracts.problem import Problem, ProblemError
 from contracts.views import StorageTarget, TokenView
@@ -24,9 +24,31 @@ async def set_credential(
     asking: Asking,
 ) -> TokenView:
     """Hand an app's client secret to token-service through the vault; `intake` is a fresh id."""
-    secret = {"client_secret": body.client_secret.get_secret_value()}
-    await vault.kv_create(f"tenants/{tenant}/intake/{intake}", secret)
     question = rpc.SetCredential(profile=profile, client_id=body.client_id, intake=intake)
+    secret = {"client_secret": body.client_secret.get_secret_value()}
+    return await _through_the_vault(services, vault, tenant, question, secret=secret, asking=asking)
+
+
+async def set_certificate(
+    services: Services,
+    vault: Vault,
+    tenant: str,
+    profile: Profile,
+    body: CertificateBody,
+    *,
+    intake: str,
+    asking: Asking,
+) -> TokenView:
+    """Hand an app's certificate and private key to token-service through the vault; `intake` is a fresh id."""
+    question = rpc.SetCredential(profile=profile, client_id=body.client_id, intake=intake)
+    pair = {"certificate": body.certificate, "private_key": body.private_key.get_secret_value()}
+    return await _through_the_vault(services, vault, tenant, question, secret=pair, asking=asking)
+
+
+async def _through_the_vault(
+    services: Services, vault: Vault, tenant: str, question: rpc.SetCredential, *, secret: Secret, asking: Asking
+) -> TokenView:
+    await vault.kv_create(f"tenants/{tenant}/intake/{question.intake}", secret)
     return await services.ask(rpc.CREDENTIAL_SET, tenant, question, asking)
 
 
