@@ -5,6 +5,7 @@
     GiveUp, unreadable       dead-letter copy with payload and reason, then term
     an outage                nak with a short delay, for as long as it lasts
     any other exception      nak, later and later; dead letter after `attempts` deliveries
+                             (of a batch, each message is tried alone first: one bad message buries no other)
     cancelled (shutdown)     nak at once, so that another replica takes it
 
 No handler touches ack or nak, and none has a bare except.
@@ -27,15 +28,18 @@ from chassis.bus import Bus
 from chassis.delivered import Delivered, M
 from chassis.errors import GiveUp, RetryLater
 from chassis.outages import is_outage
-from contracts import subjects
+from contracts import dead_letters, subjects
 from contracts.bus_users import inbox_prefix
 from contracts.envelope import BadEnvelope, decode
+from contracts.events import Event
 from contracts.streams import DLQ, Durable
 
 log = structlog.get_logger()
 
 LONGEST_NAK = 30.0
 """Seconds: a delayed message keeps its place in max_ack_pending, so one tenant could stall all."""
+
+_LONGEST_REASON = 500
 
 _KEPT_HEADERS = ("ce-", "content-type", "traceparent")
 
@@ -111,6 +115,7 @@ class _Consumer(Generic[M]):
         self._bus = bus
         self._durable = durable
         self._model = model
+        self._type = model.type_name() if issubclass(model, Event) and hasattr(model, "NAME") else None
         self._policy = policy
 
     async def one(self, message: NatsMessage, handler: Handler[M]) -> None:
@@ -127,25 +132,36 @@ class _Consumer(Generic[M]):
         readable = [(raw, delivered) for raw, delivered in pairs if delivered is not None]
         if not readable:
             return
-        async with self._settled([raw for raw, _ in readable]):
-            await handler([delivered for _, delivered in readable])
+        try:
+            async with self._settled([raw for raw, _ in readable]):
+                await handler([delivered for _, delivered in readable])
+        except _NotTogether:
+            for raw, delivered in readable:
+                async with self._settled([raw]):
+                    await handler([delivered])
 
     async def _read(self, raw: RawMessage) -> Delivered[M] | None:
         """The typed message, or None after the unreadable one has become a dead letter."""
-        headers = raw.headers or {}
-        deliveries = raw.metadata.num_delivered
         try:
-            if subjects.is_job(raw.subject):
-                return Delivered(self._model.model_validate_json(raw.data), raw.subject, "", "", deliveries)
-            found = decode(raw.subject, headers, raw.data)
-            body = self._model.model_validate_json(found.body, context={"type": found.type})
+            return self._typed(raw)
         except BadEnvelope as error:
             await self._bury(raw, f"unreadable: {error}")
         except ValidationError as error:
             await self._bury(raw, f"unreadable: {_fields(error)}")
-        else:
-            return Delivered(body, raw.subject, found.id, found.type, deliveries, found.traceparent)
         return None
+
+    def _typed(self, raw: RawMessage) -> Delivered[M]:
+        deliveries = raw.metadata.num_delivered
+        if subjects.is_job(raw.subject):
+            body = self._model.model_validate_json(raw.data)
+            if getattr(body, "tenant", None) != subjects.tenant_of(raw.subject):
+                raise BadEnvelope("tenant in subject and body disagree")
+            return Delivered(body, raw.subject, "", "", deliveries)
+        found = decode(raw.subject, raw.headers or {}, raw.data)
+        if self._type not in {None, found.type}:
+            raise BadEnvelope(f"the CloudEvents type is not {self._type}, the only one understood here")
+        body = self._model.model_validate_json(found.body, context={"type": found.type})
+        return Delivered(body, raw.subject, found.id, found.type, deliveries, found.traceparent)
 
     @contextlib.asynccontextmanager
     async def _settled(self, raws: list[RawMessage]) -> AsyncIterator[None]:
@@ -159,46 +175,45 @@ class _Consumer(Generic[M]):
             log.info("message put back", durable=self._durable.name, after=later.after, reason=later.reason)
             await _nak(raws, min(later.after, LONGEST_NAK))
         except GiveUp as verdict:
-            for raw in raws:
-                await self._bury(raw, verdict.reason)
+            await self._bury(_only(raws, verdict), verdict.reason)
         except Exception as error:  # noqa: BLE001 - the boundary: every defect gets a verdict here
             if is_outage(error):
                 # However long it lasts: no message becomes a dead letter because a server was away.
                 log.warning("message put back: a server is away", durable=self._durable.name, error=str(error))
                 await _nak(raws, self._policy.outage_pause)
             else:
-                await self._after_bug(raws, error)
+                await self._after_bug(_only(raws, error), error)
         else:
             for raw in raws:
                 await raw.ack()
         finally:
             beat.cancel()
 
-    async def _after_bug(self, raws: list[RawMessage], error: Exception) -> None:
+    async def _after_bug(self, raw: RawMessage, error: Exception) -> None:
         log.error("handler failed", durable=self._durable.name, exc_info=error)
-        for raw in raws:
-            deliveries = raw.metadata.num_delivered
-            if deliveries >= self._policy.attempts:
-                await self._bury(raw, f"handler failed {deliveries} times: {type(error).__name__}")
-            else:
-                ladder = self._policy.ladder
-                await raw.nak(delay=ladder[min(deliveries, len(ladder)) - 1])
+        deliveries = raw.metadata.num_delivered
+        if deliveries >= self._policy.attempts:
+            await self._bury(raw, f"handler failed {deliveries} times: {type(error).__name__}")
+        else:
+            ladder = self._policy.ladder
+            await raw.nak(delay=ladder[min(deliveries, len(ladder)) - 1])
 
     async def _bury(self, raw: RawMessage, reason: str) -> None:
         """Copy first, then term: in a work queue term deletes the message."""
         meta = raw.metadata
-        tenant = subjects.tenant_of(raw.subject) or subjects.ANY_TENANT
+        tenant = subjects.tenant_of(raw.subject) or ""
         headers = {
             **{name: value for name, value in (raw.headers or {}).items() if name.lower().startswith(_KEPT_HEADERS)},
             "Nats-Msg-Id": f"dlq-{self._durable.name}-{meta.sequence.stream}",
-            "m365-dlq-reason": reason.replace("\n", " ")[:500],
-            "m365-dlq-subject": raw.subject,
-            "m365-dlq-stream": meta.stream,
-            "m365-dlq-sequence": str(meta.sequence.stream),
-            "m365-dlq-deliveries": str(meta.num_delivered),
+            dead_letters.REASON: _one_line(reason),
+            dead_letters.SUBJECT: raw.subject,
+            dead_letters.STREAM: meta.stream,
+            dead_letters.SEQUENCE: str(meta.sequence.stream),
+            dead_letters.DELIVERIES: str(meta.num_delivered),
         }
         log.error("message became a dead letter; replay it after the fix", durable=self._durable.name, reason=reason)
-        await self._bus.publish_raw(subjects.dead_letter(self._durable.name, tenant), raw.data, headers, DLQ)
+        subject = subjects.dead_letter(self._durable.name, tenant if subjects.is_token(tenant) else subjects.ANY_TENANT)
+        await self._bus.publish_raw(subject, raw.data, headers, DLQ)
         await raw.term()
 
     async def _heartbeat(self, raws: list[RawMessage]) -> None:
@@ -208,6 +223,22 @@ class _Consumer(Generic[M]):
             with contextlib.suppress(NatsError):
                 for raw in raws:
                     await raw.in_progress()
+
+
+class _NotTogether(Exception):
+    """A batch failed and nothing says because of which message."""
+
+
+def _only(raws: list[RawMessage], error: Exception) -> RawMessage:
+    """The message a verdict is about; a batch is taken apart first."""
+    if len(raws) > 1:
+        raise _NotTogether from error
+    return raws[0]
+
+
+def _one_line(reason: str) -> str:
+    """A header's value: a stranger's field name in it must not begin a header of its own."""
+    return "".join(c if c.isprintable() else " " for c in reason)[:_LONGEST_REASON]
 
 
 async def _nak(raws: list[RawMessage], delay: float) -> None:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote, unquote
 
 from contracts import subjects
@@ -78,16 +79,22 @@ def _binary(lowered: Mapping[str, str], body: bytes) -> Envelope:
 
 
 def _structured(body: bytes, traceparent: str | None) -> Envelope:
-    try:
-        document = json.loads(body)
-    except ValueError as error:
-        raise BadEnvelope("structured CloudEvent is not JSON") from error
-    if not isinstance(document, dict):
-        raise BadEnvelope("structured CloudEvent is not a JSON object")
+    document = _object(body, "structured CloudEvent")
     _check_required({k: v for k, v in document.items() if isinstance(v, str)})
     data = json.dumps(document.get("data")).encode()
-    trace = document.get("traceparent") or traceparent
+    own_trace = document.get("traceparent")
+    trace = own_trace if isinstance(own_trace, str) else traceparent
     return Envelope(document["id"], document["source"], document["type"], data, trace)
+
+
+def _object(body: bytes, what: str) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:  # the second: thousands of brackets in a few kilobytes
+        raise BadEnvelope(f"{what} is not JSON") from error
+    if not isinstance(document, dict):
+        raise BadEnvelope(f"{what} is not a JSON object")
+    return document
 
 
 def _check_required(attributes: Mapping[str, str]) -> None:
@@ -99,13 +106,7 @@ def _check_required(attributes: Mapping[str, str]) -> None:
 
 
 def _check_tenant(subject: str, body: bytes) -> None:
-    try:
-        document = json.loads(body)
-    except ValueError as error:
-        raise BadEnvelope("body is not JSON") from error
-    if not isinstance(document, dict):
-        raise BadEnvelope("body is not a JSON object")
-    if document.get("tenant") != subjects.tenant_of(subject):
+    if _object(body, "body").get("tenant") != subjects.tenant_of(subject):
         raise BadEnvelope("tenant in subject and body disagree")
 
 

@@ -12,7 +12,10 @@ _MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Stream:
-    """A JetStream stream; durations in seconds, sizes in bytes, 0 = unlimited."""
+    """A JetStream stream; durations in seconds, sizes in bytes, 0 = unlimited.
+
+    `max_msg_size` stays well below the server's 1 MiB: a dead letter has more headers than the message it keeps.
+    """
 
     name: str
     subjects: tuple[str, ...]
@@ -39,9 +42,20 @@ class Durable:
     """Messages a subscriber asks for at once: 1 for jobs (no prefetch), more for small events."""
 
 
-EVT = Stream("M365_EVT", ("m365.evt.v1.>",), max_age=7 * _DAY, max_bytes=1024 * _MIB, compression=True)
-EXT = Stream("M365_EXT", ("m365.ext.v1.>",), max_age=3 * _DAY, max_bytes=256 * _MIB, max_msg_size=65_536)
-JOBS = Stream("M365_JOBS", ("m365.job.v1.>",), retention="workqueue", max_bytes=256 * _MIB, duplicate_window=120)
+_KIB = 1 << 10
+
+EVT = Stream(
+    "M365_EVT", ("m365.evt.v1.>",), max_age=7 * _DAY, max_bytes=1024 * _MIB, max_msg_size=256 * _KIB, compression=True
+)
+EXT = Stream("M365_EXT", ("m365.ext.v1.>",), max_age=3 * _DAY, max_bytes=256 * _MIB, max_msg_size=64 * _KIB)
+JOBS = Stream(
+    "M365_JOBS",
+    ("m365.job.v1.>",),
+    retention="workqueue",
+    max_bytes=256 * _MIB,
+    max_msg_size=64 * _KIB,
+    duplicate_window=120,
+)
 DLQ = Stream("M365_DLQ", ("m365.dlq.v1.>",), max_age=30 * _DAY, max_bytes=256 * _MIB)
 JOBLOG = Stream(
     "M365_JOBLOG",

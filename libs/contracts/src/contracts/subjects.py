@@ -51,6 +51,11 @@ def rpc(service: str, tenant: str, operation: str) -> str:
     return _join(ROOT, "rpc", VERSION, service, tenant, *operation.split("."))
 
 
+def is_token(text: str) -> bool:
+    """True for what may stand in a subject as one of its parts."""
+    return _TOKEN.fullmatch(text) is not None
+
+
 def is_job(subject: str) -> bool:
     """True for the wake-up of a job, the only message of ours whose body is no CloudEvent."""
     return subject.startswith(f"{ROOT}.job.{VERSION}.")
