@@ -1,5 +1,6 @@
 """Asking and requesting, on a real NATS and on the bus in memory: the same promises."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -12,13 +13,14 @@ from faststream.nats import NatsBroker
 
 from chassis import bootstrap
 from chassis.bus import Bus, Caller
+from chassis.listening import listening
 from chassis.rpc import Call, RpcServer
 from chassis.testing.bus import MemoryBroker
 from chassis.testing.servers import NatsProcess
-from contracts import rpc, streams
+from contracts import rpc, streams, subjects
 from contracts.bus_users import inbox_prefix
-from contracts.envelope import decode, event_id, run_id
-from contracts.events import BackupRequested
+from contracts.envelope import Envelope, decode, event_id, run_id
+from contracts.events import BackupRequested, TokenRefreshed
 from contracts.problem import ProblemError, not_found
 from contracts.views import Tenant
 
@@ -69,6 +71,7 @@ async def _real(directory: Path) -> AsyncIterator[Pair]:
         async def start() -> None:
             for broker in brokers:
                 await broker.start()
+                await broker.connection.flush()  # the server knows the subscriptions before anyone asks
 
         async def requests() -> list[tuple[str, dict[str, str], bytes]]:
             state = (await stream.stream_info(streams.EXT.name)).state
@@ -146,3 +149,33 @@ async def test_a_repeated_request_is_stored_once_and_names_the_same_run(pair: Pa
     assert subject == "m365.ext.v1.gateway.contoso.backup.requested"
     assert decode(subject, headers, body).id == event_id(first)
     assert BackupRequested.model_validate_json(body) == first
+
+
+async def test_a_listener_hears_the_facts_of_its_subject_while_it_listens(pair: Pair) -> None:
+    await pair.start()
+    heard: asyncio.Queue[Envelope] = asyncio.Queue()
+    facts = [_refreshed("contoso", 1), _refreshed("fabrikam", 1), _refreshed("contoso", 2)]
+    async with listening(pair.gateway, subjects.event("contoso", "token", "*"), heard.put_nowait):
+        for fact in facts:
+            await pair.gateway.publish(fact)
+        async with asyncio.timeout(5):
+            assert [(await heard.get()).id for _ in range(2)] == [event_id(facts[0]), event_id(facts[2])]
+    await pair.gateway.publish(_refreshed("contoso", 3))
+    assert heard.empty()
+
+
+async def test_a_listener_passes_over_what_it_cannot_read(pair: Pair) -> None:
+    await pair.start()
+    heard: asyncio.Queue[Envelope] = asyncio.Queue()
+    fact = _refreshed("contoso", 1)
+    async with listening(pair.gateway, fact.subject(), heard.put_nowait):
+        await pair.gateway.publish_raw(fact.subject(), b"{", {"Nats-Msg-Id": "poison"}, streams.EVT)
+        await pair.gateway.publish(fact)
+        async with asyncio.timeout(5):
+            assert (await heard.get()).id == event_id(fact)
+
+
+def _refreshed(tenant: str, generation: int) -> TokenRefreshed:
+    return TokenRefreshed(
+        tenant=tenant, at=NOW, profile="directory", generation=generation, expires_at=NOW, fingerprint="f" * 16
+    )

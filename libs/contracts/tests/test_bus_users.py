@@ -128,4 +128,12 @@ def test_every_durable_has_one_reader_who_can_bury_what_it_cannot_read() -> None
 def test_no_service_reads_the_bus_except_through_its_durables() -> None:
     for user in SERVICES:
         for kind in ("evt", "ext", "job", "dlq"):
-            assert not may_subscribe(user, f"m365.{kind}.v1.>")
+            shows_progress = user is GATEWAY and kind == "evt"
+            assert may_subscribe(user, f"m365.{kind}.v1.>") == shows_progress
+
+
+def test_only_the_gateway_hears_facts_as_they_are_published_and_only_the_job_family() -> None:
+    for event in EVENTS:
+        if not issubclass(event, Request):
+            hearers = [user.name for user in SERVICES if may_subscribe(user, subjects.event("*", event.DOMAIN, "*"))]
+            assert hearers == (["gateway"] if event.DOMAIN == "job" else []), event.type_name()

@@ -101,14 +101,16 @@ class World:
             rpc.CONFIGURATION_CREATE: "create_backup_configuration",
             rpc.CONFIGURATION_LIST: "list_backup_configurations",
             rpc.RUN_LIST: "list_runs",
-            rpc.RUN_GET: "get_run",
-            rpc.JOB_LIST: "list_jobs",
             rpc.JOB_GET: "get_job",
             rpc.RESTORE_POINT_LIST: "list_restore_points",
             rpc.HEALTH_GET: "get_health",
         }
         for operation, name in simple.items():
             self._answer(server, operation, _constant(operation.response.model_validate(samples[name])))
+        self.run = views.Run.model_validate(samples["get_run"])
+        self.jobs = tuple(views.Job.model_validate(job) for job in samples["list_jobs"]["items"])
+        self._answer(server, rpc.RUN_GET, self._get_run)
+        self._answer(server, rpc.JOB_LIST, self._list_jobs)
         configuration = views.BackupConfiguration.model_validate(samples["create_backup_configuration"])
         point = views.RestorePoint.model_validate(samples["list_restore_points"]["items"][0])
         self._answer(server, rpc.CONFIGURATION_GET, _only(configuration, "c1", "Backup configuration"))
@@ -139,6 +141,15 @@ class World:
     async def _register(self, call: Call[rpc.RegisterTenant]) -> views.Tenant:
         self.tenants.add(call.question.tenant)
         return _tenant_view(call.question.tenant)
+
+    async def _get_run(self, _call: Call[rpc.ById]) -> views.Run:
+        return self.run
+
+    async def _list_jobs(self, call: Call[rpc.JobsOf]) -> views.Listing[views.Job]:
+        first = int(call.question.cursor or 0)
+        last = first + call.question.limit
+        more = str(last) if last < len(self.jobs) else None
+        return views.Listing[views.Job](items=self.jobs[first:last], cursor=more)
 
     async def _create_target(self, call: Call[rpc.CreateTarget]) -> rpc.CreatedTarget:
         if not all(step.ok for step in self.steps):
@@ -299,6 +310,7 @@ ATTEMPTS: dict[str, Attempt] = {
     "start_backup": Attempt("/tenants/contoso/backup-configurations/c1/runs", 202),
     "list_runs": Attempt("/tenants/contoso/runs", 200),
     "get_run": Attempt("/tenants/contoso/runs/r1", 200),
+    "follow_run": Attempt("/tenants/contoso/runs/r1/progress", 200),
     "list_jobs": Attempt("/tenants/contoso/runs/r1/jobs", 200),
     "get_job": Attempt("/tenants/contoso/jobs/j1", 200),
     "list_restore_points": Attempt("/tenants/contoso/restore-points", 200),

@@ -31,6 +31,7 @@ ROUTES: dict[str, Route] = {
     "start_backup": Route("POST", "/tenants/{tenant}/backup-configurations/{configuration}/runs", _MANAGE),
     "list_runs": Route("GET", "/tenants/{tenant}/runs", _MANAGE),
     "get_run": Route("GET", "/tenants/{tenant}/runs/{run}", _MANAGE),
+    "follow_run": Route("GET", "/tenants/{tenant}/runs/{run}/progress", _MANAGE),
     "list_jobs": Route("GET", "/tenants/{tenant}/runs/{run}/jobs", _MANAGE),
     "get_job": Route("GET", "/tenants/{tenant}/jobs/{job}", _MANAGE),
     "list_restore_points": Route("GET", "/tenants/{tenant}/restore-points", _MANAGE),

@@ -68,6 +68,11 @@ BACKUP_SERVICE = _service(
     streams.JOBS_RESTORE,
 )
 MONITOR_SERVICE = _service("monitor-service", (), streams.MONITOR_LEDGER)
-GATEWAY = _service("gateway", ("m365.ext.v1.gateway.>", "m365.rpc.v1.>"), serves=False)
+GATEWAY = BusUser(
+    "gateway",
+    ("m365.ext.v1.gateway.>", "m365.rpc.v1.>"),
+    (f"{inbox_prefix('gateway')}.>", subjects.event("*", "job", ">")),
+)
+"""Hears the job family in plain subscriptions, to show progress; it consumes no stream."""
 
 BUS_USERS = (BOOTSTRAP, TOKEN_SERVICE, BACKUP_SERVICE, MONITOR_SERVICE, GATEWAY)

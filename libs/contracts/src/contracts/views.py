@@ -115,6 +115,9 @@ class Run(View):
     held: int = 0
     counts: Counts = Counts()
     fatal: Failure | None = None
+    version: int = Field(
+        default=0, description="grows with every saved change; the job family carries it too, so that late news is seen"
+    )
 
 
 class Job(View):
@@ -137,6 +140,9 @@ class Job(View):
     fatal: Failure | None = None
     item_errors: tuple[ItemProblem, ...] = ()
     skipped: tuple[ItemProblem, ...] = ()
+    version: int = Field(
+        default=0, description="grows with every saved change; the job family carries it too, so that late news is seen"
+    )
 
 
 class Verification(View):

@@ -27,6 +27,7 @@ from gateway.entrypoints.middleware import Counted, InFlight, Surroundings
 from gateway.ports import Callers, Downloads, Services
 from gateway.settings import GatewaySettings
 from gateway.usecases.admission import Admission
+from gateway.usecases.follow_run import FollowRun, Pace
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +48,9 @@ class Around:
     clock: Clock
     rng: Random
     in_flight: InFlight = field(default_factory=InFlight)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the process leaves: progress streams end, so that nobody waits for them."""
+    pace: Pace = field(default_factory=Pace)
 
 
 def build_with(around: Around) -> ASGIApp:
@@ -56,6 +60,7 @@ def build_with(around: Around) -> ASGIApp:
         admission=Admission(around.callers, around.services),
         services=around.services,
         downloads=around.downloads,
+        follow=FollowRun(around.services, around.clock, around.stopping, around.pace),
         vault=around.vault,
         clock=around.clock,
         rng=around.rng,
@@ -96,6 +101,7 @@ async def serve(settings: GatewaySettings, drain: Drain) -> None:
             registry=registry,
             clock=clock,
             rng=rng,
+            stopping=drain.requested,
         )
         async with _listening(settings, build_with(around)):
             await drain.wait()

@@ -83,6 +83,8 @@ def _complete(operation: dict[str, Any], name: str) -> None:
     responses[success] = {**responses[success], "description": _MEANING[success], "headers": headers}
     if name == "download":
         responses[success]["content"] = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
+    if name == "follow_run":
+        responses[success]["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
     example = EXAMPLES[name]
     if example.response is not None:
         responses[success]["content"]["application/json"]["example"] = example.response

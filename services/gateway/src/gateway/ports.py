@@ -1,10 +1,11 @@
 """What the use cases and entry points need from outside."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from contracts.events import Request
+from contracts.events import JobEvent, Request
 from contracts.rpc import Operation, Req, Res
 from gateway.domain import Asking, Caller
 
@@ -28,6 +29,10 @@ class Services(Protocol):
 
     async def request(self, request: Request) -> str:
         """Put a request onto the bus, once per id; returns the run it leads to. Raises ProblemError `unavailable`."""
+        ...
+
+    def listen(self, tenant: str, heard: Callable[[JobEvent], None]) -> AbstractAsyncContextManager[None]:
+        """Hear the tenant's job events while the block runs; some may be lost. `heard` returns at once."""
         ...
 
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,17 @@ from chassis.settings import BusSettings
 from chassis.testing.pki import ServerTls, make_server_tls
 from chassis.testing.process import Server, free_port
 from chassis.testing.servers import NatsProcess
-from contracts import rpc
-from contracts.bus_users import GATEWAY, TOKEN_SERVICE, BusUser
-from contracts.views import Listing, Tenant
+from contracts import envelope, rpc
+from contracts.bus_users import BACKUP_SERVICE, GATEWAY, TOKEN_SERVICE, BusUser
+from contracts.events import Counts, JobProgressed
+from contracts.names import JobState
+from contracts.views import Job, Listing, Run, Tenant
 from gateway.adapters.httpx_downloads import HttpxDownloads
 from gateway.app import build_with
 
 CHUNK = b"z" * 65_536
 DOWNLOAD = "/api/v1/tenants/contoso/downloads/ticket-1"
+PROGRESS = "/api/v1/tenants/contoso/runs/r1/progress"
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +142,33 @@ async def test_tls_below_1_2_is_refused(served: Served, tls: ServerTls) -> None:
     assert (await served.client.get("/api/v1/tenants", headers=served.headers)).status_code == 200
 
 
+async def test_progress_arrives_as_it_happens_and_a_client_that_leaves_ends_the_listening(
+    served: Served, gateway: Any
+) -> None:
+    gateway.world.run = gateway.world.run.model_copy(update={"state": JobState.RUNNING})
+    async with served.client.stream("GET", PROGRESS, headers=served.headers) as answer:
+        lines = answer.aiter_lines()
+        await _reads(lines, "event: jobs")
+        await gateway.world.broker.bus("backup-service").publish(_mark("r1", stored=7))
+        await _reads(lines, "event: progressed")
+        assert json.loads((await anext(lines)).removeprefix("data: "))["counts"]["stored"] == 7
+        assert len(gateway.world.broker.subscriptions) == 1
+    async with asyncio.timeout(5):
+        while gateway.world.broker.subscriptions:  # noqa: ASYNC110 - the fake offers a list, no event
+            await asyncio.sleep(0.01)
+
+
+def _mark(run: str, stored: int) -> JobProgressed:
+    facts: dict[str, Any] = {"scope": "job", "id": "j1", "run": run, "kind": "backup", "version": 9}
+    return JobProgressed(tenant="contoso", at=datetime.now(UTC), counts=Counts(stored=stored), **facts)
+
+
+async def _reads(lines: AsyncIterator[str], wanted: str) -> None:
+    async with asyncio.timeout(5):
+        while await anext(lines) != wanted:
+            pass
+
+
 # ---- the process ----
 
 
@@ -151,9 +182,9 @@ class Bus:
 def nats_bus(tmp_path: Path, tls: ServerTls) -> Iterator[Bus]:
     seeds = {
         user.name: bytes(nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER)).decode()
-        for user in (GATEWAY, TOKEN_SERVICE)
+        for user in (GATEWAY, TOKEN_SERVICE, BACKUP_SERVICE)
     }
-    users = [_granted(user, seeds[user.name]) for user in (GATEWAY, TOKEN_SERVICE)]
+    users = [_granted(user, seeds[user.name]) for user in (GATEWAY, TOKEN_SERVICE, BACKUP_SERVICE)]
     config = f"accounts: {json.dumps({'M365': {'jetstream': 'enabled', 'users': users}})}"
     with NatsProcess(tmp_path / "nats", config=config, server_tls=tls) as server:
         yield Bus(server, seeds)
@@ -208,9 +239,31 @@ async def _answer_tenants(stack: AsyncExitStack, nats_bus: Bus, tls: ServerTls) 
     async def tenants(_call: Any) -> Listing[Tenant]:
         return Listing[Tenant](items=())
 
+    async def tenant(_call: Any) -> Tenant:
+        return Tenant(tenant="contoso", entra_tenant_id="t", display_name="Contoso", created_at=datetime.now(UTC))
+
     server.answer(rpc.TENANT_LIST, tenants)
+    server.answer(rpc.TENANT_GET, tenant)
     await broker.start()
     stack.push_async_callback(broker.stop)
+
+
+async def _answer_runs(stack: AsyncExitStack, nats_bus: Bus, tls: ServerTls, run: Run) -> bus.Bus:
+    broker = bus.connect(_settings(nats_bus, tls, "backup-service"), "backup-service")
+    service = bus.Bus(broker, "backup-service")
+    server = RpcServer(service)
+
+    async def get(_call: Any) -> Run:
+        return run
+
+    async def jobs(_call: Any) -> Listing[Job]:
+        return Listing[Job](items=())
+
+    server.answer(rpc.RUN_GET, get)
+    server.answer(rpc.JOB_LIST, jobs)
+    await broker.start()
+    stack.push_async_callback(broker.stop)
+    return service
 
 
 async def _until(client: httpx.AsyncClient, url: str, status: int) -> httpx.Response:
@@ -231,6 +284,8 @@ async def test_the_process_serves_both_ports_reports_and_drains(
     ports = {name: free_port() for name in ("https", "http", "health")}
     async with AsyncExitStack() as stack:
         await _answer_tenants(stack, nats_bus, tls)
+        run = gateway.world.run.model_copy(update={"state": JobState.RUNNING})
+        service = await _answer_runs(stack, nats_bus, tls, run)
         issuer = await stack.enter_async_context(
             asgi.serve(_publish_keys(gateway), host="127.0.0.1", port=0, cert_file=tls.cert_file, key_file=tls.key_file)
         )
@@ -250,8 +305,18 @@ async def test_the_process_serves_both_ports_reports_and_drains(
             assert ("strict-transport-security" in answer.headers) == origin.startswith("https")
         counted = (await client.get(f"{health}/metrics")).text
         assert 'm365_gateway_requests_total{method="GET",route="list_tenants",status_class="2xx"} 2.0' in counted
+        address = f"https://127.0.0.1:{ports['https']}{PROGRESS}"
+        async with client.stream("GET", address, headers=bearer) as following:
+            lines = following.aiter_lines()
+            await _reads(lines, "event: jobs")
+            fact = _mark("r1", stored=7)
+            head = envelope.headers(fact, "backup-service")
+            await service.broker.publish(fact.model_dump_json().encode(), fact.subject(), headers=head)
+            await _reads(lines, "event: progressed")
+            os.kill(process.pid, signal.SIGTERM)
+            async with asyncio.timeout(5):
+                assert not [line async for line in lines if line.startswith("event: end")]
         await client.aclose()  # an idle TLS connection would take the server's full closing time
-        os.kill(process.pid, signal.SIGTERM)
         code = await asyncio.to_thread(process._process.wait, 10)
         assert code == 0, process.log_tail()
     text = process.log_file.read_text()

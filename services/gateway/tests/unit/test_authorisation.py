@@ -22,6 +22,7 @@ MATRIX = {
     "start_backup": "operator admin",
     "list_runs": "operator admin",
     "get_run": "operator admin",
+    "follow_run": "operator admin",
     "list_jobs": "operator admin",
     "get_job": "operator admin",
     "list_restore_points": "operator admin",

@@ -42,6 +42,25 @@ class _Answer:
 
 
 @dataclass(frozen=True)
+class _Fact:
+    """The part of nats-py's message that `chassis.listening` reads."""
+
+    subject: str
+    headers: dict[str, str]
+    data: bytes
+
+
+@dataclass(frozen=True)
+class _Subscription:
+    subject: str
+    take: "Callable[[_Fact], Awaitable[None]]"
+    of: "list[_Subscription]"
+
+    async def unsubscribe(self) -> None:
+        self.of.remove(self)
+
+
+@dataclass(frozen=True)
 class Stored:
     """A message that a stream holds."""
 
@@ -67,6 +86,17 @@ class MemoryBroker:
         """False: nobody answers and no stream confirms, as when NATS is gone."""
         self._answers: dict[str, _Respond] = {}
         self._ids: set[tuple[str, str]] = set()
+        self.subscriptions: list[_Subscription] = []
+
+    @property
+    def connection(self) -> "MemoryBroker":
+        """Stands in for nats-py's client, of which `chassis.listening` uses `subscribe` alone."""
+        return self
+
+    async def subscribe(self, subject: str, *, cb: Callable[[_Fact], Awaitable[None]]) -> _Subscription:
+        subscription = _Subscription(subject, cb, self.subscriptions)
+        self.subscriptions.append(subscription)
+        return subscription
 
     def bus(self, user: str, clock: Clock | None = None) -> Bus:
         """A real Bus of `user` on this broker."""
@@ -75,6 +105,10 @@ class MemoryBroker:
     async def publish(self, body: bytes, subject: str, *, headers: dict[str, str], stream: str, timeout: float) -> None:  # noqa: ASYNC109 - NatsBroker's signature
         if not self.reachable:
             raise TimeoutError(f"no confirmation within {timeout:g} s")
+        # As on the wire, subscribers hear a repeat that the stream drops.
+        for subscription in list(self.subscriptions):
+            if _matches(subscription.subject, subject):
+                await subscription.take(_Fact(subject, headers, body))
         identity = (stream, headers.get("Nats-Msg-Id", ""))
         if identity[1] and identity in self._ids:
             return

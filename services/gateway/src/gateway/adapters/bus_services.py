@@ -1,11 +1,22 @@
 """The other services over NATS."""
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+from pydantic import ValidationError
+
 from chassis.bus import Bus, BusUnreachable
 from chassis.bus import Caller as BusCaller
-from contracts.events import Request
+from chassis.listening import listening
+from contracts import subjects
+from contracts.envelope import Envelope
+from contracts.events import AnyJobEvent, JobEvent, Request
 from contracts.problem import unavailable
 from contracts.rpc import Operation, Req, Res
 from gateway.domain import Asking
+
+log = structlog.get_logger(__name__)
 
 
 class BusServices:
@@ -24,3 +35,16 @@ class BusServices:
             return await self._bus.request(request)
         except BusUnreachable as error:
             raise unavailable("the bus did not confirm; repeat the request with the same Idempotency-Key") from error
+
+    @asynccontextmanager
+    async def listen(self, tenant: str, heard: Callable[[JobEvent], None]) -> AsyncIterator[None]:
+        def read(found: Envelope) -> None:
+            try:
+                event = AnyJobEvent.model_validate_json(found.body, context={"type": found.type}).root
+            except ValidationError:
+                log.warning("job event of another version passed over", type=found.type)
+                return
+            heard(event)
+
+        async with listening(self._bus, subjects.event(tenant, "job", "*"), read):
+            yield

@@ -78,6 +78,7 @@ _RUN = {
     "held": 0,
     "counts": _COUNTS,
     "fatal": None,
+    "version": 3,
 }
 _JOB = {
     "tenant": "contoso",
@@ -103,6 +104,7 @@ _JOB = {
         }
     ],
     "skipped": [],
+    "version": 3,
 }
 _RESTORE_POINT = {
     "tenant": "contoso",
@@ -166,6 +168,7 @@ EXAMPLES: dict[str, Example] = {
     "start_backup": Example({"run": _RUN_ID}),
     "list_runs": Example(_page(_RUN)),
     "get_run": Example(_RUN),
+    "follow_run": Example(),
     "list_jobs": Example(_page(_JOB)),
     "get_job": Example(_JOB),
     "list_restore_points": Example(_page(_RESTORE_POINT)),

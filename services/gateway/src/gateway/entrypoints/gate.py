@@ -17,6 +17,7 @@ from gateway.domain import Asking
 from gateway.entrypoints.middleware import REQUEST_ID
 from gateway.ports import Downloads, Services
 from gateway.usecases.admission import Admission
+from gateway.usecases.follow_run import FollowRun
 
 PREFIX = "/api/v1"
 _STATE = "tenantkeep.asking"
@@ -29,6 +30,7 @@ class Gate:
     admission: Admission
     services: Services
     downloads: Downloads
+    follow: FollowRun
     vault: Vault
     clock: Clock
     rng: Random
