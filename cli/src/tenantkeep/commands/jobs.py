@@ -12,7 +12,7 @@ from tenantkeep.commands.choose import tenant_of
 from tenantkeep.commands.client import connect
 from tenantkeep.commands.options import Json, Lang, TenantName
 from tenantkeep.commands.output import Screen, reported
-from tenantkeep.commands.progress import status
+from tenantkeep.commands.progress import run_status, status
 from tenantkeep.commands.waiting import Progress
 
 app = typer.Typer(help="Runs and their jobs, with what went wrong and what to do.", no_args_is_help=True)
@@ -89,7 +89,7 @@ def show_run(screen: Screen, progress: Progress) -> None:
         screen.say(
             Text("Run {}: {} {}", "Lauf {}: {} {}"),
             run.id,
-            labels.code(run.state, screen.language),
+            run_status(run, screen.language),
             figures.between(run.started_at, run.finished_at),
         )
         _fatal(screen, run.fatal)
@@ -102,7 +102,7 @@ def _run_row(run: Run, screen: Screen) -> tuple[str, ...]:
     return (
         run.id,
         screen.text(labels.KINDS[run.kind]),
-        labels.code(run.state, screen.language),
+        run_status(run, screen.language),
         figures.moment(run.requested_at),
         figures.between(run.started_at, run.finished_at),
         str(run.jobs),

@@ -17,10 +17,13 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 
 from contracts.names import JobState
-from contracts.views import Job
+from contracts.texts import Text, render
+from contracts.views import Job, Run
 from tenantkeep.commands import labels
 from tenantkeep.commands.output import Screen
 from tenantkeep.commands.waiting import Progress
+
+_WITH_HELD = Text("{} ({} held)", "{} ({} angehalten)")
 
 
 def done(job: Job) -> int:
@@ -41,6 +44,14 @@ def status(job: Job, language: str) -> str:
     if job.fatal is not None:
         return f"{labels.code(job.state, language)}: {labels.error_title(job.fatal.error, language)}"
     return labels.code(job.state, language)
+
+
+def run_status(run: Run, language: str) -> str:
+    """State of a run in words; one that waits says for what, one with held jobs how many."""
+    if run.hold is not None and not run.state.finished:
+        return labels.code(run.hold.reason, language)
+    state = labels.code(run.state, language)
+    return render(_WITH_HELD, language).format(state, run.held) if run.held and not run.state.finished else state
 
 
 @contextmanager
@@ -80,6 +91,8 @@ class RunProgress:
         self._bars.stop()
 
     def show(self, progress: Progress) -> None:
+        if progress.run is not None and progress.run.hold is not None:
+            self._say(progress.run.id, run_status(progress.run, self._screen.language))
         for job in progress.jobs:
             if self._screen.console.is_terminal:
                 self._draw(job)
@@ -103,7 +116,11 @@ class RunProgress:
 
     def _tell(self, job: Job) -> None:
         words = status(job, self._screen.language)
-        if self._said.get(job.id) == words or self._screen.as_json:
+        self._say(job.id, words, f"{job.resource_name or job.resource}: {words} ({done(job)})")
+
+    def _say(self, what: str, words: str, line: str = "") -> None:
+        """Print a line when the words about it are others than last time."""
+        if self._said.get(what) == words or self._screen.as_json:
             return
-        self._said[job.id] = words
-        self._screen.console.print(f"{job.resource_name or job.resource}: {words} ({done(job)})", markup=False)
+        self._said[what] = words
+        self._screen.console.print(line or words, markup=False)

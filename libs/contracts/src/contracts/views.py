@@ -113,6 +113,7 @@ class Run(View):
     partial: int = 0
     failed: int = 0
     held: int = 0
+    hold: Hold | None = Field(default=None, description="what the run itself waits for, before it has jobs")
     counts: Counts = Counts()
     fatal: Failure | None = None
     version: int = Field(

@@ -76,6 +76,7 @@ _RUN = {
     "partial": 1,
     "failed": 0,
     "held": 0,
+    "hold": None,
     "counts": _COUNTS,
     "fatal": None,
     "version": 3,
