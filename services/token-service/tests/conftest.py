@@ -4,6 +4,7 @@ import dataclasses
 import random
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from itertools import count
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -22,7 +23,16 @@ from token_service.app import App, build_with
 from token_service.domain.connection import Connection, RenewalPolicy
 from token_service.domain.credential import ClientCertificate, Credential
 from token_service.domain.tenant import TenantRecord
-from token_service.ports import EntraTenantTaken, Issued, NoAnswer, Outcome, Refused, SlugTaken
+from token_service.ports import (
+    Effective,
+    EntraTenantTaken,
+    Issued,
+    NoAnswer,
+    Outcome,
+    Proof,
+    Refused,
+    SlugTaken,
+)
 
 CONTOSO = "11111111-1111-1111-1111-111111111111"
 FABRIKAM = "22222222-2222-2222-2222-222222222222"
@@ -59,6 +69,10 @@ class MemoryConnections:
     async def of_tenant(self, tenant: str) -> Sequence[Connection]:
         found = [connection for connection in self._stored.values() if connection.tenant == tenant]
         return sorted(found, key=lambda connection: connection.profile)
+
+    async def awaiting(self, state: str) -> Connection | None:
+        known = self._stored.values()
+        return next((found for found in known if found.consent is not None and found.consent.state == state), None)
 
     async def everything(self) -> Sequence[Connection]:
         return list(self._stored.values())
@@ -111,6 +125,18 @@ class FakeAuthority:
         return Issued(SecretStr(token), self._clock.now() + timedelta(seconds=self.lifetime))
 
 
+class FakeWorkloads:
+    """A Graph that lets every token in, until a test says otherwise."""
+
+    def __init__(self) -> None:
+        self.proof: Proof = Effective()
+        self.tried: list[str] = []
+
+    async def prove(self, profile: Profile, token: SecretStr) -> Proof:
+        self.tried.append(token.get_secret_value())
+        return self.proof
+
+
 class BreakableVault(MemoryVault):
     """A vault that may be away."""
 
@@ -144,7 +170,9 @@ class World:
         self.connections = MemoryConnections()
         self.vault = BreakableVault(self.clock)
         self.authority = FakeAuthority(self.clock)
+        self.workloads = FakeWorkloads()
         self.announced = Announced()
+        self.states = (f"state-{number}" for number in count(1))
         self.registry = CollectorRegistry()
         self.app = self.replica(self.registry)
 
@@ -154,11 +182,15 @@ class World:
             connections=self.connections,
             vault=self.vault,
             authority=self.authority,
+            workloads=self.workloads,
             announcements=self.announced,
             clock=self.clock,
             rng=random.Random(5),
             policy=RenewalPolicy(),
             registry=registry or CollectorRegistry(),
+            authority_url="https://login.example",
+            graph_scope="https://graph.microsoft.com/.default",
+            new_state=lambda: next(self.states),
         )
 
     async def register(self, tenant: str = "contoso", entra: str = CONTOSO) -> views.Tenant:

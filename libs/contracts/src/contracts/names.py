@@ -60,6 +60,18 @@ class TokenStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
+class ConsentOutcome(StrEnum):
+    """What became of the last request for admin consent. Granted says the redirect; effective says Graph."""
+
+    WAITING = "waiting"
+    DECLINED = "declined"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    GRANTED = "granted"
+    NOT_EFFECTIVE = "not_effective"
+    EFFECTIVE = "effective"
+
+
 class Health(StrEnum):
     """Health of a job class over 24 hours: failures under 10 % healthy, 10 % or more critical."""
 

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from contracts.names import Profile, Slug, Source, Token
 from contracts.views import (
     BackupConfiguration,
+    ConsentLink,
+    ConsentResult,
     DownloadTicket,
     HealthView,
     Job,
@@ -76,6 +78,23 @@ class SetCredential(_Question):
     intake: Token
 
 
+class StartConsent(_Question):
+    """`client_id` is needed only before the profile has a credential, or to move to another app registration."""
+
+    profile: Profile
+    redirect_uri: str = Field(pattern=r"^https://[^\s]+$", max_length=300)
+    client_id: str | None = Field(default=None, min_length=1, max_length=128)
+
+
+class FinishConsent(_Question):
+    """The query of the redirect, as anybody may have written it: only `state` is checked, the rest is a hint."""
+
+    state: str = Field(min_length=1, max_length=128)
+    admin_consent: str = Field(default="", max_length=20)
+    error: str = Field(default="", max_length=200)
+    error_description: str = Field(default="", max_length=2000)
+
+
 class CreateTarget(_Question):
     """Credentials wait in the vault at `tenants/<tenant>/storage/<id>`."""
 
@@ -124,6 +143,8 @@ TENANT_REGISTER = Operation("token-service", "tenant.register", RegisterTenant, 
 TENANT_LIST = Operation("token-service", "tenant.list", Page, Listing[Tenant])
 TENANT_GET = Operation("token-service", "tenant.get", Nothing, Tenant)
 CREDENTIAL_SET = Operation("token-service", "credential.set", SetCredential, TokenView)
+CONSENT_START = Operation("token-service", "consent.start", StartConsent, ConsentLink)
+CONSENT_FINISH = Operation("token-service", "consent.finish", FinishConsent, ConsentResult)
 TOKEN_LIST = Operation("token-service", "token.list", Nothing, Listing[TokenView])
 
 TARGET_CREATE = Operation("backup-service", "target.create", CreateTarget, CreatedTarget)
@@ -146,6 +167,8 @@ OPERATIONS: tuple[Operation[BaseModel, BaseModel], ...] = (
     TENANT_LIST,
     TENANT_GET,
     CREDENTIAL_SET,
+    CONSENT_START,
+    CONSENT_FINISH,
     TOKEN_LIST,
     TARGET_CREATE,
     TARGET_LIST,

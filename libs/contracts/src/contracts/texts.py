@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from contracts.names import Health, HoldReason, JobState, TokenStatus
+from contracts.names import ConsentOutcome, Health, HoldReason, JobState, TokenStatus
 
 
 class Text(NamedTuple):
@@ -30,6 +30,31 @@ TOKEN_STATUSES: dict[TokenStatus, Text] = {
     TokenStatus.CONSENT_REQUIRED: Text("Consent required", "Zustimmung erforderlich"),
     TokenStatus.DEACTIVATED: Text("Deactivated", "Deaktiviert"),
     TokenStatus.UNKNOWN: Text("Unknown", "Unbekannt"),
+}
+
+CONSENT_OUTCOMES: dict[ConsentOutcome, Text] = {
+    ConsentOutcome.WAITING: Text("Waiting for an administrator", "Warten auf einen Administrator"),
+    ConsentOutcome.DECLINED: Text(
+        "The administrator declined; nothing was changed. Ask again when it is wanted.",
+        "Der Administrator hat abgelehnt; nichts wurde geändert. Bei Bedarf erneut anfordern.",
+    ),
+    ConsentOutcome.FAILED: Text(
+        "Microsoft could not grant the consent; check client id and redirect URI of the app registration.",
+        "Microsoft konnte die Genehmigung nicht erteilen; Client-ID und Umleitungs-URI der App-Registrierung prüfen.",
+    ),
+    ConsentOutcome.EXPIRED: Text(
+        "The answer came too late; ask for consent again.",
+        "Die Antwort kam zu spät; die Genehmigung erneut anfordern.",
+    ),
+    ConsentOutcome.GRANTED: Text(
+        "Microsoft reports the consent; it counts as soon as a token and a call prove it.",
+        "Microsoft meldet die Genehmigung; sie gilt, sobald ein Token und ein Aufruf sie beweisen.",
+    ),
+    ConsentOutcome.NOT_EFFECTIVE: Text(
+        "Microsoft Graph still refuses the app; this may take minutes and is tried again automatically.",
+        "Microsoft Graph lehnt die App noch ab; das kann Minuten dauern und wird automatisch erneut versucht.",
+    ),
+    ConsentOutcome.EFFECTIVE: Text("The consent is effective", "Die Genehmigung ist wirksam"),
 }
 
 HEALTH: dict[Health, Text] = {
@@ -60,6 +85,7 @@ def render(text: Text, language: str) -> str:
 _TABLES: Mapping[type[StrEnum], Mapping[Any, Text]] = {
     JobState: JOB_STATES,
     TokenStatus: TOKEN_STATUSES,
+    ConsentOutcome: CONSENT_OUTCOMES,
     Health: HEALTH,
     HoldReason: HOLD_REASONS,
 }

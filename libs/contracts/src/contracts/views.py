@@ -6,7 +6,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from contracts.errors import ErrorClass
 from contracts.events.jobs import Counts
-from contracts.names import Health, HoldReason, JobKind, JobState, Profile, Slug, Source, Token, TokenStatus
+from contracts.names import ConsentOutcome, Health, HoldReason, JobKind, JobState, Profile, Slug, Source, Token, TokenStatus
 
 T = TypeVar("T")
 
@@ -30,6 +30,32 @@ class Tenant(View):
     created_at: AwareDatetime
 
 
+class ConsentView(View):
+    """The last request for admin consent; `detail` is a code of Microsoft's for people who look for the cause."""
+
+    outcome: ConsentOutcome
+    client_id: str
+    asked_at: AwareDatetime
+    expires_at: AwareDatetime
+    detail: str = ""
+
+
+class ConsentLink(View):
+    """Where an administrator of the tenant grants or declines; works once, until `expires_at`."""
+
+    url: str
+    expires_at: AwareDatetime
+
+
+class ConsentResult(View):
+    """What came back, for the page the administrator sees."""
+
+    tenant: Slug
+    profile: Profile
+    outcome: ConsentOutcome
+    detail: str = ""
+
+
 class TokenView(View):
     """State of one app profile's token. The value is never shown, only that it was proven and when."""
 
@@ -42,6 +68,10 @@ class TokenView(View):
     proven_at: AwareDatetime | None = None
     problem: ErrorClass | None = None
     detail: str = ""
+    consent_proven_at: AwareDatetime | None = Field(
+        default=None, description="when a call of every workload last proved the app's permissions"
+    )
+    consent: ConsentView | None = None
 
 
 class StorageTarget(View):

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+import secrets
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
@@ -21,6 +22,7 @@ from chassis.seed import rng as seeded
 from chassis.sweep import Sweep
 from chassis.vault import Vault
 from token_service.adapters.bus_announcements import BusAnnouncements
+from token_service.adapters.graph_workloads import GraphWorkloads
 from token_service.adapters.mongo_connections import MongoConnections
 from token_service.adapters.mongo_tenants import MongoTenants
 from token_service.adapters.msal_authority import MsalAuthority
@@ -28,9 +30,10 @@ from token_service.adapters.prometheus_tokens import TokenMetrics
 from token_service.domain.connection import RenewalPolicy
 from token_service.entrypoints import stream
 from token_service.entrypoints.questions import Questions
-from token_service.ports import Announcements, Authority, Connections, Tenants
+from token_service.ports import Announcements, Authority, Connections, Tenants, Workloads
 from token_service.settings import TokenServiceSettings
 from token_service.usecases.answer_rejection import AnswerRejection
+from token_service.usecases.consent import Consent
 from token_service.usecases.keep_token import KeepToken
 from token_service.usecases.register_tenant import RegisterTenant
 from token_service.usecases.renew_tokens import RenewTokens
@@ -57,11 +60,15 @@ def build_with(
     connections: Connections,
     vault: Vault,
     authority: Authority,
+    workloads: Workloads,
     announcements: Announcements,
     clock: Clock,
     rng: random.Random,
     policy: RenewalPolicy,
     registry: CollectorRegistry,
+    authority_url: str,
+    graph_scope: str,
+    new_state: Callable[[], str],
 ) -> App:
     """Wire the use cases to the given ports."""
     metrics = TokenMetrics(connections, clock, registry)
@@ -71,6 +78,7 @@ def build_with(
         connections=connections,
         vault=vault,
         authority=authority,
+        workloads=workloads,
         keep=keep,
         announcements=announcements,
         clock=clock,
@@ -83,11 +91,21 @@ def build_with(
         connections=connections,
         vault=vault,
         authority=authority,
+        workloads=workloads,
         keep=keep,
         announcements=announcements,
     )
+    consent = Consent(
+        tenants=tenants,
+        connections=connections,
+        renew=renew,
+        clock=clock,
+        authority_url=authority_url,
+        scope=graph_scope,
+        new_state=new_state,
+    )
     return App(
-        Questions(tenants, connections, RegisterTenant(tenants, vault, clock), set_credential, clock),
+        Questions(tenants, connections, RegisterTenant(tenants, vault, clock), set_credential, consent, clock=clock),
         renew,
         AnswerRejection(connections, vault, renew, clock, policy),
         metrics,
@@ -97,7 +115,7 @@ def build_with(
 @contextlib.asynccontextmanager
 async def _stores(
     settings: TokenServiceSettings, clock: Clock
-) -> AsyncIterator[tuple[documents.Database, Vault, MsalAuthority]]:
+) -> AsyncIterator[tuple[documents.Database, Vault, MsalAuthority, GraphWorkloads]]:
     trust = tls.client_context(settings.ca_file)
     authority = MsalAuthority(
         settings.authority_url,
@@ -106,11 +124,12 @@ async def _stores(
         proxy=settings.https_proxy,
         clock=clock,
     )
+    workloads = GraphWorkloads(settings.graph_url, trust=trust, proxy=settings.https_proxy)
     db = documents.connect(settings, DATABASE)
     try:
         with authority:
-            async with open_vault(settings, clock) as vault:
-                yield db, vault, authority
+            async with workloads, open_vault(settings, clock) as vault:
+                yield db, vault, authority, workloads
     finally:
         db.client.close()
 
@@ -119,7 +138,7 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
     """Serve until `drain` is requested."""
     clock = SystemClock()
     registry = new_registry(SERVICE, VERSION)
-    async with _stores(settings, clock) as (db, vault, authority):
+    async with _stores(settings, clock) as (db, vault, authority, workloads):
         connections = await MongoConnections.open(db, clock)
         broker = connect(settings, SERVICE)
         bus = Bus(broker, SERVICE, clock)
@@ -130,11 +149,15 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
             connections=connections,
             vault=vault,
             authority=authority,
+            workloads=workloads,
             announcements=announcements,
             clock=clock,
             rng=seeded(settings.seed, SERVICE),
             policy=settings.renewal(),
             registry=registry,
+            authority_url=settings.authority_url,
+            graph_scope=settings.graph_scope,
+            new_state=lambda: secrets.token_urlsafe(32),
         )
         app.questions.bind(RpcServer(bus))
         stream.bind(bus, app.answer_rejection, DeliveryPolicy(heartbeat=settings.heartbeat_interval))

@@ -50,6 +50,37 @@ class Authority(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Effective:
+    """Graph let the token into every workload of the profile."""
+
+
+@dataclass(frozen=True)
+class NotEffective:
+    """Graph refused the token in a workload of the profile; `detail` names it and Graph's code."""
+
+    detail: str
+
+
+@dataclass(frozen=True)
+class Unproven:
+    """Graph gave no usable answer, or there is nothing to try it on."""
+
+    error: ErrorClass
+    detail: str
+
+
+Proof = Effective | NotEffective | Unproven
+
+
+class Workloads(Protocol):
+    """Microsoft Graph, asked one harmless call per workload that a profile is for."""
+
+    async def prove(self, profile: Profile, token: SecretStr) -> Proof:
+        """Try the token; never raises for what Graph does, and answers within seconds."""
+        ...
+
+
 class SlugTaken(Exception):
     """The slug belongs to another Entra tenant."""
 
@@ -79,6 +110,10 @@ class Connections(Protocol):
 
     async def of_tenant(self, tenant: str) -> Sequence[Connection]:
         """Give all connections of a tenant, in the order of their profiles."""
+        ...
+
+    async def awaiting(self, state: str) -> Connection | None:
+        """Give the connection whose last consent attempt has this hashed state, whatever became of it."""
         ...
 
     async def everything(self) -> Sequence[Connection]:

@@ -12,10 +12,10 @@ from chassis.pending import PENDING, PENDING_SINCE
 from chassis.testing.clock import ManualClock
 from contracts.errors import ErrorClass
 from contracts.events.tokens import TokenRefreshed
-from contracts.names import Profile
+from contracts.names import ConsentOutcome, Profile
 from token_service.adapters.mongo_connections import MongoConnections
 from token_service.adapters.mongo_tenants import MongoTenants
-from token_service.domain.connection import Connection
+from token_service.domain.connection import Connection, ConsentAttempt
 from token_service.domain.tenant import TenantRecord
 from token_service.ports import Connections, EntraTenantTaken, SlugTaken, Tenants
 
@@ -97,6 +97,16 @@ async def test_a_connection_is_found_as_it_was_saved(connections: Connections) -
     assert list(await connections.everything()) == [saved]
 
 
+async def test_a_consent_attempt_is_kept_and_found_by_its_hashed_state(connections: Connections) -> None:
+    attempt = ConsentAttempt("f" * 64, "app-1", AT, AT + timedelta(minutes=10))
+    granted = dataclasses.replace(full(), consent=attempt).consent_answered(ConsentOutcome.GRANTED, "")
+    saved = await connections.save(granted.proven(AT))
+    assert saved is not None
+    assert await connections.awaiting("f" * 64) == saved
+    assert (saved.consent.outcome, saved.consent_proven_at) == (ConsentOutcome.EFFECTIVE, AT)
+    assert await connections.awaiting("e" * 64) is None
+
+
 async def test_a_save_on_an_older_version_is_refused(connections: Connections) -> None:
     first = await connections.save(full())
     assert first is not None
@@ -149,6 +159,16 @@ async def test_state_and_event_are_one_write(database: Any) -> None:
 
 async def test_a_document_of_a_newer_release_is_refused(database: Any) -> None:
     await MongoConnections.open(database, ManualClock())
-    await database["connections"].insert_one({"_id": "x/y", "schema_version": 3, "tenant": "x"})
+    await database["connections"].insert_one({"_id": "x/y", "schema_version": 4, "tenant": "x"})
     with pytest.raises(SchemaTooNew):
         await MongoConnections.open(database, ManualClock())
+
+
+async def test_documents_from_before_consent_are_understood(database: Any) -> None:
+    """As version 1 wrote them; what was missing then has to be proven now."""
+    store = await MongoConnections.open(database, ManualClock())
+    saved = await store.save(full())
+    assert saved is not None
+    gone = {"consent": "", "consent_proven_at": "", "proof_wanted": ""}
+    await database["connections"].update_one({"_id": saved.id}, {"$unset": gone, "$set": {"schema_version": 1}})
+    assert await (await MongoConnections.open(database, ManualClock())).get("contoso", Profile.DIRECTORY) == saved

@@ -18,11 +18,12 @@ from contracts.events.jobs import (
     parse_job_event,
 )
 from contracts.events.sync import SyncRequested
-from contracts.events.tokens import TokenRefreshed, TokenRejected
+from contracts.events.tokens import ConsentChanged, TokenRefreshed, TokenRejected
 
 EVENTS: tuple[type[Event], ...] = (
     TokenRefreshed,
     TokenRejected,
+    ConsentChanged,
     BackupChunkStored,
     *JOB_EVENTS,
     SyncRequested,
@@ -36,6 +37,7 @@ __all__ = [
     "AnyJobEvent",
     "BackupChunkStored",
     "BackupRequested",
+    "ConsentChanged",
     "Counts",
     "Event",
     "JobEvent",

@@ -26,6 +26,21 @@ class TokenRefreshed(Event):
         return (self.tenant, self.profile, str(self.generation))
 
 
+class ConsentChanged(Event):
+    """An app lost the permissions it needs in the tenant, or a call of every workload proved that it has them again."""
+
+    DOMAIN: ClassVar[str] = "token"
+    NAME: ClassVar[str] = "consent-changed"
+
+    profile: Profile
+    effective: bool
+    change: int
+    """Grows with every change of the connection."""
+
+    def key(self) -> tuple[str, ...]:
+        return (self.tenant, self.profile, str(self.change))
+
+
 class TokenRejected(Event):
     """Graph answered 401 to this token; token-service renews it unless the stored one differs already."""
 

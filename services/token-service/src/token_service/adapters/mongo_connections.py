@@ -13,12 +13,19 @@ from chassis.clock import Clock
 from chassis.documents import SCHEMA, Collection, Database, Document, Migration, open_collection, upgraded
 from contracts.errors import ErrorClass
 from contracts.events import Event
-from contracts.names import Profile
-from token_service.domain.connection import Connection, TokenFacts, Trouble
+from contracts.names import ConsentOutcome, Profile
+from token_service.domain.connection import Connection, ConsentAttempt, TokenFacts, Trouble
 
 _NAME = "connections"
-_VERSION = 1
-_MIGRATIONS: dict[int, Migration] = {}
+_VERSION = 2
+
+
+def _with_consent(document: Document) -> Document:
+    missing = document["trouble"] is not None and document["trouble"]["error"] == ErrorClass.CONSENT_REQUIRED.value
+    return {**document, "consent": None, "consent_proven_at": None, "proof_wanted": missing}
+
+
+_MIGRATIONS: dict[int, Migration] = {1: _with_consent}
 _SERVICE = "token-service"
 
 
@@ -34,6 +41,7 @@ class MongoConnections:
         indexes = [
             IndexModel([("tenant", ASCENDING)]),
             IndexModel([("due_at", ASCENDING)]),
+            IndexModel([("consent.state", ASCENDING)], sparse=True),
             IndexModel([(pending.PENDING_SINCE, ASCENDING)], sparse=True),
         ]
         return cls(await open_collection(db, _NAME, _VERSION, _MIGRATIONS, indexes), clock)
@@ -45,6 +53,10 @@ class MongoConnections:
     async def of_tenant(self, tenant: str) -> Sequence[Connection]:
         found = [_connection(document) async for document in self.collection.find({"tenant": tenant})]
         return sorted(found, key=lambda connection: connection.profile)
+
+    async def awaiting(self, state: str) -> Connection | None:
+        document = await self.collection.find_one({"consent.state": state})
+        return None if document is None else _connection(document)
 
     async def everything(self) -> Sequence[Connection]:
         return [_connection(document) async for document in self.collection.find({})]
@@ -74,12 +86,14 @@ def _stored(connection: Connection) -> Document:
     document["profile"] = connection.profile.value
     if connection.trouble is not None:
         document["trouble"]["error"] = connection.trouble.error.value
+    if connection.consent is not None:
+        document["consent"]["outcome"] = connection.consent.outcome.value
     return document
 
 
 def _connection(stored: Document) -> Connection:
     document = upgraded(stored, _VERSION, _MIGRATIONS, _NAME)
-    token, trouble = document["token"], document["trouble"]
+    token, trouble, consent = document["token"], document["trouble"], document["consent"]
     return Connection(
         tenant=document["tenant"],
         profile=Profile(document["profile"]),
@@ -92,4 +106,9 @@ def _connection(stored: Document) -> Connection:
         failures=document["failures"],
         due_at=document["due_at"],
         claimed_until=document["claimed_until"],
+        consent=None
+        if consent is None
+        else ConsentAttempt(**{**consent, "outcome": ConsentOutcome(consent["outcome"])}),
+        consent_proven_at=document["consent_proven_at"],
+        proof_wanted=document["proof_wanted"],
     )

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from contracts.errors import ErrorClass
-from contracts.names import Profile, TokenStatus
+from contracts.names import ConsentOutcome, Profile, TokenStatus
 
 Result = Literal["renewed", "refused", "no_answer", "vault", "superseded"]
 """How an attempt to renew a token ended; dashboards key on these words."""
@@ -36,6 +36,22 @@ class Trouble:
     error: ErrorClass
     detail: str
     since: datetime
+
+
+@dataclass(frozen=True)
+class ConsentAttempt:
+    """A request for admin consent. `state` is the SHA-256 (hex) of what the redirect must bring back, once."""
+
+    state: str
+    client_id: str
+    asked_at: datetime
+    expires_at: datetime
+    outcome: ConsentOutcome = ConsentOutcome.WAITING
+    detail: str = ""
+
+
+_REPORTED = frozenset({ConsentOutcome.GRANTED, ConsentOutcome.NOT_EFFECTIVE})
+"""The redirect said granted; from here on Graph's answers decide."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +100,15 @@ class Connection:
     failures: int = 0
     due_at: datetime | None = None
     claimed_until: datetime | None = None
+    consent: ConsentAttempt | None = None
+    consent_proven_at: datetime | None = None
+    proof_wanted: bool = False
+    """The next token counts only when Graph lets it into every workload of the profile."""
+
+    @property
+    def consent_missing(self) -> bool:
+        """Tell whether the last word, of sign-in or of Graph, was that consent is missing."""
+        return self.trouble is not None and self.trouble.error is ErrorClass.CONSENT_REQUIRED
 
     @property
     def id(self) -> str:
@@ -91,7 +116,7 @@ class Connection:
 
     def status(self, now: datetime) -> TokenStatus:
         """Tell what an administrator needs to know; without a token and without a verdict it is unknown."""
-        if self.trouble is not None and self.trouble.error is ErrorClass.CONSENT_REQUIRED:
+        if self.consent_missing:
             return TokenStatus.CONSENT_REQUIRED
         if self.token is None:
             return TokenStatus.UNKNOWN
@@ -130,12 +155,34 @@ class Connection:
             failures=0,
             due_at=due_at,
             claimed_until=None,
+            consent_proven_at=self.consent_proven_at if client_id == self.client_id else None,
         )
+
+    def proven(self, now: datetime) -> "Connection":
+        """Record that Graph let the app into every workload of the profile."""
+        return replace(self._consent(ConsentOutcome.EFFECTIVE, ""), consent_proven_at=now, proof_wanted=False)
+
+    def _consent(self, outcome: ConsentOutcome, detail: str) -> "Connection":
+        if self.consent is None or self.consent.outcome not in _REPORTED:
+            return self
+        return self.consent_answered(outcome, detail)
+
+    def consent_answered(self, outcome: ConsentOutcome, detail: str) -> "Connection":
+        """Record what became of the attempt; nothing happens without one."""
+        if self.consent is None:
+            return self
+        return replace(self, consent=replace(self.consent, outcome=outcome, detail=detail))
 
     def failed(self, error: ErrorClass, detail: str, *, now: datetime, retry_at: datetime) -> "Connection":
         """Record a failed acquisition; the last good token stays what it is."""
         same = self.trouble is not None and self.trouble.error is error
         since = self.trouble.since if same and self.trouble is not None else now
+        denied = error is ErrorClass.CONSENT_REQUIRED
         return replace(
-            self, trouble=Trouble(error, detail, since), failures=self.failures + 1, due_at=retry_at, claimed_until=None
+            self._consent(ConsentOutcome.NOT_EFFECTIVE, detail) if denied else self,
+            trouble=Trouble(error, detail, since),
+            failures=self.failures + 1,
+            due_at=retry_at,
+            claimed_until=None,
+            proof_wanted=self.proof_wanted or denied,
         )

@@ -5,9 +5,10 @@ from chassis.rpc import Call, RpcServer
 from contracts import rpc, views
 from contracts.names import Profile, TokenStatus
 from contracts.problem import invalid, not_found
-from token_service.domain.connection import Connection
+from token_service.domain.connection import Connection, ConsentAttempt
 from token_service.domain.tenant import TenantRecord
 from token_service.ports import Connections, Tenants
+from token_service.usecases.consent import Consent
 from token_service.usecases.register_tenant import RegisterTenant
 from token_service.usecases.set_credential import SetCredential
 
@@ -19,12 +20,15 @@ class Questions:
         connections: Connections,
         register: RegisterTenant,
         set_credential: SetCredential,
+        consent: Consent,
+        *,
         clock: Clock,
     ) -> None:
         self._tenants = tenants
         self._connections = connections
         self._register = register
         self._set_credential = set_credential
+        self._consent = consent
         self._clock = clock
 
     def bind(self, server: RpcServer) -> None:
@@ -33,6 +37,8 @@ class Questions:
         server.answer(rpc.TENANT_LIST, self.tenant_list)
         server.answer(rpc.TENANT_GET, self.tenant_get)
         server.answer(rpc.CREDENTIAL_SET, self.credential_set)
+        server.answer(rpc.CONSENT_START, self.consent_start)
+        server.answer(rpc.CONSENT_FINISH, self.consent_finish)
         server.answer(rpc.TOKEN_LIST, self.token_list)
 
     async def tenant_register(self, call: Call[rpc.RegisterTenant]) -> views.Tenant:
@@ -51,6 +57,13 @@ class Questions:
 
     async def credential_set(self, call: Call[rpc.SetCredential]) -> views.TokenView:
         return self._token_view(await self._set_credential(call.one_tenant(), call.question))
+
+    async def consent_start(self, call: Call[rpc.StartConsent]) -> views.ConsentLink:
+        return await self._consent.start(call.one_tenant(), call.question)
+
+    async def consent_finish(self, call: Call[rpc.FinishConsent]) -> views.ConsentResult:
+        """Whose consent it is says the state alone: the browser that brings it has no token of ours."""
+        return await self._consent.finish(call.question)
 
     async def token_list(self, call: Call[rpc.Nothing]) -> views.Listing[views.TokenView]:
         """Show every profile, also those without a credential: those are unknown, not absent."""
@@ -79,7 +92,19 @@ class Questions:
             proven_at=connection.proven_at,
             problem=None if trouble is None else trouble.error,
             detail="" if trouble is None else trouble.detail,
+            consent_proven_at=connection.consent_proven_at,
+            consent=None if connection.consent is None else _consent_view(connection.consent),
         )
+
+
+def _consent_view(attempt: ConsentAttempt) -> views.ConsentView:
+    return views.ConsentView(
+        outcome=attempt.outcome,
+        client_id=attempt.client_id,
+        asked_at=attempt.asked_at,
+        expires_at=attempt.expires_at,
+        detail=attempt.detail,
+    )
 
 
 def _tenant_view(record: TenantRecord) -> views.Tenant:

@@ -14,8 +14,20 @@ from contracts.names import Profile
 from token_service.domain import places
 from token_service.domain.connection import Connection, RenewalPolicy, Result
 from token_service.domain.credential import Credential, credential_in
-from token_service.ports import Announcements, Authority, Connections, Issued, NoAnswer, Refused, Tenants
-from token_service.usecases.keep_token import KeepToken
+from token_service.ports import (
+    Announcements,
+    Authority,
+    Connections,
+    Issued,
+    NoAnswer,
+    NotEffective,
+    Proof,
+    Refused,
+    Tenants,
+    Unproven,
+    Workloads,
+)
+from token_service.usecases.keep_token import KeepToken, consent_events
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +45,7 @@ class RenewTokens:
         connections: Connections,
         vault: Vault,
         authority: Authority,
+        workloads: Workloads,
         keep: KeepToken,
         announcements: Announcements,
         clock: Clock,
@@ -44,6 +57,7 @@ class RenewTokens:
         self._connections = connections
         self._vault = vault
         self._authority = authority
+        self._workloads = workloads
         self._keep = keep
         self._announcements = announcements
         self._clock = clock
@@ -90,7 +104,7 @@ class RenewTokens:
             outcome = await self._authority.acquire(*credential)
             match outcome:
                 case Issued():
-                    return await self._succeed(claimed, credential[1], outcome)
+                    return await self._judge(claimed, credential[1], outcome)
                 case Refused(error=error, detail=detail):
                     return await self._fail(claimed, error, detail, "refused")
                 case NoAnswer(error=error, detail=detail):
@@ -109,8 +123,19 @@ class RenewTokens:
             return None
         return tenant.entra_tenant_id, client_id, credential
 
-    async def _succeed(self, claimed: Connection, client_id: str, issued: Issued) -> Result:
-        kept = await self._keep(claimed, client_id, issued)
+    async def _judge(self, claimed: Connection, client_id: str, issued: Issued) -> Result:
+        """Sign-in issues tokens without permissions too: where consent is in doubt, Graph has the last word."""
+        proof = await self._workloads.prove(claimed.profile, issued.token) if claimed.proof_wanted else None
+        match proof:
+            case NotEffective(detail=detail):
+                return await self._fail(claimed, ErrorClass.CONSENT_REQUIRED, detail, "refused")
+            case Unproven(detail=detail) if claimed.consent_missing:
+                return await self._fail(claimed, ErrorClass.CONSENT_REQUIRED, detail, "no_answer")
+            case _:
+                return await self._succeed(claimed, client_id, issued, proof)
+
+    async def _succeed(self, claimed: Connection, client_id: str, issued: Issued, proof: Proof | None) -> Result:
+        kept = await self._keep(claimed, client_id, issued, proof)
         if kept is None:
             # Somebody set a new credential meanwhile, and our token may have overwritten theirs: once more.
             await self._ask_again(claimed)
@@ -122,7 +147,12 @@ class RenewTokens:
         now = self._clock.now()
         pause = self._policy.retry_after(claimed.failures + 1, self._rng)
         failed = claimed.failed(error, detail, now=now, retry_at=now + timedelta(seconds=pause))
-        return "superseded" if await self._connections.save(failed) is None else result
+        events = consent_events(claimed, failed, now)
+        if await self._connections.save(failed, events) is None:
+            return "superseded"
+        if events:
+            self._announcements.soon(failed.id)
+        return result
 
     async def _ask_again(self, claimed: Connection) -> None:
         current = await self._connections.get(claimed.tenant, claimed.profile)

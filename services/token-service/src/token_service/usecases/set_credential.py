@@ -7,11 +7,23 @@ import structlog
 
 from chassis.vault import Vault, VaultError
 from contracts import rpc
+from contracts.errors import ErrorClass
 from contracts.problem import Problem, ProblemError, conflict, invalid, not_found, unavailable
 from token_service.domain import places
 from token_service.domain.connection import Connection
 from token_service.domain.credential import Credential, credential_in
-from token_service.ports import Announcements, Authority, Connections, Issued, NoAnswer, Refused, Tenants
+from token_service.ports import (
+    Announcements,
+    Authority,
+    Connections,
+    Issued,
+    NoAnswer,
+    Proof,
+    Refused,
+    Tenants,
+    Unproven,
+    Workloads,
+)
 from token_service.usecases.keep_token import KeepToken
 
 log = structlog.get_logger(__name__)
@@ -20,7 +32,7 @@ _ATTEMPTS = 5
 
 
 class SetCredential:
-    """`patience` (seconds) bounds the authority's answer, so that the asker hears ours in time."""
+    """`patience` and `proof_patience` (seconds) bound the answers of authority and Graph: the asker waits for ours."""
 
     def __init__(
         self,
@@ -29,17 +41,21 @@ class SetCredential:
         connections: Connections,
         vault: Vault,
         authority: Authority,
+        workloads: Workloads,
         keep: KeepToken,
         announcements: Announcements,
         patience: float = 3.5,
+        proof_patience: float = 1.0,
     ) -> None:
         self._tenants = tenants
         self._connections = connections
         self._vault = vault
         self._authority = authority
+        self._workloads = workloads
         self._keep = keep
         self._announcements = announcements
         self._patience = patience
+        self._proof_patience = proof_patience
 
     async def __call__(self, tenant: str, wish: rpc.SetCredential) -> Connection:
         """Prove and keep the credential that waits in the intake; the intake is empty afterwards in any case.
@@ -61,7 +77,7 @@ class SetCredential:
             return await self._answered_before(tenant, wish)
         try:
             issued = await self._prove(record.entra_tenant_id, wish.client_id, credential)
-            connection = await self._keep_both(tenant, wish, credential, issued)
+            connection = await self._keep_both(tenant, wish, credential, issued, await self._try(wish, issued))
         finally:
             # A refused secret must not lie about, and an accepted one lies in its own place now.
             await self._vault.kv_delete(path)
@@ -107,14 +123,22 @@ class SetCredential:
                     )
                 )
 
+    async def _try(self, wish: rpc.SetCredential, issued: Issued) -> Proof:
+        """A token without consent is issued all the same: only Graph knows. What it leaves open is tried again."""
+        try:
+            async with asyncio.timeout(self._proof_patience):
+                return await self._workloads.prove(wish.profile, issued.token)
+        except TimeoutError:
+            return Unproven(ErrorClass.CONNECTION_TIMEOUT, "Microsoft Graph did not answer in time")
+
     async def _keep_both(
-        self, tenant: str, wish: rpc.SetCredential, credential: Credential, issued: Issued
+        self, tenant: str, wish: rpc.SetCredential, credential: Credential, issued: Issued, proof: Proof
     ) -> Connection:
         stored = {"client_id": wish.client_id, **credential.stored()}
         await self._vault.kv_write(places.credentials(tenant, wish.profile), stored)
         for _ in range(_ATTEMPTS):
             known = await self._connections.get(tenant, wish.profile) or Connection(tenant, wish.profile)
-            kept = await self._keep(dataclasses.replace(known, intake=wish.intake), wish.client_id, issued)
+            kept = await self._keep(dataclasses.replace(known, intake=wish.intake), wish.client_id, issued, proof)
             if kept is not None:
                 return kept
         raise conflict("the connection is being changed by others; set the credential again")

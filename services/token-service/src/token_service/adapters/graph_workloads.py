@@ -1,0 +1,110 @@
+"""One harmless call per workload tells whether Microsoft Graph lets an app do what its profile is for.
+
+A decodable `roles` claim is only a hint, and appears before it has effect; a call is the proof.
+"""
+
+import re
+import ssl
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+from pydantic import SecretStr
+
+from contracts.errors import ErrorClass
+from contracts.names import Profile
+from token_service.ports import Effective, NotEffective, Proof, Unproven
+
+_TIMEOUT = httpx.Timeout(2.0)
+_USERS = 10
+"""So many users are tried for one with a mailbox (not everybody has one)."""
+
+_NO_MESSAGE = "AAMkTenantkeepProof="
+"""No message has this id: who may write is told that it is not there, who may not is refused before."""
+
+_CODE = re.compile(r"[A-Za-z_.]{1,60}")
+
+
+class _Stopped(Exception):
+    """A call that settles the question; `proof` is the answer."""
+
+    def __init__(self, proof: NotEffective | Unproven) -> None:
+        super().__init__(proof.detail)
+        self.proof = proof
+
+
+class GraphWorkloads:
+    """A `Workloads`. `url` is Graph's base URL with version; an async context manager that closes its connections."""
+
+    def __init__(self, url: str, *, trust: ssl.SSLContext, proxy: str | None) -> None:
+        self._client = httpx.AsyncClient(
+            base_url=url.rstrip("/"),
+            verify=trust,
+            proxy=None if proxy is None else httpx.Proxy(proxy, ssl_context=trust),
+            trust_env=False,
+            timeout=_TIMEOUT,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def prove(self, profile: Profile, token: SecretStr) -> Proof:
+        headers = {"Authorization": f"Bearer {token.get_secret_value()}"}
+        try:
+            users = await self._users(headers)
+            if profile is not Profile.DIRECTORY:
+                await self._mail(headers, users, writes=profile is Profile.EXCHANGE_RESTORE)
+        except _Stopped as stopped:
+            return stopped.proof
+        except httpx.HTTPError as error:
+            return Unproven(ErrorClass.CONNECTION_TIMEOUT, f"Microsoft Graph: {type(error).__name__}")
+        return Effective()
+
+    async def _users(self, headers: dict[str, str]) -> list[str]:
+        """GET /users (graph/api/user-list)."""
+        answer = await self._client.get("/users", params={"$select": "id", "$top": str(_USERS)}, headers=headers)
+        _refuse("users", answer, {HTTPStatus.OK})
+        return [str(user["id"]) for user in _json(answer).get("value", []) if isinstance(user, dict) and "id" in user]
+
+    async def _mail(self, headers: dict[str, str], users: list[str], *, writes: bool) -> None:
+        """GET mailFolders, and for a restore PATCH a message that does not exist (graph/api/message-update)."""
+        for user in users:
+            mailbox = f"/users/{quote(user, safe='')}"
+            params = {"$select": "id", "$top": "1"}
+            answer = await self._client.get(f"{mailbox}/mailFolders", params=params, headers=headers)
+            _refuse("mail", answer, {HTTPStatus.OK, HTTPStatus.NOT_FOUND})
+            if answer.status_code == HTTPStatus.NOT_FOUND:  # no mailbox
+                continue
+            if writes:
+                path = f"{mailbox}/messages/{quote(_NO_MESSAGE, safe='')}"
+                answer = await self._client.patch(path, json={"isRead": True}, headers=headers)
+                _refuse("mail, writing", answer, {HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST})
+            return
+        raise _Stopped(Unproven(ErrorClass.NOT_FOUND, "no user with a mailbox to prove the permissions on"))
+
+
+def _refuse(workload: str, answer: httpx.Response, good: set[HTTPStatus]) -> None:
+    if answer.status_code in good:
+        return
+    error = _json(answer).get("error")
+    code = _CODE.fullmatch(str(error.get("code", ""))) if isinstance(error, dict) else None
+    detail = f"{workload}: {code[0] if code else f'HTTP {answer.status_code}'}"
+    if answer.status_code == HTTPStatus.FORBIDDEN:
+        raise _Stopped(NotEffective(detail))
+    limited = answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
+    raise _Stopped(Unproven(ErrorClass.RATE_LIMITED if limited else ErrorClass.CONNECTION_TIMEOUT, detail))
+
+
+def _json(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        body = answer.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
