@@ -1,6 +1,6 @@
 """Microsoft Graph over httpx: token seam, transport rings, delta, budgets. Usable alone."""
 
-from graph_client.budget import Budget, Limits
+from graph_client.budget import Budget
 from graph_client.client import GraphClient
 from graph_client.clock import Clock, SystemClock
 from graph_client.delta import DeltaPage, LoopGuard, Page
@@ -19,7 +19,9 @@ from graph_client.errors import (
     Unauthorized,
     Unreachable,
 )
+from graph_client.limits import Limits
 from graph_client.messages import Request, Response, Route
+from graph_client.pool import Draw, MemoryPool, Pool, PoolUnreachable, Record, Share, settle
 from graph_client.retry_after import parse_retry_after
 from graph_client.rings import Counters, RetryPolicy, TokenSource, Transport
 from graph_client.routes import segment
@@ -32,20 +34,26 @@ __all__ = [
     "Counters",
     "DeltaLoop",
     "DeltaPage",
+    "Draw",
     "Forbidden",
     "GraphClient",
     "GraphError",
     "ItemUnreadable",
     "Limits",
     "LoopGuard",
+    "MemoryPool",
     "NotFound",
     "Page",
+    "Pool",
+    "PoolUnreachable",
+    "Record",
     "Refused",
     "Request",
     "Response",
     "ResyncRequired",
     "RetryPolicy",
     "Route",
+    "Share",
     "SystemClock",
     "Throttled",
     "TokenSource",
@@ -55,4 +63,5 @@ __all__ = [
     "Unreachable",
     "parse_retry_after",
     "segment",
+    "settle",
 ]

@@ -5,7 +5,7 @@ import random
 import ssl
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -52,6 +52,8 @@ class GraphClient:
         clock = clock or SystemClock()
         self._rng = rng or random.Random()  # noqa: S311 - jitter and request ids, no secrets
         budget = budget or Budget(clock, self._rng)
+        self._budget = budget
+        self._open = AsyncExitStack()
         self._addresses = Addresses(base_url)
         self._guard = loop_guard or LoopGuard()
         self._user_agent = user_agent
@@ -71,8 +73,9 @@ class GraphClient:
         self._rings: Transport = Authorized(self._retrying, tokens)
 
     async def __aenter__(self) -> Self:
+        await self._open.enter_async_context(self._budget.kept())
         if self._wire is not None:
-            await self._wire.__aenter__()
+            await self._open.enter_async_context(self._wire)
         return self
 
     async def __aexit__(
@@ -81,8 +84,7 @@ class GraphClient:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._wire is not None:
-            await self._wire.__aexit__(kind, error, trace)
+        await self._open.__aexit__(kind, error, trace)
 
     @property
     def counters(self) -> Counters:
@@ -106,9 +108,14 @@ class GraphClient:
         """Delete. A repeated attempt may answer NotFound for what the first one deleted."""
         await self._json("DELETE", path, prefer=prefer)
 
-    async def put_bytes(self, absolute_url: str, body: bytes, headers: Mapping[str, str]) -> Json:
-        """Upload to a pre-authenticated URL (upload session), without Authorization; {} without a JSON body."""
-        route = Route(self._addresses.route(absolute_url).service)
+    async def put_bytes(
+        self, absolute_url: str, body: bytes, headers: Mapping[str, str], *, mailbox: str | None = None
+    ) -> Json:
+        """Upload to a pre-authenticated URL (upload session), without Authorization; {} without a JSON body.
+
+        `mailbox` is the one whose limits it counts against: the URL does not say.
+        """
+        route = Route("outlook", mailbox) if mailbox else Route(self._addresses.route(absolute_url).service)
         request = self._request("PUT", absolute_url, route, (), content=body, authorize=False, headers=headers)
         return _object(await self._rings.send(request), request)
 

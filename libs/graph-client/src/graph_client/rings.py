@@ -149,6 +149,9 @@ class _MaybeSpurious(NotFound):
         return cls(error.text, status=error.status, code=error.code, request_id=error.request_id, path=error.path)
 
 
+_UPLOADING = frozenset({"PATCH", "POST", "PUT"})
+
+
 class Throttle:
     """Queues every attempt at the gates of the budget, and closes them when Graph says so."""
 
@@ -159,20 +162,21 @@ class Throttle:
         self._counters = counters
 
     async def send(self, request: Request) -> Response:
-        permit = await self._budget.enter(request.route, path=request.path)
+        size = len(request.content or b"") if request.method in _UPLOADING else 0
+        permit = await self._budget.enter(request.route, path=request.path, upload_bytes=size)
         self._counters.requests += 1
         try:
             response = await self._inner.send(request)
+            await self._learn(request, response)
         except BaseException:
             permit.release()
             raise
-        self._learn(request, response)
         if response.body is None:
             permit.release()
             return response
         return dataclasses.replace(response, aclose=_closing(response.aclose, permit))
 
-    def _learn(self, request: Request, response: Response) -> None:
+    async def _learn(self, request: Request, response: Response) -> None:
         after = _retry_after(response, self._clock)
         error = failure(request, response, after)
         if not isinstance(error, Throttled):
@@ -182,7 +186,7 @@ class Throttle:
         self._counters.throttled += 1
         # "Application is over its MailboxConcurrency limit." concerns one mailbox, everything else the tenant.
         mailbox_only = b"MailboxConcurrency" in response.content
-        self._budget.throttled(request.route, after=after, mailbox_only=mailbox_only)
+        await self._budget.throttled(request.route, after=after, mailbox_only=mailbox_only)
 
 
 def _closing(inner: Callable[[], Awaitable[None]], permit: Permit) -> Callable[[], Awaitable[None]]:

@@ -78,6 +78,7 @@ async def build(settings: BackupSettings) -> AsyncIterator[Parts]:
             tls.client_context(settings.ca_file),
             settings.https_proxy,
             settings.graph_time_scale,
+            settings.graph_mailbox_requests,
         )
         yield Parts(
             bus=bus,
@@ -88,7 +89,7 @@ async def build(settings: BackupSettings) -> AsyncIterator[Parts]:
             runs=MongoRuns(store, bus, clock, lease=lease),
             jobs=MongoJobs(store, bus, clock, timing),
             repositories=EngineRepositories(store, vault, settings.ca_file),
-            tenants=GraphTenants(vault, bus, clock, address),
+            tenants=GraphTenants(vault, bus, store, clock, address),
             judge=Judgement(settings.hold_recheck),
             registry=new_registry(SERVICE, VERSION),
             policy=DeliveryPolicy(heartbeat=settings.heartbeat_interval),

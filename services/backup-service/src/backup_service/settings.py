@@ -21,6 +21,10 @@ class BackupSettings(ServiceSettings):
     tenant_jobs: Annotated[int, Field(ge=1, le=1000)] = Field(
         8, description="Jobs of one tenant that are admitted to the workers at the same time."
     )
+    graph_mailbox_requests: Annotated[int, Field(ge=1)] = Field(
+        10_000,
+        description="Requests to one mailbox in 10 minutes by all workers together; Exchange allows an app 10,000.",
+    )
     checkpoint_bytes: Annotated[int, Field(ge=1 << 16)] = Field(
         256 << 20, description="Bytes read since the last checkpoint that cause the next one."
     )

@@ -119,7 +119,7 @@ class GraphMail:
             part = content[start : start + _CHUNK]
             content_range = f"bytes {start}-{start + len(part) - 1}/{len(content)}"
             headers = {"Content-Range": content_range, "Content-Type": "application/octet-stream"}
-            await self._client.put_bytes(session["uploadUrl"], part, headers)
+            await self._client.put_bytes(session["uploadUrl"], part, headers, mailbox=mailbox)
 
     async def remove(self, mailbox: str, message: str) -> None:
         try:

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from backup_service.adapters.graph_mail import GraphMail
+from backup_service.adapters.mongo_pool import MongoPool
+from backup_service.adapters.mongo_store import Store
 from backup_service.adapters.vault_tokens import VaultTokens
 from chassis.bus import Bus
 from chassis.clock import Clock
@@ -18,22 +20,28 @@ from graph_client.errors import Forbidden
 
 @dataclass(frozen=True)
 class GraphAddress:
-    """Where Graph is and how to reach it; `time_scale` is the factor on Graph's published windows."""
+    """Where Graph is and how to reach it.
+
+    `time_scale` is the factor on Graph's published windows, `mailbox_requests` what we allow ourselves in one of them.
+    """
 
     url: str
     verify: ssl.SSLContext
     proxy: str | None = None
     time_scale: float = 1.0
+    mailbox_requests: int = 10_000
 
 
 class GraphTenants:
     """Implements ports.Tenants."""
 
-    def __init__(self, vault: Vault, bus: Bus, clock: Clock, address: GraphAddress) -> None:
+    def __init__(self, vault: Vault, bus: Bus, store: Store, clock: Clock, address: GraphAddress) -> None:
         self._vault = vault
         self._bus = bus
+        self._store = store
         self._clock = clock
         self._address = address
+        self._limits = Limits(requests=address.mailbox_requests, time_scale=address.time_scale)
         self._rng = random.Random()  # noqa: S311 - jitter
         self._budgets: dict[str, Budget] = {}
         self._tokens: dict[tuple[str, Profile], VaultTokens] = {}
@@ -72,7 +80,8 @@ class GraphTenants:
         budget = self._budgets.get(tenant)
         if budget is None:
             # Backup and restore profile share one budget: it is the same mailboxes that carry the load.
-            budget = Budget(self._clock, self._rng, Limits(time_scale=self._address.time_scale))
+            pool = MongoPool(self._store, self._clock, tenant, self._limits)
+            budget = Budget(self._clock, self._rng, self._limits, pool)
             self._budgets[tenant] = budget
         return GraphClient(
             self._address.url,

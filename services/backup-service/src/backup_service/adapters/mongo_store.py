@@ -19,6 +19,7 @@ class Store:
     jobs: Collection
     restore_points: Collection
     tickets: Collection
+    graph_budgets: Collection
 
 
 async def open_store(db: Database) -> Store:
@@ -51,6 +52,7 @@ async def open_store(db: Database) -> Store:
         tickets=await open_collection(
             db, "tickets", SCHEMA_VERSION, {}, [IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=60)]
         ),
+        graph_budgets=await open_collection(db, "graph_budgets", SCHEMA_VERSION, {}),
     )
 
 
