@@ -27,6 +27,8 @@ from contracts.names import Health, JobKind, JobState, Profile, TokenStatus
 from contracts.problem import Problem
 from contracts.views import (
     BackupConfiguration,
+    DeadLetter,
+    DeadLetterContent,
     HealthView,
     Job,
     ProbeStep,
@@ -67,6 +69,7 @@ class FakeGateway:
     points: list[RestorePoint] = field(default_factory=list)
     archive: bytes = b""
     cut_after: int | None = None
+    letters: list[DeadLetter] = field(default_factory=list)
     health: list[HealthView] = field(default_factory=list)
     problem: Problem | None = None
     bodies: list[tuple[str, Any]] = field(default_factory=list)
@@ -94,6 +97,11 @@ class FakeGateway:
             "open_export": lambda _: Download(url="/api/v1/tenants/contoso/downloads/once", filename="x.zip"),
             "download": self._download,
             "start_restore": lambda _: Accepted(run="run-1"),
+            "list_dead_letters": lambda r: self._page(r, self.letters),
+            "get_dead_letter": lambda _: DeadLetterContent(letter=self.letters[0], headers={}, payload="e30="),
+            "replay_dead_letter": lambda _: self.letters[0].model_copy(
+                update={"replayed_at": NOW, "replayed_by": "operator"}
+            ),
             "get_health": lambda r: self._page(r, self.health),
         }
         assert answers.keys() == ROUTES.keys()

@@ -104,6 +104,9 @@ class World:
             rpc.JOB_GET: "get_job",
             rpc.RESTORE_POINT_LIST: "list_restore_points",
             rpc.HEALTH_GET: "get_health",
+            rpc.DEAD_LETTER_LIST: "list_dead_letters",
+            rpc.DEAD_LETTER_GET: "get_dead_letter",
+            rpc.DEAD_LETTER_REPLAY: "replay_dead_letter",
         }
         for operation, name in simple.items():
             self._answer(server, operation, _constant(operation.response.model_validate(samples[name])))
@@ -319,6 +322,9 @@ ATTEMPTS: dict[str, Attempt] = {
     "start_restore": Attempt(
         "/tenants/contoso/restores", 202, {"restore_point": "p1", "target_user": "restore@contoso.example"}
     ),
+    "list_dead_letters": Attempt("/dead-letters", 200),
+    "get_dead_letter": Attempt("/dead-letters/17-1772438650123456", 200),
+    "replay_dead_letter": Attempt("/dead-letters/17-1772438650123456/replay", 200),
     "get_health": Attempt("/tenants/contoso/health", 200),
 }
 

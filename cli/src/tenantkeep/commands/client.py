@@ -15,6 +15,8 @@ from contracts.problem import Problem
 from contracts.texts import Text
 from contracts.views import (
     BackupConfiguration,
+    DeadLetter,
+    DeadLetterContent,
     HealthView,
     Job,
     Listing,
@@ -115,6 +117,15 @@ class Gateway:
 
     def health(self, tenant: str) -> list[HealthView]:
         return self._list(f"/tenants/{_part(tenant)}/health", HealthView)
+
+    def dead_letters(self, durable: str | None = None) -> list[DeadLetter]:
+        return self._list("/dead-letters", DeadLetter, durable=durable)
+
+    def dead_letter(self, letter: str) -> DeadLetterContent:
+        return self._get(f"/dead-letters/{_part(letter)}", DeadLetterContent)
+
+    def replay_dead_letter(self, letter: str) -> DeadLetter:
+        return self._post(f"/dead-letters/{_part(letter)}/replay", None, DeadLetter)
 
     def open_export(self, tenant: str, restore_point: str) -> api.Download:
         path = f"/tenants/{_part(tenant)}/restore-points/{_part(restore_point)}/exports"

@@ -41,8 +41,6 @@ LONGEST_NAK = 30.0
 
 _LONGEST_REASON = 500
 
-_KEPT_HEADERS = ("ce-", "content-type", "traceparent")
-
 
 @dataclass(frozen=True)
 class DeliveryPolicy:
@@ -203,7 +201,11 @@ class _Consumer(Generic[M]):
         meta = raw.metadata
         tenant = subjects.tenant_of(raw.subject) or ""
         headers = {
-            **{name: value for name, value in (raw.headers or {}).items() if name.lower().startswith(_KEPT_HEADERS)},
+            **{
+                name: value
+                for name, value in (raw.headers or {}).items()
+                if name.lower().startswith(dead_letters.KEPT_HEADERS)
+            },
             "Nats-Msg-Id": f"dlq-{self._durable.name}-{meta.sequence.stream}",
             dead_letters.REASON: _one_line(reason),
             dead_letters.SUBJECT: raw.subject,

@@ -67,7 +67,13 @@ BACKUP_SERVICE = _service(
     streams.JOBS_BACKUP,
     streams.JOBS_RESTORE,
 )
-MONITOR_SERVICE = _service("monitor-service", (), streams.MONITOR_LEDGER)
+MONITOR_SERVICE = _service(
+    "monitor-service",
+    (f"$JS.API.DIRECT.GET.{streams.DLQ.name}", *(durable.filter for durable in streams.DURABLES)),
+    streams.MONITOR_LEDGER,
+)
+"""Reads dead letters and replays them to where they came from, which can only be what a durable reads (ADR 0010)."""
+
 GATEWAY = BusUser(
     "gateway",
     ("m365.ext.v1.gateway.>", "m365.rpc.v1.>"),

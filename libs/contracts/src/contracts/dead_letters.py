@@ -1,5 +1,8 @@
 """Headers of a dead letter: what `m365.dlq.v1.<durable>.<tenant>` tells besides the payload it carries unchanged."""
 
+KEPT_HEADERS = ("ce-", "content-type", "traceparent")
+"""Beginnings of the headers a dead letter keeps of its message, in lower case."""
+
 REASON = "m365-dlq-reason"
 """Why, in one line; never a value of the payload."""
 

@@ -14,6 +14,8 @@ from contracts.views import (
     BackupConfiguration,
     ConsentLink,
     ConsentResult,
+    DeadLetter,
+    DeadLetterContent,
     DownloadTicket,
     HealthView,
     Job,
@@ -139,6 +141,17 @@ class OpenExport(_Question):
     format: Literal["eml"] = "eml"
 
 
+class DeadLettersOf(Page):
+    """`tenants` limits what the asker may see; None: everything, letters without a tenant too."""
+
+    tenants: tuple[Token, ...] | None = None
+    durable: Token | None = None
+
+
+class OneDeadLetter(ById):
+    tenants: tuple[Token, ...] | None = None
+
+
 TENANT_REGISTER = Operation("token-service", "tenant.register", RegisterTenant, Tenant)
 TENANT_LIST = Operation("token-service", "tenant.list", Page, Listing[Tenant])
 TENANT_GET = Operation("token-service", "tenant.get", Nothing, Tenant)
@@ -161,6 +174,9 @@ RESTORE_POINT_GET = Operation("backup-service", "restore-point.get", ById, Resto
 EXPORT_OPEN = Operation("backup-service", "export.open", OpenExport, DownloadTicket)
 
 HEALTH_GET = Operation("monitor-service", "health.get", Nothing, Listing[HealthView])
+DEAD_LETTER_LIST = Operation("monitor-service", "dead-letter.list", DeadLettersOf, Listing[DeadLetter])
+DEAD_LETTER_GET = Operation("monitor-service", "dead-letter.get", OneDeadLetter, DeadLetterContent)
+DEAD_LETTER_REPLAY = Operation("monitor-service", "dead-letter.replay", OneDeadLetter, DeadLetter)
 
 OPERATIONS: tuple[Operation[BaseModel, BaseModel], ...] = (
     TENANT_REGISTER,  # type: ignore[assignment] # the list forgets the exact models on purpose
@@ -183,4 +199,7 @@ OPERATIONS: tuple[Operation[BaseModel, BaseModel], ...] = (
     RESTORE_POINT_GET,
     EXPORT_OPEN,
     HEALTH_GET,
+    DEAD_LETTER_LIST,
+    DEAD_LETTER_GET,
+    DEAD_LETTER_REPLAY,
 )

@@ -68,6 +68,12 @@ JOBLOG = Stream(
 
 STREAMS = (EVT, EXT, JOBS, DLQ, JOBLOG)
 
+
+def taking(subject: str) -> Stream | None:
+    """The stream that stores what is published to `subject`."""
+    return next((stream for stream in STREAMS for own in stream.subjects if subject.startswith(own.rstrip(">"))), None)
+
+
 TOKEN_REJECTED = Durable("token-rejected", EVT, subjects.event("*", "token", "rejected"))
 BACKUP_REQUESTED = Durable("backup-requested", EXT, subjects.requested("*", "*", "backup"))
 RESTORE_REQUESTED = Durable("restore-requested", EXT, subjects.requested("*", "*", "restore"))

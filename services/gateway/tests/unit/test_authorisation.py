@@ -29,6 +29,9 @@ MATRIX = {
     "open_export": "operator admin",
     "download": "operator admin",
     "start_restore": "operator admin",
+    "list_dead_letters": "operator",
+    "get_dead_letter": "operator",
+    "replay_dead_letter": "operator",
     "get_health": "operator admin user hr accounting",
 }
 """Written by hand, so that a slip in the table is seen here."""
@@ -125,3 +128,12 @@ async def test_services_learn_who_asks(gateway: Any) -> None:
 
 def _headers(answer: httpx.Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name != "x-request-id"}
+
+
+@pytest.mark.parametrize("name", ["list_dead_letters", "get_dead_letter", "replay_dead_letter"])
+@pytest.mark.parametrize(("tenants", "seen"), [(["*"], None), (["fabrikam", "contoso"], ("contoso", "fabrikam"))])
+async def test_dead_letters_are_asked_for_the_tenants_of_the_token_alone(
+    gateway: Any, attempts: Any, name: str, tenants: list[str], seen: tuple[str, ...] | None
+) -> None:
+    await gateway.call(ROUTES[name].method, attempts[name].path, tenants=tenants)
+    assert gateway.world.asked[-1].question.tenants == seen

@@ -60,7 +60,7 @@ def test_every_operation_has_words_problems_and_an_example(described: dict[str, 
         assert operation["summary"], name
         assert "Roles: " in operation["description"], name
         assert {"401", "403", "500", "503"} <= operation["responses"].keys(), name
-        assert ("404" in operation["responses"]) == ("{tenant}" in path), name
+        assert ("404" in operation["responses"]) == ("{" in path), name
         success = next(answer for status, answer in operation["responses"].items() if status[0] == "2")
         assert success["description"] != "Successful Response", name
         if name not in {"download", "follow_run"}:

@@ -17,9 +17,11 @@ from chassis.health import Check
 from chassis.lifecycle import Drain
 from chassis.metrics import new_registry
 from chassis.rpc import RpcServer
+from monitor_service.adapters.bus_letters import BusLetters
 from monitor_service.adapters.mongo_ledger import MongoLedger
+from monitor_service.adapters.mongo_replays import MongoReplays
 from monitor_service.entrypoints import metrics, rpc, stream
-from monitor_service.ports import Ledger
+from monitor_service.ports import Ledger, Replays
 from monitor_service.settings import MonitorSettings
 
 NAME = "monitor-service"
@@ -59,19 +61,28 @@ class App:
 
 async def build(settings: MonitorSettings) -> App:
     """The service on the bus and the document store of the settings."""
-    ledger = await MongoLedger.open(documents.connect(settings, DATABASE))
+    db = documents.connect(settings, DATABASE)
+    ledger, replays = await MongoLedger.open(db), await MongoReplays.open(db)
     connected = Bus(bus.connect(settings, NAME), NAME)
-    return build_with(settings, connected, ledger, SystemClock(), {"documents": ledger.ping})
+    return build_with(settings, connected, ledger, replays, clock=SystemClock(), checks={"documents": ledger.ping})
 
 
 def build_with(
-    settings: MonitorSettings, connected: Bus, ledger: Ledger, clock: Clock, checks: Mapping[str, Check]
+    settings: MonitorSettings,
+    connected: Bus,
+    ledger: Ledger,
+    replays: Replays,
+    *,
+    clock: Clock,
+    checks: Mapping[str, Check],
 ) -> App:
     """The service on a given bus, ledger and clock."""
     registry = new_registry(NAME, version("tenantkeep-monitor-service"))
     interval = timedelta(seconds=settings.expected_interval)
     stream.bind(connected, ledger, DeliveryPolicy(heartbeat=settings.heartbeat_interval), registry)
-    rpc.bind(RpcServer(connected), ledger, clock, interval)
+    server = RpcServer(connected)
+    rpc.bind(server, ledger, clock, interval)
+    rpc.bind_dead_letters(server, BusLetters(connected), replays, clock)
 
     probes = metrics.application(ledger, clock, interval, {"bus": bus_answers(connected), **checks}, registry)
     return App(settings, connected, probes)

@@ -1,6 +1,7 @@
 """What the use cases need from the world."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -13,6 +14,57 @@ class LedgerUnavailable(Exception):
     """The ledger's store does not answer; nothing is known about a write that was under way."""
 
     remedy = "Start the document store or correct TENANTKEEP_MONGO_URL; job events wait on the bus meanwhile."
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A dead letter as the bus keeps it."""
+
+    sequence: int
+    id: str
+    durable: str
+    tenant: str
+    at: datetime
+    headers: Mapping[str, str]
+    payload: bytes
+
+
+class BusUnavailable(Exception):
+    """The bus does not answer, or did not confirm; the same call again is harmless."""
+
+
+class Refused(Exception):
+    """The bus refuses the message for good; the text says why."""
+
+
+class Letters(Protocol):
+    """Dead letters on the bus, oldest first. Every method may raise BusUnavailable."""
+
+    async def next(self, sequence: int, durable: str | None = None) -> Letter | None:
+        """The first letter at or after this place, of this durable or of any; None behind the last."""
+        ...
+
+    async def publish_again(self, letter: Letter) -> None:
+        """Send the payload to where it came from; a repeat for the same letter has no effect. May raise Refused."""
+        ...
+
+
+@dataclass(frozen=True)
+class Replay:
+    at: datetime
+    by: str
+
+
+class Replays(Protocol):
+    """Which letters were replayed. Every method may raise LedgerUnavailable."""
+
+    async def of(self, letters: Sequence[str]) -> Mapping[str, Replay]:
+        """The replays of these letters, by id; a missing one was not replayed."""
+        ...
+
+    async def mark(self, letter: str, replay: Replay) -> Replay:
+        """Remember a replay; returns the first one, when there was one already."""
+        ...
 
 
 class Ledger(Protocol):

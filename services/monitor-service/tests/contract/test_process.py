@@ -1,6 +1,7 @@
 """The real process on the real bus and store, over TLS, with its own users and no right beyond them."""
 
 import asyncio
+import base64
 import json
 import os
 import random
@@ -28,13 +29,22 @@ from chassis.settings import BusSettings
 from chassis.testing.pki import ServerTls, make_server_tls
 from chassis.testing.process import Server, free_port
 from chassis.testing.servers import MongoUser, NatsProcess, SecantusProcess
+from contracts import dead_letters, subjects
 from contracts.bus_users import BOOTSTRAP, BUS_USERS, inbox_prefix
 from contracts.envelope import headers
 from contracts.events import JobEvent
 from contracts.names import Health, JobKind
 from contracts.problem import ProblemError
-from contracts.rpc import HEALTH_GET, Nothing
-from contracts.streams import EVT, MONITOR_LEDGER
+from contracts.rpc import (
+    DEAD_LETTER_GET,
+    DEAD_LETTER_LIST,
+    DEAD_LETTER_REPLAY,
+    HEALTH_GET,
+    DeadLettersOf,
+    Nothing,
+    OneDeadLetter,
+)
+from contracts.streams import DLQ, EVT, MONITOR_LEDGER
 from contracts.views import HealthView
 
 Make = Callable[..., JobEvent]
@@ -239,6 +249,52 @@ async def test_an_unreadable_event_becomes_a_dead_letter_and_holds_up_nothing(
     ]
     assert "does not know the type" in reasons[0]
     assert reasons[1].endswith("fields missing or wrong: error")
+
+
+@pytest.mark.integration
+async def test_a_dead_letter_is_listed_shown_and_replayed_once(
+    stores: Stores, js: nats.js.JetStreamContext, event: Make
+) -> None:
+    good = event("succeeded", "late", 1, tenant="replay", at=datetime.now(UTC))
+    body = good.model_dump_json().encode()
+    letter = {  # as chassis.delivery buries a message whose handler failed
+        **headers(good, "backup-service"),
+        "Nats-Msg-Id": "dlq-monitor-ledger-9000",
+        dead_letters.REASON: "handler failed 8 times: KeyError",
+        dead_letters.SUBJECT: good.subject(),
+        dead_letters.DELIVERIES: "8",
+    }
+    stray = letter | {"Nats-Msg-Id": "stray", dead_letters.SUBJECT: "nowhere"}
+    async with bus_of(stores, "monitor-service") as owner, bus_of(stores, "gateway") as gateway:
+        for tenant, head in (("replay", letter), ("other", stray)):
+            await owner.publish_raw(subjects.dead_letter("monitor-ledger", tenant), body, head, DLQ)
+        with MonitorProcess(stores):
+            everything = await gateway.ask(DEAD_LETTER_LIST, None, DeadLettersOf(limit=500), OPERATOR)
+            elsewhere = next(found for found in everything.items if found.tenant == "other")
+            mine = DeadLettersOf(tenants=("replay",), durable="monitor-ledger")
+            [found] = (await gateway.ask(DEAD_LETTER_LIST, None, mine, OPERATOR)).items
+            assert (found.deliveries, found.replayed_at, found.size) == (8, None, len(body))
+            shown = await gateway.ask(DEAD_LETTER_GET, None, OneDeadLetter(id=found.id), OPERATOR)
+            assert base64.b64decode(shown.payload) == body
+            assert shown.headers["ce-type"] == "m365.job.succeeded.v1"
+
+            first = OneDeadLetter(id=found.id, tenants=("replay",))
+            replayed = [await gateway.ask(DEAD_LETTER_REPLAY, None, first, OPERATOR) for _ in range(2)]
+            assert replayed[0] == replayed[1]
+            assert replayed[0].replayed_by == OPERATOR.subject
+            await until(lambda: _succeeded(gateway, "replay", 1))
+            assert (await js.get_last_msg("M365_EVT", good.subject())).headers["Nats-Msg-Id"] == f"replay-{found.id}"  # type: ignore[index] # ours has headers
+            assert (await gateway.ask(DEAD_LETTER_LIST, None, mine, OPERATOR)).items == (replayed[0],)
+
+            for question, code in (
+                (OneDeadLetter(id=elsewhere.id, tenants=("replay",)), "not-found"),
+                (OneDeadLetter(id=elsewhere.id), "conflict"),
+                (OneDeadLetter(id="999999-1"), "not-found"),
+                (OneDeadLetter(id="nonsense"), "not-found"),
+            ):
+                with pytest.raises(ProblemError) as refusal:
+                    await gateway.ask(DEAD_LETTER_REPLAY, None, question, OPERATOR)
+                assert refusal.value.problem.code == code
 
 
 @pytest.mark.integration

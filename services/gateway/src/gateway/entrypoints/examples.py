@@ -134,6 +134,18 @@ _HEALTH = {
     "last_success_at": "2026-03-02T08:04:10Z",
     "reason": "",
 }
+_DEAD_LETTER = {
+    "id": "17-1772438650123456",
+    "durable": "backup-requested",
+    "tenant": "contoso",
+    "subject": "m365.ext.v1.crm.contoso.backup.requested",
+    "reason": "unreadable: configuration: Field required",
+    "deliveries": 1,
+    "size": 57,
+    "buried_at": "2026-03-02T08:04:10Z",
+    "replayed_at": None,
+    "replayed_by": None,
+}
 
 
 class Example(NamedTuple):
@@ -180,6 +192,17 @@ EXAMPLES: dict[str, Example] = {
     "start_restore": Example(
         {"run": _RUN_ID},
         {"restore_point": _RESTORE_POINT_ID, "target_user": "restore-target@contoso.example", "target_folder": ""},
+    ),
+    "list_dead_letters": Example(_page(_DEAD_LETTER)),
+    "get_dead_letter": Example(
+        {
+            "letter": _DEAD_LETTER,
+            "headers": {"ce-type": "m365.backup.requested.v1", "content-type": "application/json"},
+            "payload": "eyJ0ZW5hbnQiOiAiY29udG9zbyJ9",
+        }
+    ),
+    "replay_dead_letter": Example(
+        {**_DEAD_LETTER, "replayed_at": "2026-03-02T09:00:00Z", "replayed_by": "operator@tenantkeep"}
     ),
     "get_health": Example(_page(_HEALTH)),
 }

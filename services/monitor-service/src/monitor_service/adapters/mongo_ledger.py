@@ -54,23 +54,23 @@ class MongoLedger:
     @classmethod
     async def open(cls, db: Database) -> Self:
         """Make both collections ready for this release."""
-        async with _reachable():
+        async with reachable():
             tallies = await open_collection(db, "tallies", VERSION, {}, [IndexModel([("tenant", 1)], name="tenant")])
             entries = await open_collection(db, "entries", VERSION, {}, _ENTRY_INDEXES)
         return cls(tallies, entries)
 
     async def ping(self) -> None:
-        async with _reachable():
+        async with reachable():
             await self._tallies.find_one({"_id": "probe"})
 
     async def open_tenant(self, tenant: str) -> None:
-        async with _reachable():
+        async with reachable():
             for kind in JobKind:
                 empty = tally_document(Tally(tenant, kind)) | {"redo": []}
                 await self._tallies.update_one({"_id": empty["_id"]}, {"$setOnInsert": empty}, upsert=True)
 
     async def tally(self, tenant: str, kind: JobKind) -> Tally | None:
-        async with _reachable():
+        async with reachable():
             document = await self._tallies.find_one({"_id": id_of_tally(tenant, kind)})
             if document is None:
                 return None
@@ -79,13 +79,13 @@ class MongoLedger:
         return tally_of(upgraded(document, VERSION, {}, "tallies"))
 
     async def tallies(self, tenant: str | None = None) -> Sequence[Tally]:
-        async with _reachable():
+        async with reachable():
             query = {} if tenant is None else {"tenant": tenant}
             documents = await self._tallies.find(query, {"redo": 0}).to_list(None)
         return [tally_of(upgraded(document, VERSION, {}, "tallies")) for document in documents]
 
     async def entries(self, keys: Sequence[EntryKey]) -> Mapping[EntryKey, Entry]:
-        async with _reachable():
+        async with reachable():
             query = {"_id": {"$in": [id_of_entry(key) for key in keys]}}
             documents = await self._entries.find(query).to_list(None)
         found = [entry_of(upgraded(document, VERSION, {}, "entries")) for document in documents]
@@ -95,7 +95,7 @@ class MongoLedger:
         revision = change.tally.revision
         document = tally_document(change.tally)
         document["redo"] = [entry_document(entry, revision) for entry in change.entries]
-        async with _reachable():
+        async with reachable():
             result = await self._tallies.update_one(
                 {"_id": document.pop("_id"), "revision": revision - 1}, {"$set": document}
             )
@@ -105,7 +105,7 @@ class MongoLedger:
         return True
 
     async def held_since(self, tenant: str, kind: JobKind, moment: datetime) -> bool:
-        async with _reachable():
+        async with reachable():
             query = {"tenant": tenant, "kind": kind.value, "held_since": {"$lte": moment}}
             return await self._entries.find_one(query, {"_id": 1}) is not None
 
@@ -125,7 +125,8 @@ class MongoLedger:
 
 
 @asynccontextmanager
-async def _reachable() -> AsyncIterator[None]:
+async def reachable() -> AsyncIterator[None]:
+    """Turn every failure of the driver into LedgerUnavailable."""
     try:
         yield
     except PyMongoError as error:

@@ -1,16 +1,27 @@
-"""Questions: how healthy is a tenant."""
+"""Questions: how healthy is a tenant, and what became of messages nobody could process."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from chassis.clock import Clock
 from chassis.rpc import Call, RpcServer
 from contracts.problem import unavailable
-from contracts.rpc import HEALTH_GET, Nothing
-from contracts.views import HealthView, Listing
+from contracts.rpc import (
+    DEAD_LETTER_GET,
+    DEAD_LETTER_LIST,
+    DEAD_LETTER_REPLAY,
+    HEALTH_GET,
+    DeadLettersOf,
+    Nothing,
+    OneDeadLetter,
+)
+from contracts.views import DeadLetter, DeadLetterContent, HealthView, Listing
 from monitor_service.domain.health import Verdict
 from monitor_service.domain.tally import Tally
-from monitor_service.ports import Ledger, LedgerUnavailable
+from monitor_service.ports import BusUnavailable, Ledger, LedgerUnavailable, Letters, Replays
 from monitor_service.usecases import read_health
+from monitor_service.usecases.dead_letters import list_letters, read_letter, replay_letter
 
 
 def bind(server: RpcServer, ledger: Ledger, clock: Clock, interval: timedelta) -> None:
@@ -26,6 +37,34 @@ def bind(server: RpcServer, ledger: Ledger, clock: Clock, interval: timedelta) -
         return Listing[HealthView](items=tuple(_view(tally, verdict) for tally, verdict in judged if verdict))
 
     server.answer(HEALTH_GET, on_health)
+
+
+def bind_dead_letters(server: RpcServer, letters: Letters, replays: Replays, clock: Clock) -> None:
+    """Answer questions about dead letters. Call before the broker starts."""
+
+    async def on_list(call: Call[DeadLettersOf]) -> Listing[DeadLetter]:
+        async with _available():
+            return await list_letters(letters, replays, call.question)
+
+    async def on_get(call: Call[OneDeadLetter]) -> DeadLetterContent:
+        async with _available():
+            return await read_letter(letters, replays, call.question)
+
+    async def on_replay(call: Call[OneDeadLetter]) -> DeadLetter:
+        async with _available():
+            return await replay_letter(letters, replays, clock, call.question, call.caller.subject)
+
+    server.answer(DEAD_LETTER_LIST, on_list)
+    server.answer(DEAD_LETTER_GET, on_get)
+    server.answer(DEAD_LETTER_REPLAY, on_replay)
+
+
+@asynccontextmanager
+async def _available() -> AsyncIterator[None]:
+    try:
+        yield
+    except (BusUnavailable, LedgerUnavailable) as error:
+        raise unavailable("dead letters cannot be read or replayed now; try again shortly") from error
 
 
 def _view(tally: Tally, verdict: Verdict) -> HealthView:
