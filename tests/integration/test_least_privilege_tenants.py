@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -12,8 +11,7 @@ from main_job import settings_of
 from minio import Minio
 from minio.error import S3Error
 from pydantic import BaseModel
-from stack_fixture import RunningStack
-from two_tenants import Api, Customer, back_up, connect, onboard, seed, target_body
+from two_tenants import MINE, THEIRS, Customer, Pair, target_body
 from urllib3 import PoolManager
 
 from backup_service.settings import BackupSettings
@@ -31,24 +29,6 @@ from tenantkeep.stack import objects, trust
 pytestmark = pytest.mark.integration
 
 ABSENT = "01JZZZZZZZZZZZZZZZZZZZZZZZ"
-MINE, THEIRS = "rightful", "foreign"
-
-
-class Pair:
-    def __init__(self, api: Api, mine: Customer, theirs: Customer) -> None:
-        self.api, self.mine, self.theirs = api, mine, theirs
-
-
-@pytest.fixture(scope="module")
-def pair(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    folder = tmp_path_factory.mktemp("pair")
-    with connect(stack) as client:
-        api = Api(stack, client)
-        customers = []
-        for tenant in (MINE, THEIRS):
-            apps = seed(api, folder, tenant, 6)
-            customers.append(back_up(api, apps, onboard(api, apps)))
-        yield Pair(api, *customers)
 
 
 def _told(answer: httpx.Response, *ids: str) -> tuple[int, str, dict[str, str]]:

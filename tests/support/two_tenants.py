@@ -16,6 +16,7 @@ from tenantkeep.stack import issuer, objects, trust
 
 Json = dict[str, Any]
 DONE = {"succeeded", "partial", "failed"}
+MINE, THEIRS = "rightful", "foreign"
 PROFILES = ("directory", "exchange-backup", "exchange-restore")
 
 
@@ -90,6 +91,15 @@ class Api:
         found = wait_until(ended, seconds=60, what=f"run {run} of {tenant} ends")
         assert found is not None
         return found
+
+
+@dataclass
+class Pair:
+    """Two tenants with a backup each."""
+
+    api: Api
+    mine: Customer
+    theirs: Customer
 
 
 def connect(stack: RunningStack) -> httpx.Client:

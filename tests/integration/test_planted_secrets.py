@@ -1,0 +1,209 @@
+"""After a whole life of a tenant, crashes included, no secret is anywhere but in the vault and in 0600 files."""
+
+import asyncio
+import json
+import os
+import signal
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+import secret_scan
+from main_job import settings_of
+from minio import Minio
+from secret_scan import Scan
+from stack_fixture import RunningStack, wait_until
+from two_tenants import MINE, PROFILES, Api, Customer, Pair, target_body
+from urllib3 import PoolManager
+
+from chassis.clock import SystemClock
+from chassis.openbao import open_vault
+from tenantkeep.stack import objects, secrets, trust
+from token_service.settings import TokenServiceSettings
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+
+TENANT = MINE
+WRONG = {
+    "client_secret": "PLANTED-wrong-client-secret-Zk3~8Qp1",
+    "access_key": "PLANTEDwrongaccesskey",
+    "secret_key": "PLANTED-wrong-storage-key-Xv9_2Lm4",
+    "bearer": "PLANTED-no-token-at-all-Hq7.4Rt2",
+}
+CRASHES = {
+    "backup-worker": signal.SIGKILL,
+    "gateway": signal.SIGABRT,
+    "vault": signal.SIGKILL,
+}
+
+NO_LEAK = {"planted access_key in logs:objects.log"}
+"""An S3 server names the access key id it does not know; it is the name of a key, and travels with every request."""
+
+
+@dataclass
+class Life:
+    api: Api
+    customer: Customer
+    tickets: list[str]
+
+
+@pytest.fixture(scope="module")
+def life(pair: Pair) -> Life:
+    """Fail in every way a secret can take part in, crash during a backup, export, restore."""
+    api, customer = pair.api, pair.mine
+    _fail(api, customer.apps)
+    _crash_during_a_backup(api, customer)
+    tickets = [_export(api, customer)]
+    wish = {"restore_point": customer.restore_point, "target_user": f"restore-target@{TENANT}.onmicrosoft.com"}
+    ends = {}
+    for target in (wish["target_user"], "nobody@nowhere.example"):
+        run = api.done("POST", f"/tenants/{TENANT}/restores", {**wish, "target_user": target})["run"]
+        ends[target] = api.finished(TENANT, run)["state"]
+    assert list(ends.values()) == ["succeeded", "failed"]
+    return Life(api, customer, tickets)
+
+
+def _fail(api: Api, apps: Any) -> None:
+    base = f"/tenants/{TENANT}"
+    good, wrong = target_body(api.stack, TENANT), {n: WRONG[n] for n in ("access_key", "secret_key")}
+    credential = {"client_id": apps["apps"]["directory"]["client_id"], "client_secret": WRONG["client_secret"]}
+    attempts = [
+        ("PUT", f"{base}/profiles/directory/credential", credential, 422),
+        ("PUT", f"{base}/profiles/directory/credential", apps["apps"]["directory"], 200),
+        ("PUT", f"{base}/profiles/directory/credential", {**credential, "client_id": [WRONG["client_secret"]]}, 422),
+        ("POST", f"{base}/storage-targets", {**good, "credentials": wrong}, 422),
+        ("POST", f"{base}/storage-targets", {**good, "endpoint": "https://127.0.0.1:1", "credentials": wrong}, 422),
+        ("POST", f"{base}/storage-targets", {**good, "credentials": WRONG["secret_key"]}, 422),
+        ("POST", f"{base}/storage-targets", {**good, "name": {"x": wrong}}, 422),
+    ]
+    for method, path, body, status in attempts:
+        answer = api.call(method, path, body, tenants=[TENANT])
+        assert answer.status_code in {status, 400}, answer.text
+    refused = api.client.get(f"/api/v1{base}", headers={"authorization": f"Bearer {WRONG['bearer']}"})
+    assert refused.status_code == 401
+    api.keep(refused.text + str(refused.headers))
+    cut = api.token([TENANT])[:-5]
+    refused = api.client.get(f"/api/v1{base}", headers={"authorization": f"Bearer {cut}"})
+    assert refused.status_code == 401
+    api.keep(refused.text + str(refused.headers))
+    for arguments in (("login",), ("tenant", "show", TENANT)):
+        done = api.stack.command(*arguments, check=False)
+        api.keep(done.stdout + done.stderr)
+
+
+def _crash_during_a_backup(api: Api, customer: Customer) -> None:
+    stack = api.stack
+    run = api.done("POST", f"/tenants/{TENANT}/backup-configurations/{customer.configuration}/runs")["run"]
+    before = {name: stack.pid(name) for name in CRASHES}
+    for name, how in CRASHES.items():
+        os.kill(before[name], how)
+    wait_until(lambda: all(_restarted(stack, n, pid) for n, pid in before.items()), seconds=60, what="all run again")
+    wait_until(lambda: stack.status()["ready"], seconds=60, what="the stack is ready again")
+    assert api.finished(TENANT, run)["state"] == "succeeded"
+
+
+def _restarted(stack: RunningStack, name: str, before: int) -> bool:
+    identity = stack.state.processes[name].identity
+    return identity is not None and identity.pid != before
+
+
+def _export(api: Api, customer: Customer) -> str:
+    path = f"/tenants/{TENANT}/restore-points/{customer.restore_point}/exports"
+    answer = api.call("POST", path, {"format": "eml"}, tenants=[TENANT])
+    api.answers.pop()  # the one answer that must hold the ticket
+    url: str = answer.json()["url"]
+    ticket = url.rpartition("/")[2]
+    for _ in range(2):  # the second is refused
+        downloaded = api.client.get(url, headers={"authorization": f"Bearer {api.token([TENANT])}"})
+        api.keep(str(downloaded.headers) + (downloaded.text if downloaded.is_error else ""))
+    return ticket
+
+
+async def _secrets_of(life: Life) -> Scan:
+    stack, scan = life.api.stack, Scan()
+    for path in secret_scan.known_to(stack):
+        scan.know_file(path)
+    apps, pairs = life.customer.apps["apps"], {p.name: secrets.read_pair(p) for p in stack.home.secrets.glob("*.json")}
+    known = {
+        **{f"{file} {name}": keys[name] for file, keys in pairs.items() for name in keys if "secret" in name},
+        **{f"client secret of {profile}": apps[profile]["client_secret"] for profile in PROFILES},
+        **{f"access token of {profile}": token for profile, token in (await _access_tokens(stack)).items()},
+        **{f"planted {name}": value for name, value in WRONG.items()},
+        **{f"bearer token {number}": token for number, token in enumerate(life.api.tokens)},
+        **{f"download ticket {number}": ticket for number, ticket in enumerate(life.tickets)},
+    }
+    for name, value in known.items():
+        scan.know(name, value)
+    return scan
+
+
+async def _access_tokens(stack: RunningStack) -> dict[str, str]:
+    settings = TokenServiceSettings(**settings_of(stack, "token-service"))
+    async with open_vault(settings, SystemClock()) as vault:
+        found = {profile: await vault.kv_read(f"tenants/{TENANT}/tokens/{profile}") for profile in PROFILES}
+    return {profile: kept[0]["access_token"] for profile, kept in found.items() if kept is not None}
+
+
+def _read_metrics(scan: Scan, stack: RunningStack) -> None:
+    ports = ("token_service", "backup_planner", "backup_worker", "monitor_service", "gateway_health")
+    with httpx.Client(verify=trust.context(stack.home.ca), trust_env=False) as client:
+        for name in ports:
+            for path in ("metrics", "readyz", "livez"):
+                answer = client.get(f"https://127.0.0.1:{stack.ports[name]}/{path}")
+                scan.read(f"metrics:{name}/{path}", answer.text + str(answer.headers))
+
+
+def _read_objects(scan: Scan, stack: RunningStack) -> None:
+    keys = target_body(stack, TENANT)["credentials"]
+    pool = PoolManager(ssl_context=trust.context(stack.home.ca))
+    client = Minio(f"127.0.0.1:{stack.ports['objects']}", **keys, region="us-east-1", http_client=pool)
+    for entry in client.list_objects(objects.BUCKET, prefix=f"{TENANT}/", recursive=True):
+        scan.read(f"objects:{entry.object_name}", client.get_object(objects.BUCKET, entry.object_name).data)
+    pool.clear()
+
+
+async def test_no_secret_is_in_anything_that_can_be_read(life: Life) -> None:
+    stack = life.api.stack
+    scan = await _secrets_of(life)
+    assert "access token of exchange-backup" in scan.needles.values()
+    secret_scan.files(scan, stack.home.logs.iterdir(), "logs")
+    secret_scan.files(scan, [stack.home.root.with_name("up.log")], "logs")
+    secret_scan.files(scan, stack.home.run.iterdir(), "state")
+    configurations = [stack.home.nats / "nats.conf", stack.home.vault / "bao.hcl", stack.home.documents / "server.toml"]
+    secret_scan.files(scan, configurations, "configuration")
+    secret_scan.files(scan, stack.home.root.rglob("core*"), "crash output")
+    secret_scan.processes(scan, stack)
+    secret_scan.databases(scan, stack)
+    await secret_scan.streams(scan, stack)
+    _read_metrics(scan, stack)
+    await asyncio.to_thread(_read_objects, scan, stack)
+    for answer in life.api.answers:
+        scan.read(f"answers:{answer[:80]}", answer)
+    print(f"{len(scan.needles)} forms of secrets looked for in bytes: {json.dumps(scan.bytes_read)}")
+    assert set(scan.found) <= NO_LEAK
+    places = {
+        "logs",
+        "state",
+        "configuration",
+        "arguments",
+        "environment",
+        "documents",
+        "streams",
+        "metrics",
+        "objects",
+        "answers",
+    }
+    assert {place for place, size in scan.bytes_read.items() if size > 1_000} >= places, "not read is not proven"
+
+
+@pytest.mark.parametrize("text", ["x {} y", "x%22{}", '{{"detail": "{}"}}'])
+def test_the_scan_finds_what_is_there(text: str) -> None:
+    scan = Scan()
+    value = "An+example/of=a-secret.that_is~long-enough-to-be-cut"
+    scan.know("example", value)
+    for leak in (value, value[:25], value[-22:], value.encode().hex()):
+        scan.read("logs:x", text.format(leak))
+    scan.read("logs:y", text.format("nothing"))
+    scan.read("logs:z", text.format("hvs.CAESIJ0aBcDeFgHiJkLmNoPqRsTuVwXyZ"))
+    assert scan.found == ["example in logs:x"] * 4 + ["a token of the vault in logs:z"]
