@@ -27,7 +27,6 @@ from contracts.views import Job, RestorePoint
 
 RECHECK = 10.0
 _TURNS = 30
-SHARD = f"c1/{ANNA}"
 
 
 class RememberedPoints:
@@ -52,17 +51,20 @@ class Worker:
         self.checkpoint_bytes = 1
         self.parallel = 1
         self.stopping = asyncio.Event()
+        self.resource = ANNA
+        self.tenants: Any = None
+        """Another Microsoft 365 than the one in memory."""
         self._number = 0
         self._deliveries: dict[str, int] = {}
 
     def queue(self) -> str:
-        """A new backup job of Anna's mailbox."""
+        """A new backup job of the mailbox, Anna's by default."""
         self._number += 1
-        return self.jobs.add(f"j{self._number}", ANNA).job
+        return self.jobs.add(f"j{self._number}", self.resource).job
 
     def queue_restore(self, point: str, target: str, folder: str = "") -> str:
         self._number += 1
-        order = RestoreOrder("c1", SHARD, point, target, folder)
+        order = RestoreOrder("c1", self._shard, point, target, folder)
         return self.jobs.add(f"r{self._number}", ANNA, kind=JobKind.RESTORE, order=order).job
 
     async def deliver(self, job: str) -> Job:
@@ -126,26 +128,30 @@ class Worker:
         return await self.deliver(self.queue())
 
     async def snapshot(self) -> Snapshot:
-        return (await self._repository()).snapshots(SHARD)[0]
+        return (await self._repository()).snapshots(self._shard)[0]
 
     async def digest(self) -> str:
-        return (await self._repository()).content_digest(SHARD, (await self.snapshot()).id)
+        return (await self._repository()).content_digest(self._shard, (await self.snapshot()).id)
 
     async def mirror(self) -> dict[str, tuple[str, str, bytes, dict[str, Any]]]:
         """What the newest restore point holds, in the form of Exchange.mirror."""
         repository = await self._repository()
-        rows = repository.items(SHARD, (await self.snapshot()).id, "mail")
+        rows = repository.items(self._shard, (await self.snapshot()).id, "mail")
         return {row.key: (row.parent, row.version, repository.read(row), dict(row.meta)) for row in rows}
 
     async def folders(self) -> dict[str, tuple[str, str]]:
-        rows = (await self._repository()).items(SHARD, (await self.snapshot()).id, "folder")
+        rows = (await self._repository()).items(self._shard, (await self.snapshot()).id, "folder")
         return {row.key: (str(row.meta["name"]), row.parent) for row in rows}
 
     async def _repository(self) -> Any:
         return await self.repositories.open("contoso", "t1")
 
+    @property
+    def _shard(self) -> str:
+        return f"c1/{self.resource}"
+
     def _execute(self) -> ExecuteJob:
-        tenants = MemoryTenants(self.exchange, self.fuse)
+        tenants = self.tenants or MemoryTenants(self.exchange, self.fuse)
         pace = BackupPace(checkpoint_bytes=self.checkpoint_bytes, parallel=self.parallel)
         backup = RunBackup(
             tenants=tenants,

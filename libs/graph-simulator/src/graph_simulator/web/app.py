@@ -22,7 +22,7 @@ from graph_simulator.web.call import Call, forbidden, parse_options, parse_prefe
 from graph_simulator.web.control import Control, ensure_control_token
 from graph_simulator.web.limits import Consumer, OutlookLimits, OutlookThrottle, Ticket
 from graph_simulator.web.login import LoginCall
-from graph_simulator.web.misbehaviour import refusal, send_and_reset, takes_reset
+from graph_simulator.web.misbehaviour import Delivery, refusal
 from graph_simulator.web.paths import Route, RouteTable, split
 from graph_simulator.web.problems import GraphProblem, LoginProblem
 from graph_simulator.web.routes import GraphHandler, LoginHandler, graph_routes, login_routes
@@ -66,11 +66,10 @@ class Simulator:
         try:
             answer = await self._answer(request, segments, path, ticket.refusal)
             counted = self._counting(send, f"{request.method} {answer.template}", ticket)
-            reset = None if segments[:1] == ["_simulator"] else takes_reset(self.faults, request, path)
-            if reset is None:
+            if segments[:1] == ["_simulator"]:
                 await answer.response(scope, receive, counted)
             else:
-                await send_and_reset(answer.response, reset, scope, receive, counted)
+                await Delivery(self.faults, request.method, path).deliver(answer.response, scope, receive, counted)
         finally:
             ticket.leave()
 

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from graph_simulator.database import last_seq, state_secret
 from graph_simulator.fault_rules import FaultKind
 from graph_simulator.web.call import Call, Json
+from graph_simulator.web.delta_faults import Links, disturbed, page_size
 from graph_simulator.web.message_view import render, selected
 from graph_simulator.web.problems import GraphProblem, bad_request, json_response
 
@@ -39,6 +40,8 @@ class Position:
     since: int
     started: int
     options: dict[str, str]
+    turn: int = 0
+    """Makes another link to the same place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +62,13 @@ def answer(
     """Answer one page. `live(after, limit)` reads rows by change number, `view` renders one of them."""
     position = _position(call, scope)
     call.options.update(position.options)
-    size = _page_size(call)
+    size = page_size(call, _page_size(call))
     horizon = last_seq(call.connection)
     changes = _changes(call, position, live, size)
-    entries = [_entry(call, change, view) for change in changes]
+    entries = [entry for change in changes if (entry := _entry(call, change, view)) is not None]
     content: Json = {
         "@odata.context": f"{call.graph_url}/$metadata#Collection({'mailFolder' if scope[0] == 'u' else 'message'})",
-        "value": [entry for entry in entries if entry is not None],
+        "value": entries,
     }
     # As Exchange does, an initial round ends with a page of its own that is empty but for the deltaLink.
     if len(changes) == size or (changes and position.since == 0):
@@ -75,7 +78,9 @@ def answer(
         reached = max(horizon, position.after)
         finished = Position(scope, reached, reached, reached, position.options)
         content["@odata.deltaLink"] = call.next_link(deltatoken=_seal(call, finished))
-    return json_response(content)
+    again = replace(position, turn=position.turn + 1)
+    links = Links(str(call.request.url), lambda: call.next_link(skiptoken=_seal(call, again)))
+    return json_response(disturbed(call, content, entries, links))
 
 
 async def message_delta(call: Call) -> Response:

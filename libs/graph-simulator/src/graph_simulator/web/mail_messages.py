@@ -150,7 +150,7 @@ async def move_message(call: Call) -> Response:
 def _refuse_unreadable(call: Call, row: sqlite3.Row) -> None:
     rule = call.faults.take(FaultKind.UNREADABLE_ITEM, "GET", "", message_pk=row["pk"])
     if rule is not None:
-        raise GraphProblem(500, "ErrorCorruptData", "Data is corrupt.")
+        raise GraphProblem(500, str(rule.spec.get("code", "ErrorCorruptData")), "The item cannot be read.")
 
 
 def _sql(condition: Condition | ExtendedCondition) -> tuple[str, list[object]]:

@@ -1,14 +1,15 @@
 """Faults as they reach the wire: refusals before a handler runs, and bodies that break off half way."""
 
 import asyncio
+import gzip
 import json
 import socket
 import struct
+from collections.abc import Callable
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any
 
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
@@ -49,12 +50,19 @@ def _throttled(rule: FaultRule) -> Response:
     return json_response(body, 429, {} if retry_after is None else {"Retry-After": str(retry_after)})
 
 
-async def send_and_reset(response: Response, after_bytes: int, scope: Scope, receive: Receive, send: Send) -> None:
-    """Send the head and `after_bytes` of the body, then reset the TCP connection, as a broken network does."""
-    left = after_bytes
+async def send_and_reset(
+    response: Response, after_bytes: int | None, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Send the head and `after_bytes` of the body, then reset the TCP connection, as a broken network does.
+
+    With None not even the head is sent.
+    """
+    left = after_bytes or 0
 
     async def cut(message: Message) -> None:
         nonlocal left
+        if after_bytes is None:
+            return
         if message["type"] == "http.response.body":
             body = message.get("body", b"")[:left]
             left -= len(body)
@@ -71,7 +79,69 @@ async def send_and_reset(response: Response, after_bytes: int, scope: Scope, rec
     transport.abort()
 
 
-def takes_reset(faults: FaultRules, request: Request, path: str) -> int | None:
-    """Return after how many bytes of the body this request is to break off, or None."""
-    rule = faults.take(FaultKind.RESET_MID_BODY, request.method, path)
-    return None if rule is None else int(rule.spec.get("after_bytes", 0))
+class Delivery:
+    """How one answer is to travel, if not whole and plain."""
+
+    def __init__(self, faults: FaultRules, method: str, path: str) -> None:
+        self._faults = faults
+        self._method = method
+        self._path = path
+
+    async def deliver(self, response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer as the first matching rule wants it."""
+        if self._take(FaultKind.RESET) is not None:
+            await send_and_reset(response, None, scope, receive, send)
+        elif (rule := self._take(FaultKind.RESET_MID_BODY)) is not None:
+            await send_and_reset(response, int(rule.spec.get("after_bytes", 0)), scope, receive, send)
+        elif self._take(FaultKind.SHORT_BODY) is not None:
+            await _send_short(response, scope, receive, send)
+        elif self._take(FaultKind.GZIP) is not None:
+            await _send_whole(response, scope, receive, send, _gzipped)
+        elif self._take(FaultKind.CHUNKED) is not None:
+            await _send_whole(response, scope, receive, send, _chunked)
+        else:
+            await response(scope, receive, send)
+
+    def _take(self, kind: FaultKind) -> FaultRule | None:
+        return self._faults.take(kind, self._method, self._path)
+
+
+async def _send_short(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """End the connection in good order half way through the body that the head announces."""
+    head, body = await _collected(response, scope, receive)
+    await send(head)
+    await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+    transport: asyncio.Transport = scope["state"][TRANSPORT]
+    transport.close()
+
+
+Encoding = Callable[[bytes], tuple[bytes, list[tuple[bytes, bytes]]]]
+
+
+def _gzipped(body: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    packed = gzip.compress(body)
+    return packed, [(b"content-encoding", b"gzip"), (b"content-length", str(len(packed)).encode())]
+
+
+def _chunked(body: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """Without Content-Length the server sends chunks."""
+    return body, []
+
+
+async def _send_whole(response: Response, scope: Scope, receive: Receive, send: Send, encode: Encoding) -> None:
+    head, body = await _collected(response, scope, receive)
+    body, headers = encode(body)
+    kept = [(name, value) for name, value in head["headers"] if name.lower() != b"content-length"]
+    await send({**head, "headers": [*kept, *headers]})
+    await send({"type": "http.response.body", "body": body[:1], "more_body": True})
+    await send({"type": "http.response.body", "body": body[1:]})
+
+
+async def _collected(response: Response, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
+    messages: list[Message] = []
+
+    async def keep(message: Message) -> None:
+        messages.append(message)
+
+    await response(scope, receive, keep)
+    return messages[0], b"".join(message.get("body", b"") for message in messages[1:])
