@@ -17,7 +17,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import APIError
 from pydantic import BaseModel, ValidationError
 
-from chassis import tls
+from chassis import telemetry, tls
 from chassis.clock import Clock, SystemClock
 from chassis.settings import BusSettings
 from contracts import envelope, subjects
@@ -85,22 +85,24 @@ class Bus:
 
     async def publish(self, event: Event, traceparent: str | None = None) -> None:
         """Publish a fact; returns when the stream holds it. Raises BusUnreachable after the budget."""
-        headers = envelope.headers(event, self.user, traceparent)
+        headers = envelope.headers(event, self.user, traceparent or telemetry.traceparent())
         await self.publish_raw(event.subject(), event.model_dump_json().encode(), headers, EVT)
 
     async def request(self, request: Request) -> str:
         """Put a request of this user onto the bus; returns the id of the run it leads to."""
-        headers = envelope.headers(request, self.user)
+        headers = envelope.headers(request, self.user, telemetry.traceparent())
         await self.publish_raw(request.requested_by(self.user), request.model_dump_json().encode(), headers, EXT)
         return envelope.run_id(self.user, headers["ce-id"])
 
-    async def wake(self, job: JobWakeUp, again: int = 0) -> bool:
-        """Wake a worker for a job; False when a wake-up of this very job is outstanding already.
+    async def wake(self, job: JobWakeUp, again: int = 0, traceparent: str | None = None) -> bool:
+        """Wake a worker for a job of the trace `traceparent`; False when this very job has a wake-up outstanding.
 
         `again` counts deliberate repeats, which JetStream must not take for twins of the first message.
         """
         subject = subjects.job(job.tenant, job.kind, job.job)
         headers = {"Nats-Msg-Id": f"{job.message}/{again}", "content-type": "application/json"}
+        if traceparent:
+            headers[telemetry.HEADER] = traceparent
         try:
             await self.publish_raw(subject, job.model_dump_json().encode(), headers, JOBS)
         except APIError as error:
@@ -137,6 +139,9 @@ class Bus:
             ROLES_HEADER: ",".join(caller.roles),
             REQUEST_ID_HEADER: caller.request_id,
         }
+        trace = telemetry.traceparent()
+        if trace:
+            headers[telemetry.HEADER] = trace
         try:
             reply = await self.broker.request(
                 question.model_dump_json().encode(), subject, headers=headers, timeout=TIMEOUT

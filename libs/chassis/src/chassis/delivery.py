@@ -14,6 +14,7 @@ No handler touches ack or nak, and none has a bare except.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Generic
 
@@ -24,6 +25,7 @@ from nats.aio.msg import Msg as RawMessage
 from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
+from chassis import telemetry
 from chassis.bus import Bus
 from chassis.delivered import Delivered, M
 from chassis.errors import GiveUp, RetryLater
@@ -122,7 +124,17 @@ class _Consumer(Generic[M]):
         if delivered is None:
             return
         async with self._settled([raw]):
-            await handler(delivered)
+            with self._span(delivered):
+                await handler(delivered)
+
+    def _span(self, delivered: Delivered[M]) -> AbstractContextManager[object]:
+        """Continue the trace the message belongs to. A batch belongs to many and gets none."""
+        tenant = subjects.tenant_of(delivered.subject) or ""
+        facts: dict[str, str | int] = {"tenant": tenant, "delivery": delivered.delivery}
+        job = getattr(delivered.body, "job", None)
+        if isinstance(job, str):
+            facts["job"] = job
+        return telemetry.span(f"process {self._durable.name}", "consumer", delivered.traceparent, **facts)
 
     async def many(self, message: NatsMessage, handler: BatchHandler[M]) -> None:
         raws = message.raw_message
@@ -154,7 +166,7 @@ class _Consumer(Generic[M]):
             body = self._model.model_validate_json(raw.data)
             if getattr(body, "tenant", None) != subjects.tenant_of(raw.subject):
                 raise BadEnvelope("tenant in subject and body disagree")
-            return Delivered(body, raw.subject, "", "", deliveries)
+            return Delivered(body, raw.subject, "", "", deliveries, (raw.headers or {}).get(telemetry.HEADER))
         found = decode(raw.subject, raw.headers or {}, raw.data)
         if self._type not in {None, found.type}:
             raise BadEnvelope(f"the CloudEvents type is not {self._type}, the only one understood here")

@@ -10,6 +10,7 @@ from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorCollection
 
+from chassis import telemetry
 from chassis.bus import Bus
 from chassis.clock import Clock
 from contracts import envelope
@@ -27,7 +28,7 @@ def waiting(events: Iterable[Event], source: str) -> list[dict[str, Any]]:
         {
             "id": envelope.event_id(event),
             "subject": event.subject(),
-            "headers": envelope.headers(event, source),
+            "headers": envelope.headers(event, source, telemetry.traceparent()),
             "body": event.model_dump_json(),
         }
         for event in events

@@ -8,6 +8,7 @@ import structlog
 from faststream.nats import NatsMessage
 from pydantic import ValidationError
 
+from chassis import telemetry
 from chassis.bus import Bus, Caller
 from contracts import subjects
 from contracts.problem import Problem, ProblemError, invalid
@@ -42,7 +43,8 @@ class RpcServer:
 
         async def respond(message: NatsMessage) -> bytes:
             try:
-                result = await handler(_call(operation, message))
+                with telemetry.span(operation.name, "server", message.headers.get(telemetry.HEADER)):
+                    result = await handler(_call(operation, message))
             except ProblemError as error:
                 return _problem(error.problem)
             except Exception:

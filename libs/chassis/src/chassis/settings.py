@@ -104,6 +104,11 @@ class ProcessSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log line that is written."
     )
+    otlp_endpoint: str | None = Field(
+        None,
+        pattern=HTTPS,
+        description="URL that takes traces (OTLP over HTTP), as https://collector:4318/v1/traces; unset: none.",
+    )
     seed: int | None = Field(
         None, description="Seed of every random choice, for repeatable tests; unset: drawn and logged."
     )

@@ -2,7 +2,7 @@ import sys
 
 from backup_service import app
 from backup_service.settings import BackupSettings
-from chassis import lifecycle, logs
+from chassis import lifecycle, logs, telemetry
 from chassis.settings import USAGE, load
 
 if __name__ == "__main__":
@@ -12,4 +12,5 @@ if __name__ == "__main__":
         sys.exit(USAGE)
     settings = load(BackupSettings)
     logs.configure(settings.log_level, f"{app.SERVICE}-{name}")
+    telemetry.configure(settings, f"{app.SERVICE}-{name}")
     lifecycle.run(lambda drain: app.PROCESSES[name](settings, drain), settings)

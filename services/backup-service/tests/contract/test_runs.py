@@ -8,7 +8,6 @@ import pytest
 
 from backup_service.adapters.mongo_jobs import new_job
 from backup_service.domain.jobs import Finished, Held, Retried, failed
-from chassis.bus import BusUnreachable
 from chassis.pending import PendingEvents
 from contracts.errors import ErrorClass
 from contracts.events import Counts
@@ -221,8 +220,7 @@ async def test_events_that_a_crash_left_behind_are_published_once(planner: Any, 
     await planner.runs.admit(8)
     wake = planner.ledger.wakes()[-1]
     planner.broker.reachable = False
-    with pytest.raises(BusUnreachable):
-        await clock.run(planner.jobs.claim(wake, 1))
+    await clock.run(planner.jobs.claim(wake, 1))
     planner.broker.reachable = True
     pending = PendingEvents(planner.store.jobs, planner.broker.bus("backup-service", clock), clock)
     await clock.advance(6)

@@ -1,6 +1,6 @@
 """Run the gateway: `python -m gateway`."""
 
-from chassis import lifecycle, logs, settings
+from chassis import lifecycle, logs, settings, telemetry
 from chassis.lifecycle import Drain
 from gateway.app import NAME, serve
 from gateway.settings import GatewaySettings
@@ -9,6 +9,7 @@ from gateway.settings import GatewaySettings
 def main() -> None:
     read = settings.load(GatewaySettings)
     logs.configure(read.log_level, NAME)
+    telemetry.configure(read, NAME)
 
     async def work(drain: Drain) -> None:
         await serve(read, drain)

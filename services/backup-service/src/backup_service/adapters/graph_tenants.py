@@ -10,6 +10,7 @@ from backup_service.adapters.graph_mail import GraphMail
 from backup_service.adapters.mongo_pool import MongoPool
 from backup_service.adapters.mongo_store import Store
 from backup_service.adapters.vault_tokens import VaultTokens
+from chassis import telemetry
 from chassis.bus import Bus
 from chassis.clock import Clock
 from chassis.vault import Vault
@@ -58,13 +59,18 @@ class GraphTenants:
 
     @asynccontextmanager
     async def _mail(self, tenant: str, profile: Profile) -> AsyncIterator[GraphMail]:
-        async with self._client(tenant, profile) as client:
-            try:
-                yield GraphMail(client)
-            except Exception as error:
-                if _is_forbidden(error):
-                    await self._tokens[tenant, profile].forbidden()
-                raise
+        # One span for all requests of a job: one per mail would bury what a trace is to show.
+        with telemetry.span("graph mail", "client", tenant=tenant, profile=profile.value) as span:
+            async with self._client(tenant, profile) as client:
+                mail = GraphMail(client)
+                try:
+                    yield mail
+                except Exception as error:
+                    if _is_forbidden(error):
+                        await self._tokens[tenant, profile].forbidden()
+                    raise
+                finally:
+                    span.set_attribute("tenantkeep.requests", mail.requests)
 
     def token_refreshed(self, tenant: str, profile: Profile) -> None:
         """A new token lies in the vault."""

@@ -11,6 +11,7 @@ import structlog
 from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, key
 from backup_service.domain.jobs import Claim, Finished, HandedBack, Held, Outcome, RestoreOrder, Retried, failed
 from backup_service.ports import SessionLost
+from chassis import telemetry
 from chassis.bus import Bus, BusUnreachable
 from chassis.clock import Clock
 from chassis.documents import SCHEMA, Document
@@ -267,6 +268,8 @@ def new_job(run: Mapping[str, Any], resource: str, name: str, fields: Mapping[st
         "message": derived(tenant, job, "message", 1),
         "delivery": 0,
         "requeues": 0,
+        # Every execution, tonight's retry included, belongs to the trace of the request.
+        "traceparent": telemetry.traceparent() or run.get("traceparent"),
         "queued_at": now,
         "started_at": None,
         "finished_at": None,

@@ -10,6 +10,7 @@ from backup_service.adapters.mongo_jobs import SOURCE, new_job, queued
 from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, key, plain
 from backup_service.domain.jobs import state_of_run
 from backup_service.ports import RunDocument
+from chassis import telemetry
 from chassis.bus import Bus
 from chassis.clock import Clock
 from chassis.documents import SCHEMA, Collection, Document
@@ -74,6 +75,7 @@ class MongoRuns:
             "hold": None,
             "fatal": None,
             "details": dict(details),
+            "traceparent": telemetry.traceparent(),
         }
         event = JobQueued(**{**_run_facts(document, now), "version": 1})
         try:
@@ -244,7 +246,7 @@ class MongoRuns:
 
     async def _wake(self, job: Document, again: int) -> bool:
         wake = JobWakeUp(tenant=job["tenant"], job=job["id"], kind=JobKind(job["kind"]), message=job["message"])
-        return await self._bus.wake(wake, again=again)
+        return await self._bus.wake(wake, again=again, traceparent=job.get("traceparent"))
 
     async def _change(self, run: RunDocument, update: dict[str, Any], events: Sequence[Event]) -> None:
         filter_ = {"_id": run["_id"], "version": run["version"]}

@@ -12,6 +12,7 @@ from backup_service.domain.item_errors import shown
 from backup_service.domain.jobs import Claim, Finished
 from backup_service.ports import Jobs, Repositories, RestorePoints, Tenants
 from backup_service.usecases.read_mailbox import BackupPace, MailboxBackup, announced, counts_of
+from chassis import telemetry
 from chassis.clock import Clock
 from contracts.errors import ErrorClass
 from contracts.events import Counts
@@ -54,7 +55,9 @@ class RunBackup:
             mailbox = MailboxBackup(claim, mail, session, jobs=self._jobs, clock=self._clock, pace=self._pace)
             try:
                 await mailbox.read_changes()
-                snapshot = await mailbox.commit()
+                with telemetry.span("snapshot", tenant=claim.tenant, job=claim.job) as span:
+                    snapshot = await mailbox.commit()
+                    span.set_attribute("tenantkeep.snapshot", snapshot.id)
             except asyncio.CancelledError:
                 await mailbox.hand_back()
                 await asyncio.to_thread(session.abort)
@@ -66,10 +69,11 @@ class RunBackup:
 
     async def _report(self, claim: Claim, repository: Repository, snapshot: Snapshot, counts: Counts) -> Finished:
         """Verify what was committed, make the restore point known, and sum up."""
-        reports = [
-            await asyncio.to_thread(repository.verify, claim.shard, snapshot.id, level=level) for level in _LEVELS
-        ]
-        digest = await asyncio.to_thread(repository.content_digest, claim.shard, snapshot.id)
+        with telemetry.span("verify", tenant=claim.tenant, snapshot=snapshot.id):
+            reports = [
+                await asyncio.to_thread(repository.verify, claim.shard, snapshot.id, level=level) for level in _LEVELS
+            ]
+            digest = await asyncio.to_thread(repository.content_digest, claim.shard, snapshot.id)
         await self._points.add_restore_point(_restore_point(claim, snapshot, reports, digest, self._clock.now()))
         final = {
             "listed": snapshot.listed,

@@ -11,6 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chassis import telemetry
 from chassis.clock import Clock
 from chassis.ids import new_ulid
 from chassis.logs import bound
@@ -24,6 +25,8 @@ LARGEST_BODY = 1 << 20
 
 REQUEST_ID = "tenantkeep.request_id"
 UNMATCHED = "unmatched"
+_LEFT = 499
+"""Status, in counts and traces, of a request whose client left before the answer."""
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 _TOO_LARGE = Problem(
@@ -107,10 +110,15 @@ class Surroundings:
         scope[REQUEST_ID] = request_id
         answer = _Answer({"x-request-id": request_id, **_ALWAYS, **(_ON_HTTPS if scope["scheme"] == "https" else {})})
         started = self._clock.monotonic()
-        with self._in_flight, bound(request_id=request_id):
+        parent = Headers(scope=scope).get(telemetry.HEADER)
+        with self._in_flight, bound(request_id=request_id), telemetry.span("http", "server", parent) as span:
             try:
                 await self._guarded(scope, receive, send, answer)
             finally:
+                # Never the path: it may hold a download ticket.
+                span.update_name(f"{scope['method']} {_route(scope)}")
+                span.set_attribute("http.response.status_code", answer.status or _LEFT)
+                span.set_attribute("tenantkeep.request_id", request_id)
                 self._report(scope, answer, self._clock.monotonic() - started)
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send, answer: _Answer) -> None:
@@ -128,7 +136,7 @@ class Surroundings:
 
     def _report(self, scope: Scope, answer: _Answer, seconds: float) -> None:
         # Never the path: it may hold a download ticket.
-        route, status = _route(scope), answer.status or 499
+        route, status = _route(scope), answer.status or _LEFT
         self._counted(route, scope["method"], status)
         log.info(
             "request answered",
