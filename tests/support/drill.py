@@ -31,6 +31,8 @@ QUICK = {
     "TENANTKEEP_WORKER_JOBS": "1",
     "TENANTKEEP_RESTART_LONGEST": "0.5",
     "TENANTKEEP_GRAPH_TIME_SCALE": "0.1",
+    "TENANTKEEP_HOLD_RECHECK": "2",
+    "TENANTKEEP_TOKEN_REJECTED_PAUSE": "2",
 }
 """Every interval of the product scaled down, so that an outage of seconds stands for one of minutes."""
 

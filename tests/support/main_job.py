@@ -87,12 +87,19 @@ class MainJob:
 
     def requests(self) -> int:
         """Graph requests the simulator has answered so far."""
+        routes: dict[str, int] = self.simulator("GET", "stats")["requests"]
+        return sum(routes.values())
+
+    def simulator(self, method: str, operation: str, body: Json | None = None) -> Json:
+        """An operation of the simulator's control API; its answer."""
         context = ssl.create_default_context(cafile=self.stack.home.ca_bundle)
         token = (self.stack.home.root / "simulator" / "control.token").read_text().strip()
-        url = f"https://127.0.0.1:{self.stack.ports['simulator']}/_simulator/stats"
-        answer = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, verify=context, trust_env=False)
-        routes: dict[str, int] = answer.json()["requests"]
-        return sum(routes.values())
+        url = f"https://127.0.0.1:{self.stack.ports['simulator']}/_simulator/{operation}"
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = httpx.request(method, url, json=body, headers=headers, verify=context, trust_env=False)
+        answer.raise_for_status()
+        found: Json = answer.json()
+        return found
 
     def kill(self, process: str) -> None:
         os.kill(self.stack.pid(process), signal.SIGKILL)

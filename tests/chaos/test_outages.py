@@ -1,0 +1,192 @@
+"""Kills and outages in mid-run leave no trace in the restore points; what a job waits for is shown and soon over.
+
+TENANTKEEP_SEED chooses the moments. `make test` runs a few cases, `make soak` all of them.
+"""
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from drill import QUICK, Drill, Fault
+from main_job import MainJob
+from stack_fixture import running_stack, wait_until
+
+from tenantkeep.commands import session
+from tenantkeep.commands.client import Gateway
+from tenantkeep.commands.errors import CommandError
+
+SEED = int(os.environ.get("TENANTKEEP_SEED", "20261122"))  # noqa: TID251 - a test reads its own seed
+
+PROCESSES = ("nats", "documents", "vault", "objects", "simulator", "backup-planner", "backup-worker", "gateway")
+SERVERS = ("nats", "documents", "objects", "simulator", "vault")
+
+KILLS = tuple(Fault((name,)) for name in PROCESSES)
+PAIRS = (
+    Fault(("nats", "documents")),
+    Fault(("nats", "backup-worker")),
+    Fault(("documents", "backup-worker")),
+    Fault(("objects", "backup-worker")),
+    Fault(("documents", "backup-planner")),
+    Fault(("vault", "token-service")),
+    Fault(("nats", "gateway")),
+)
+AWAY = tuple(Fault((name,), away=12.0) for name in SERVERS)
+WIPED = (Fault(("nats",), wiped=True),)
+
+PROFILE = "exchange-backup"
+RESUMED_WITHIN = 10.0
+"""Seconds from the healing until a held job goes on."""
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
+    folder = tmp_path_factory.mktemp("chaos")
+    with running_stack(folder, extra=QUICK) as stack:
+        job = MainJob(stack, folder)
+        job.onboard("--generate", "150", "--mailboxes", "2", "--seed", "7")
+        found = Drill(job)
+        found.undisturbed()
+        print(f"TENANTKEEP_SEED={SEED}")
+        yield found
+        print(f"\n{found.table()}")
+
+
+@pytest.mark.timeout(180)
+def test_the_documents_die_in_mid_run(drill: Drill) -> None:
+    fault = Fault(("documents",))
+    drill.disturb("quick", fault, random.Random(f"{SEED} {fault}"))
+    assert drill.dead_letters() == 0
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("number", "fault"), list(enumerate((*WIPED, *KILLS, *AWAY, *PAIRS))), ids=str)
+def test_every_process_and_pairs_of_them_die_go_away_and_come_back(drill: Drill, number: int, fault: Fault) -> None:
+    letters = 0 if fault.wiped else drill.dead_letters()
+    drill.disturb(f"full-{number}", fault, random.Random(f"{SEED} {fault}"))
+    assert drill.dead_letters() == letters
+
+
+Trouble = Callable[[Drill], None]
+
+
+def away(name: str) -> tuple[Trouble, Trouble]:
+    def heal(drill: Drill) -> None:
+        drill.bring_back(name)
+        wait_until(lambda: drill.is_ready(name), seconds=60, what=f"{name} is back")
+
+    return lambda drill: drill.take_away(name), heal
+
+
+def expire_secret(drill: Drill) -> None:
+    drill.job.simulator("POST", f"tenants/contoso/apps/{PROFILE}/expire-secret")
+    drill.job.simulator("POST", "tenants/contoso/revoke-tokens")
+
+
+def new_secret(drill: Drill) -> None:
+    app = drill.job.simulator("POST", f"tenants/contoso/apps/{PROFILE}/rotate-secret")
+    secret: Path = drill.job.folder / "new.secret"
+    secret.write_text(app["client_secret"])
+    arguments = ("--client-id", app["client_id"], "--client-secret-file", str(secret))
+    drill.job.command("tenant", "credential", PROFILE, *arguments)
+
+
+def revoke_consent(drill: Drill) -> None:
+    drill.job.simulator("POST", f"tenants/contoso/apps/{PROFILE}/revoke-consent")
+    drill.job.simulator("POST", "tenants/contoso/revoke-tokens")
+
+
+def grant_consent(drill: Drill) -> None:
+    drill.job.simulator("POST", f"tenants/contoso/apps/{PROFILE}/grant-consent")
+
+
+def throttle(drill: Drill) -> None:
+    drill.job.simulator("POST", "faults", {"kind": "throttle", "count": 100_000, "retry_after": 0.2})
+
+
+def let_go(drill: Drill) -> None:
+    drill.job.simulator("DELETE", "faults")
+
+
+CASES: dict[str, tuple[Trouble, Trouble]] = {
+    "storage_unreachable": away("objects"),
+    "vault_unreachable": away("vault"),
+    "graph_unreachable": away("simulator"),
+    "no_valid_token": (expire_secret, new_secret),
+    "consent_lost": (revoke_consent, grant_consent),
+    "tenant_throttled": (throttle, let_go),
+}
+
+CHEAP = ("consent_lost",)
+"""What make test tries."""
+
+PARAMETERS = [pytest.param(reason, marks=() if reason in CHEAP else pytest.mark.soak) for reason in CASES]
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("reason", PARAMETERS)
+def test_held_for_the_right_reason_and_resumed_soon_after(drill: Drill, reason: str) -> None:
+    begin, heal = CASES[reason]
+    configuration = drill.job.configure(reason.replace("_", "-"))
+    with trouble(drill, begin, heal) as end, gateway_of(drill) as gateway:
+        run = drill.job.command("backup", "run", configuration["name"])["run"]
+        wait_until(lambda: reason in holders(gateway, run).values(), seconds=90, what=f"held: {reason}")
+        held = holders(gateway, run)
+        end()
+        healed = monotonic()
+        # The others may have to wait for a place at a worker.
+        wait_until(lambda: not held or held.keys() - holders(gateway, run).keys(), seconds=60, what="one goes on")
+        resumed = monotonic() - healed
+        wait_until(lambda: ended(gateway, run), seconds=60, what="the run has ended")
+        over = monotonic() - healed
+    print(f"| {reason} | {resumed:.1f} | {over:.1f} |", flush=True)
+    done = drill.job.command("jobs", "list", run)
+    assert done["run"]["state"] == "succeeded", done
+    assert {entry["attempt"] for entry in done["jobs"]} == {0}, "an outage burnt an attempt"
+    assert drill.digests(configuration["id"]) == drill.expected
+    assert resumed <= RESUMED_WITHIN
+
+
+@contextmanager
+def trouble(drill: Drill, begin: Trouble, heal: Trouble) -> Iterator[Callable[[], None]]:
+    """Healed at the latest at the end, so that one case never spoils the next."""
+    healed = False
+
+    def end() -> None:
+        nonlocal healed
+        healed = True
+        heal(drill)
+
+    begin(drill)
+    try:
+        yield end
+    finally:
+        if not healed:
+            heal(drill)
+
+
+@contextmanager
+def gateway_of(drill: Drill) -> Iterator[Gateway]:
+    """The API, asked directly: starting a command takes longer than what is measured."""
+    home = drill.job.stack.home
+    with Gateway(session.access(home, session.load(home), None)) as found:
+        yield found
+
+
+def holders(gateway: Gateway, run: str) -> dict[str, str]:
+    """What the run or any of its jobs waits for: reasons by id."""
+    try:
+        found = [gateway.run("contoso", run), *gateway.jobs("contoso", run)]
+    except CommandError:  # not planned yet
+        return {}
+    return {holder.id: holder.hold.reason.value for holder in found if holder.hold}
+
+
+def ended(gateway: Gateway, run: str) -> bool:
+    return gateway.run("contoso", run).state.finished
