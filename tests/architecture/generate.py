@@ -2,6 +2,7 @@
 
     libs/contracts/schemas/*.json   JSON Schema of every message and body
     docs/reference/openapi.json     the API
+    docs/reference/asyncapi.json    the bus
     docs/reference/config.md        every environment variable
 
 A schema that was published may only grow: a change that breaks it is refused, with or without --check.
@@ -20,7 +21,7 @@ from pydantic_settings import BaseSettings
 from backup_service.settings import BackupSettings
 from chassis.bootstrap import BootstrapSettings
 from chassis.settings import PREFIX, Variable, variables
-from contracts import schemas
+from contracts import asyncapi, schemas
 from gateway import openapi
 from gateway.settings import GatewaySettings
 from monitor_service.settings import MonitorSettings
@@ -60,6 +61,7 @@ def documents() -> dict[Path, str]:
     """The text of every generated document by its path below the root."""
     texts = {SCHEMAS / f"{name}.json": _json(schema) for name, schema in schemas.documents().items()}
     texts[Path("docs/reference/openapi.json")] = _json(openapi.document())
+    texts[Path("docs/reference/asyncapi.json")] = _json(asyncapi.document())
     texts[Path("docs/reference/config.md")] = config_page()
     return texts
 

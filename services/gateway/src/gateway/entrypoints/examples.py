@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from contracts import subjects
+
 _TENANT = {
     "tenant": "contoso",
     "entra_tenant_id": "6d3f6a4e-0f8c-4a6f-9d5e-2b1c7a9e4f10",
@@ -138,7 +140,7 @@ _DEAD_LETTER = {
     "id": "17-1772438650123456",
     "durable": "backup-requested",
     "tenant": "contoso",
-    "subject": "m365.ext.v1.crm.contoso.backup.requested",
+    "subject": subjects.requested("crm", "contoso", "backup"),
     "reason": "unreadable: configuration: Field required",
     "deliveries": 1,
     "size": 57,
