@@ -222,3 +222,16 @@ async def test_time_scale_shortens_the_back_off(world: Make, ok: Make) -> None:
     w = world(ok(500), ok(500), ok(body={}), limits=Limits(time_scale=0.01))
     await w.run(w.client.get(MAIL))
     assert 0 < w.clock.monotonic() < 0.02
+
+
+async def test_a_404_for_what_was_just_made_is_asked_again(world: Make, ok: Make, no: Make) -> None:
+    w = world(no(404, "ErrorItemNotFound"), no(404, "ErrorItemNotFound"), ok(201, {"id": "1"}))
+    assert await w.run(w.client.post("users/anna/messages/1/attachments", {}, fresh=True)) == {"id": "1"}
+    w = world(lambda _: no(404, "ErrorItemNotFound"))
+    with pytest.raises(NotFound):
+        await w.run(w.client.post("users/anna/messages/1/attachments", {}, fresh=True))
+    assert len(w.transport.seen) == 5
+    w = world(lambda _: no(404, "ErrorItemNotFound"))
+    with pytest.raises(NotFound):
+        await w.run(w.client.post("users/anna/messages/1/attachments", {}))
+    assert len(w.transport.seen) == 1

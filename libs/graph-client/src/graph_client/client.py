@@ -1,5 +1,6 @@
 """The client: verbs on the outside, rings underneath."""
 
+import dataclasses
 import json as jsonlib
 import random
 import ssl
@@ -96,9 +97,12 @@ class GraphClient:
         """Read one JSON object."""
         return await self._json("GET", path, params=params, prefer=prefer)
 
-    async def post(self, path: str, json: Json, *, prefer: Sequence[str] = ()) -> Json:
-        """Create or act; {} when the answer has no body. Repeated only if it certainly did nothing."""
-        return await self._json("POST", path, body=json, prefer=prefer)
+    async def post(self, path: str, json: Json, *, prefer: Sequence[str] = (), fresh: bool = False) -> Json:
+        """Create or act; {} when the answer has no body. Repeated only if it certainly did nothing.
+
+        `fresh`: what the path names was made a moment ago, and not every server of Exchange may know it yet.
+        """
+        return await self._json("POST", path, body=json, prefer=prefer, fresh=fresh)
 
     async def patch(self, path: str, json: Json, *, prefer: Sequence[str] = ()) -> Json:
         """Change; {} when the answer has no body."""
@@ -171,10 +175,13 @@ class GraphClient:
         params: Mapping[str, str] | None = None,
         body: Json | None = None,
         prefer: Sequence[str] = (),
+        fresh: bool = False,
     ) -> Json:
         url = self._addresses.url(path, params)
         content = None if body is None else jsonlib.dumps(body, ensure_ascii=False).encode()
         request = self._request(method, url, self._addresses.route(url), prefer, content=content)
+        if fresh:
+            request = dataclasses.replace(request, fresh=True)
         return _object(await self._rings.send(request), request)
 
     def _request(

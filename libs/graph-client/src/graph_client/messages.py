@@ -18,7 +18,8 @@ class Request:
     """A request with its absolute URL.
 
     `authorize` is False for pre-authenticated URLs, which answer 401 to an Authorization header
-    (driveitem-createuploadsession). `max_bytes` bounds the decoded body of a request that is not streamed.
+    `max_bytes` bounds the decoded body of a request that is not streamed.
+    `fresh` says that what the path names was made a moment ago: a 404 is asked again before it is believed.
     """
 
     method: str
@@ -29,6 +30,7 @@ class Request:
     stream: bool = False
     authorize: bool = True
     max_bytes: int | None = None
+    fresh: bool = False
 
     @property
     def path(self) -> str:

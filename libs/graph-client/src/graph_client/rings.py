@@ -74,10 +74,11 @@ def _bearing(request: Request, token: str) -> Request:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often a call is attempted in all, and how often an empty 404 is believed to be spurious."""
+    """How often a call is attempted in all, when a 404 is empty, and when it names what was just made."""
 
     attempts: int = 6
     empty_not_found: int = 3
+    fresh_not_found: int = 5
 
 
 class Retrying:
@@ -131,6 +132,8 @@ class Retrying:
             return 1 if too_long or not self._repeatable(request, error) else self._policy.attempts
         if isinstance(error, Unreachable):
             return self._policy.attempts if self._repeatable(request, error) else 1
+        if isinstance(error, NotFound) and request.fresh:
+            return self._policy.fresh_not_found
         if isinstance(error, _MaybeSpurious) and request.method == "GET":
             return self._policy.empty_not_found
         return 1

@@ -67,6 +67,9 @@ class MemoryOffice:
     def damage(self, letter: str) -> None:
         self._exchange.unreadable[letter] = ItemUnreadable("damaged")
 
+    def forget_for_a_moment(self) -> None:
+        """The mailbox in memory knows at once what it holds."""
+
 
 class GraphOffice:
     """The simulated tenant's restore mailbox, over Graph."""
@@ -92,6 +95,11 @@ class GraphOffice:
 
     def damage(self, letter: str) -> None:
         self._server.control("POST", "faults", {"kind": "unreadable-item", "item_id": letter})
+
+    def forget_for_a_moment(self) -> None:
+        body = {"error": {"code": "ErrorItemNotFound", "message": "The specified object was not found in the store."}}
+        fault = {"kind": "status", "status": 404, "body": body, "match": "createUploadSession", "count": 2}
+        self._server.control("POST", "faults", fault)
 
     def _path(self, kind: str, identity: str) -> str:
         return f"/users/{self.mailbox}/{kind}/{segment(identity)}"
@@ -285,6 +293,15 @@ async def test_large_attachment_arrives_whole(office: Any, folder: str) -> None:
     await office.mail.attach(office.mailbox, made, "big.bin", item, content)
     (found,) = parse(await office.mail.mime(office.mailbox, made)).attachments
     assert (found.name, found.content == content) == ("big.bin", True)
+
+
+async def test_attachment_arrives_though_exchange_does_not_know_the_new_message_yet(office: Any, folder: str) -> None:
+    content = random.Random(2).randbytes((3 << 20) + 1)
+    made = await add(office, folder)
+    office.forget_for_a_moment()
+    item = upload_item(Attachment("big.bin", "application/octet-stream", content, inline=False, content_id=""))
+    await office.mail.attach(office.mailbox, made, "big.bin", item, content)
+    assert len(parse(await office.mail.mime(office.mailbox, made)).attachments) == 1
 
 
 async def test_restored_messages_are_known_by_run_and_item(office: Any, folder: str) -> None:

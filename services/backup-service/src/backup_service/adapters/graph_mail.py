@@ -112,9 +112,8 @@ class GraphMail:
         self, mailbox: str, message: str, name: str, attachment: Mapping[str, Any], content: bytes
     ) -> None:
         item = {"attachmentType": "file", "name": name, "size": len(content), **attachment}
-        session = await self._client.post(
-            f"{_item(mailbox, message)}/attachments/createUploadSession", {"AttachmentItem": item}, prefer=(_IMMUTABLE,)
-        )
+        path = f"{_item(mailbox, message)}/attachments/createUploadSession"
+        session = await self._client.post(path, {"AttachmentItem": item}, prefer=(_IMMUTABLE,), fresh=True)
         for start in range(0, len(content), _CHUNK):
             part = content[start : start + _CHUNK]
             content_range = f"bytes {start}-{start + len(part) - 1}/{len(content)}"
