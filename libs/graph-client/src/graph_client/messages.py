@@ -18,7 +18,7 @@ class Request:
     """A request with its absolute URL.
 
     `authorize` is False for pre-authenticated URLs, which answer 401 to an Authorization header
-    `max_bytes` bounds the decoded body of a request that is not streamed.
+    (driveitem-createuploadsession). `max_bytes` bounds the decoded body of a request that is not streamed.
     `fresh` says that what the path names was made a moment ago: a 404 is asked again before it is believed.
     """
 
