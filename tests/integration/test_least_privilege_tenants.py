@@ -11,6 +11,7 @@ from main_job import settings_of
 from minio import Minio
 from minio.error import S3Error
 from pydantic import BaseModel
+from stack_fixture import wait_until
 from two_tenants import MINE, THEIRS, Customer, Pair, target_body
 from urllib3 import PoolManager
 
@@ -20,7 +21,7 @@ from chassis.bus import Bus, Caller
 from chassis.clock import SystemClock
 from chassis.openbao import open_vault
 from chassis.vault import VaultError
-from contracts import rpc
+from contracts import rpc, streams, subjects
 from contracts.authorization import ROUTES
 from contracts.events import BackupRequested, RestoreRequested
 from contracts.problem import ProblemError
@@ -184,6 +185,9 @@ QUESTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "restore-point.get": ({"id": "{restore_point}"}, {"id": ABSENT}),
     "export.open": ({"restore_point": "{restore_point}"}, {"restore_point": ABSENT}),
     "health.get": ({}, {}),
+    "dead-letter.list": ({}, {}),
+    "dead-letter.get": ({"id": "1-{run}"}, {"id": ABSENT}),
+    "dead-letter.replay": ({"id": "1-{run}"}, {"id": ABSENT}),
 }
 REST: dict[str, dict[str, Any]] = {
     "tenant.register": {"entra_tenant_id": "6d3f6a4e-0f8c-4a6f-9d5e-2b1c7a9e4f10", "display_name": "x"},
@@ -191,6 +195,10 @@ REST: dict[str, dict[str, Any]] = {
     "consent.start": {"profile": "directory", "redirect_uri": "https://127.0.0.1:1/back"},
     "target.create": {"name": "x", "endpoint": "https://127.0.0.1:1", "bucket": "bucket"},
     "configuration.create": {"name": "x"},
+    # What the gateway says of a caller; a letter that exists is tried through the API below.
+    "dead-letter.list": {"tenants": [MINE]},
+    "dead-letter.get": {"tenants": [MINE]},
+    "dead-letter.replay": {"tenants": [MINE]},
 }
 FRESH = re.compile(r'state=[^"&]+|"expires_at":"[^"]+"')
 """What a consent link draws anew each time."""
@@ -261,6 +269,30 @@ async def test_a_request_on_the_bus_that_names_things_of_another_tenant_starts_n
         assert ended["state"] == "failed"
         assert THEIRS not in json.dumps(ended)
     assert len(pair.api.done("GET", f"/tenants/{THEIRS}/runs")["items"]) == len(before)
+
+
+async def test_a_dead_letter_of_another_tenant_is_as_unknown_as_an_invented_one(pair: Pair) -> None:
+    settings = BackupSettings(**settings_of(pair.api.stack, "gateway") | _no_database())
+    broker = bus.connect(settings, "gateway")
+    await broker.start()
+    try:
+        subject = subjects.requested("gateway", THEIRS, "backup")
+        await broker.publish(b"no event", subject, stream=streams.EXT.name)
+    finally:
+        await broker.stop()
+
+    def buried() -> list[str]:
+        listed = pair.api.call("GET", "/dead-letters?limit=500", tenants=[THEIRS]).json()["items"]
+        return [letter["id"] for letter in listed if letter["tenant"] == THEIRS]
+
+    letters = await asyncio.to_thread(wait_until, buried, seconds=30, what="the message is buried")
+    listed = pair.api.call("GET", "/dead-letters?limit=500", tenants=[MINE]).json()["items"]
+    assert {letter["tenant"] for letter in listed} <= {MINE}
+    for method, path in (("GET", "/dead-letters/{}"), ("POST", "/dead-letters/{}/replay")):
+        told = [_told(pair.api.call(method, path.format(i), tenants=[MINE]), i) for i in (letters[0], letters[0] + "0")]
+        assert told[0] == told[1]
+        assert told[0][0] == 404
+    assert pair.api.call("GET", f"/dead-letters/{letters[0]}", tenants=[THEIRS]).is_success
 
 
 def test_stored_objects_of_another_tenant_look_like_none(pair: Pair) -> None:
