@@ -23,10 +23,12 @@ from chassis.testing.pki import ServerTls, make_server_tls
 from contracts.api import Accepted, Download, StorageTargetResult
 from contracts.authorization import ROUTES
 from contracts.events.jobs import Counts
-from contracts.names import Health, JobKind, JobState, Profile, TokenStatus
+from contracts.names import ConsentOutcome, Health, JobKind, JobState, Profile, TokenStatus
 from contracts.problem import Problem
 from contracts.views import (
     BackupConfiguration,
+    ConsentLink,
+    ConsentView,
     DeadLetter,
     DeadLetterContent,
     HealthView,
@@ -60,6 +62,7 @@ class FakeGateway:
     tenants: dict[str, Tenant] = field(default_factory=dict)
     tokens: list[TokenView] = field(default_factory=list)
     token_status: TokenStatus = TokenStatus.ACTIVE
+    consent: ConsentOutcome = ConsentOutcome.EFFECTIVE
     targets: list[StorageTarget] = field(default_factory=list)
     broken_step: str = ""
     configurations: list[BackupConfiguration] = field(default_factory=list)
@@ -84,6 +87,7 @@ class FakeGateway:
             "list_tokens": lambda r: self._page(r, self.tokens),
             "set_credential": self._credential,
             "set_certificate": self._credential,
+            "start_consent": self._start_consent,
             "list_storage_targets": lambda r: self._page(r, self.targets),
             "create_storage_target": self._target,
             "list_backup_configurations": lambda r: self._page(r, self.configurations),
@@ -91,6 +95,7 @@ class FakeGateway:
             "start_backup": lambda _: Accepted(run="run-1"),
             "list_runs": lambda r: self._page(r, self.runs),
             "get_run": self._run,
+            "follow_run": lambda _: Response(status_code=404),
             "list_jobs": lambda r: self._page(r, self.looks[-1][1]),
             "get_job": lambda r: next(j for j in self.looks[-1][1] if j.id == r.path_params["job"]),
             "list_restore_points": lambda r: self._page(r, self.points),
@@ -144,6 +149,16 @@ class FakeGateway:
             return JSONResponse({"error": "invalid_client"}, 401)
         self.tokens_issued += 1
         return JSONResponse({"access_token": f"token-{self.tokens_issued}", "expires_in": 3600})
+
+    def _start_consent(self, request: Request) -> ConsentLink:
+        end = datetime(2026, 3, 2, 8, 10, tzinfo=UTC)
+        told = self._body()
+        asked = ConsentView(
+            outcome=self.consent, client_id=told.get("client_id") or "id", asked_at=end, expires_at=end, detail="X1"
+        )
+        tenant, profile = request.path_params["tenant"], request.path_params["profile"]
+        self.tokens = [TokenView(tenant=tenant, profile=profile, status=TokenStatus.UNKNOWN, consent=asked)]
+        return ConsentLink(url="https://login.example/adminconsent?state=s", expires_at=end)
 
     def _page(self, request: Request, items: list[Any]) -> Response:
         start = int(request.query_params.get("cursor", 0))

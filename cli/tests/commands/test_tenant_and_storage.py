@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from contracts.api import TenantBody
-from contracts.names import TokenStatus
+from contracts.names import ConsentOutcome, TokenStatus
 from contracts.problem import Problem
 from contracts.views import Tenant
 
@@ -163,3 +163,24 @@ def test_a_certificate_is_sent_as_it_is_and_a_mixture_is_refused(
         answer = tenantkeep(*command, *wrong)
         assert answer.exit_code == 2
         assert "--key-file" in answer.output
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "words"),
+    [
+        (ConsentOutcome.EFFECTIVE, 0, "wirksam X1"),
+        (ConsentOutcome.DECLINED, 1, "abgelehnt"),
+        (ConsentOutcome.GRANTED, 4, "sobald ein Token"),
+    ],
+)
+def test_consent_prints_the_link_and_says_what_became_of_it(
+    signed_in: Any, tenantkeep: Any, outcome: ConsentOutcome, code: int, words: str
+) -> None:
+    signed_in.consent = outcome
+    done = tenantkeep(
+        "tenant", "consent", "directory", "--tenant", "contoso", "--client-id", "c", "--lang", "de", "--timeout", "0"
+    )
+    assert done.exit_code == code, done.output
+    text = " ".join(done.output.split())
+    assert "https://login.example/adminconsent?state=s" in text
+    assert words in text

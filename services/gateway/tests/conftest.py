@@ -18,7 +18,8 @@ from chassis.testing.bus import MemoryBroker
 from chassis.testing.clock import ManualClock
 from chassis.testing.vault import MemoryVault
 from contracts import rpc, views
-from contracts.problem import ProblemError, not_found, unavailable
+from contracts.names import ConsentOutcome
+from contracts.problem import Problem, ProblemError, not_found, unavailable
 from gateway.adapters.bus_services import BusServices
 from gateway.adapters.httpx_downloads import HttpxDownloads
 from gateway.adapters.oidc_callers import OidcCallers
@@ -98,6 +99,7 @@ class World:
             rpc.TENANT_LIST: "list_tenants",
             rpc.TOKEN_LIST: "list_tokens",
             rpc.CREDENTIAL_SET: "set_credential",
+            rpc.CONSENT_START: "start_consent",
             rpc.CONFIGURATION_CREATE: "create_backup_configuration",
             rpc.CONFIGURATION_LIST: "list_backup_configurations",
             rpc.RUN_LIST: "list_runs",
@@ -119,6 +121,7 @@ class World:
         self._answer(server, rpc.CONFIGURATION_GET, _only(configuration, "c1", "Backup configuration"))
         self._answer(server, rpc.RESTORE_POINT_GET, _only(point, "p1", "Restore point"))
         self._answer(server, rpc.TENANT_GET, self._tenant)
+        self._answer(server, rpc.CONSENT_FINISH, self._finish_consent)
         self._answer(server, rpc.TENANT_REGISTER, self._register)
         self._answer(server, rpc.TARGET_CREATE, self._create_target)
         self._answer(server, rpc.TARGET_LIST, self._list_targets)
@@ -140,6 +143,12 @@ class World:
         if call.one_tenant() not in self.tenants:
             raise not_found(f"token-service says: tenant {call.tenant}")
         return _tenant_view(call.one_tenant())
+
+    async def _finish_consent(self, call: Call[rpc.FinishConsent]) -> views.ConsentResult:
+        if call.question.state != "good":
+            raise ProblemError(Problem(code="consent-state", status=422, title="not valid"))
+        outcome = ConsentOutcome.DECLINED if call.question.error else ConsentOutcome.EFFECTIVE
+        return views.ConsentResult(tenant="contoso", profile="directory", outcome=outcome, detail="<AADSTS65004>")
 
     async def _register(self, call: Call[rpc.RegisterTenant]) -> views.Tenant:
         self.tenants.add(call.question.tenant)
@@ -304,6 +313,7 @@ ATTEMPTS: dict[str, Attempt] = {
         200,
         {"client_id": "c", "certificate": "pem", "private_key": "PLANTED-key"},
     ),
+    "start_consent": Attempt("/tenants/contoso/profiles/directory/consent", 200, {}),
     "list_storage_targets": Attempt("/tenants/contoso/storage-targets", 200),
     "create_storage_target": Attempt("/tenants/contoso/storage-targets", 201, S3),
     "list_backup_configurations": Attempt("/tenants/contoso/backup-configurations", 200),

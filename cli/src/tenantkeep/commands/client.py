@@ -15,6 +15,7 @@ from contracts.problem import Problem
 from contracts.texts import Text
 from contracts.views import (
     BackupConfiguration,
+    ConsentLink,
     DeadLetter,
     DeadLetterContent,
     HealthView,
@@ -75,6 +76,9 @@ class Gateway:
     def set_certificate(self, tenant: str, profile: Profile, body: api.CertificateBody) -> TokenView:
         path = f"/tenants/{_part(tenant)}/profiles/{_part(profile)}/certificate"
         return self._answer(self._send("PUT", path, json=_revealed(body)), TokenView)
+
+    def start_consent(self, tenant: str, profile: Profile, body: api.ConsentBody) -> ConsentLink:
+        return self._post(f"/tenants/{_part(tenant)}/profiles/{_part(profile)}/consent", body, ConsentLink)
 
     def storage_targets(self, tenant: str) -> list[StorageTarget]:
         return self._list(f"/tenants/{_part(tenant)}/storage-targets", StorageTarget)

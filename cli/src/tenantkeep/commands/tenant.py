@@ -14,6 +14,7 @@ from tenantkeep.commands import figures, labels
 from tenantkeep.commands.choose import tenant_of
 from tenantkeep.commands.client import Gateway, connect
 from tenantkeep.commands.clock import Clock, SystemClock
+from tenantkeep.commands.consent import consent
 from tenantkeep.commands.errors import Refused, usage
 from tenantkeep.commands.options import Json, Lang, TenantName, Timeout
 from tenantkeep.commands.output import Screen, reported
@@ -140,6 +141,9 @@ def credential(
         tokens = wait_for_tokens(gateway, slug, [profile], SystemClock(), timeout)
         _show(screen, gateway.tenant(slug), tokens)
     raise typer.Exit(exit_code(tokens))
+
+
+app.command("consent")(consent)
 
 
 def _credential_body(

@@ -88,6 +88,7 @@ def _gateway(home: Home, ports: Ports, base: Environment) -> ProcessSpec:
         **_stores(home, ports, GATEWAY),
         **_listener(home, GATEWAY, health),
         "TENANTKEEP_GATEWAY_PORT": str(ports["gateway"]),
+        "TENANTKEEP_GATEWAY_PUBLIC_URL": f"https://127.0.0.1:{ports['gateway']}",
         "TENANTKEEP_GATEWAY_HTTP_PORT": str(ports["gateway_http"]),
         "TENANTKEEP_OIDC_ISSUER": issuer.url(ports),
         "TENANTKEEP_OIDC_AUDIENCE": issuer.AUDIENCE,

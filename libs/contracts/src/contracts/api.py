@@ -32,6 +32,12 @@ class CertificateBody(Body):
     private_key: SecretStr = Field(min_length=1, max_length=16_384)
 
 
+class ConsentBody(Body):
+    """`client_id` is needed only before the profile has a credential, or to move to another app registration."""
+
+    client_id: str | None = Field(default=None, min_length=1, max_length=128)
+
+
 class S3Credentials(Body):
     access_key: SecretStr = Field(min_length=1, max_length=256)
     secret_key: SecretStr = Field(min_length=1, max_length=512)

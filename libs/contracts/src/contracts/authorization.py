@@ -17,6 +17,9 @@ class Route(NamedTuple):
     roles: frozenset[Role]
 
 
+CONSENT_CALLBACK = "/consent/callback"
+"""The one address below `/api/v1` without a bearer token: an administrator's browser comes back here with a state."""
+
 ROUTES: dict[str, Route] = {
     "list_tenants": Route("GET", "/tenants", _ALL),
     "register_tenant": Route("POST", "/tenants", _OPERATE),
@@ -24,6 +27,7 @@ ROUTES: dict[str, Route] = {
     "list_tokens": Route("GET", "/tenants/{tenant}/tokens", _ALL),
     "set_credential": Route("PUT", "/tenants/{tenant}/profiles/{profile}/credential", _ALL),
     "set_certificate": Route("PUT", "/tenants/{tenant}/profiles/{profile}/certificate", _ALL),
+    "start_consent": Route("POST", "/tenants/{tenant}/profiles/{profile}/consent", _ALL),
     "list_storage_targets": Route("GET", "/tenants/{tenant}/storage-targets", _MANAGE),
     "create_storage_target": Route("POST", "/tenants/{tenant}/storage-targets", _MANAGE),
     "list_backup_configurations": Route("GET", "/tenants/{tenant}/backup-configurations", _MANAGE),

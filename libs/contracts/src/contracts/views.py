@@ -6,7 +6,18 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from contracts.errors import ErrorClass
 from contracts.events.jobs import Counts
-from contracts.names import ConsentOutcome, Health, HoldReason, JobKind, JobState, Profile, Slug, Source, Token, TokenStatus
+from contracts.names import (
+    ConsentOutcome,
+    Health,
+    HoldReason,
+    JobKind,
+    JobState,
+    Profile,
+    Slug,
+    Source,
+    Token,
+    TokenStatus,
+)
 
 T = TypeVar("T")
 

@@ -47,6 +47,7 @@ class Around:
     registry: CollectorRegistry
     clock: Clock
     rng: Random
+    public_url: str = "https://127.0.0.1:8443"
     in_flight: InFlight = field(default_factory=InFlight)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process leaves: progress streams end, so that nobody waits for them."""
@@ -64,6 +65,7 @@ def build_with(around: Around) -> ASGIApp:
         vault=around.vault,
         clock=around.clock,
         rng=around.rng,
+        public_url=around.public_url,
     )
     counted = Counted(around.registry)
     return Surroundings(api, clock=around.clock, rng=around.rng, counted=counted, in_flight=around.in_flight)
@@ -94,6 +96,7 @@ async def serve(settings: GatewaySettings, drain: Drain) -> None:
         around = Around(
             callers=OidcCallers(keys, issuer=issuer, audience=settings.oidc_audience),
             services=BusServices(bus.Bus(broker, NAME, clock, rng)),
+            public_url=settings.gateway_public_url,
             downloads=HttpxDownloads(download_client, settings.download_url),
             vault=AppRoleVault(
                 vault_client, role_id=settings.vault_role_id, secret_id=settings.vault_secret_id, clock=clock

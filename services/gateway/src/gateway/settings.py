@@ -18,6 +18,12 @@ class GatewaySettings(BusSettings):
 
     gateway_host: str = Field("127.0.0.1", description="Address the API listens on.")
     gateway_port: Port = Field(8443, description="Port of the API over https; 0: the operating system chooses.")
+    gateway_public_url: str = Field(
+        "https://127.0.0.1:8443",
+        pattern=r"^https://[^/\s]+$",
+        description="Base URL under which browsers reach the API; apps register /api/v1/consent/callback below it as "
+        "their redirect URI.",
+    )
     gateway_http_port: Port = Field(
         8080, description="Port of the API over plain http, allowed on a loopback address only; 0: off."
     )

@@ -15,6 +15,7 @@ MATRIX = {
     "list_tokens": "operator admin user hr accounting",
     "set_credential": "operator admin user hr accounting",
     "set_certificate": "operator admin user hr accounting",
+    "start_consent": "operator admin user hr accounting",
     "list_storage_targets": "operator admin",
     "create_storage_target": "operator admin",
     "list_backup_configurations": "operator admin",

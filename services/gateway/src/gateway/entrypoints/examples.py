@@ -21,6 +21,8 @@ _TOKEN = {
     "proven_at": "2026-03-02T08:00:05Z",
     "problem": None,
     "detail": "",
+    "consent_proven_at": "2026-03-02T08:00:05Z",
+    "consent": None,
 }
 _TARGET_BODY = {
     "name": "Hetzner",
@@ -172,6 +174,13 @@ EXAMPLES: dict[str, Example] = {
             "certificate": "-----BEGIN CERTIFICATE-----\n…",
             "private_key": "the certificate's key, PEM without passphrase",
         },
+    ),
+    "start_consent": Example(
+        {
+            "url": f"https://login.microsoftonline.com/{_TENANT['entra_tenant_id']}/v2.0/adminconsent?client_id=…",
+            "expires_at": "2026-03-02T08:10:00Z",
+        },
+        {"client_id": _TOKEN["client_id"]},
     ),
     "list_storage_targets": Example(_page(_TARGET)),
     "create_storage_target": Example(

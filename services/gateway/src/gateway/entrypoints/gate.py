@@ -34,6 +34,7 @@ class Gate:
     vault: Vault
     clock: Clock
     rng: Random
+    public_url: str
 
     def fresh_id(self) -> str:
         return new_ulid(self.clock, self.rng)
