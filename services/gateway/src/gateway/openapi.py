@@ -47,6 +47,16 @@ _PROBLEMS: dict[str, tuple[str, str, str]] = {
 }
 """Status: name of the component, code and title of the usual problem."""
 
+_SERVER_SENT_EVENT: dict[str, Any] = {
+    "description": "one event of the stream",
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"type": "string", "description": "run, jobs, end, or the name of a job event"},
+        "data": {"type": "string", "description": "JSON"},
+        "id": {"type": "string", "description": "CloudEvents id of a job event"},
+    },
+}
 _HEADERS = {"X-Request-Id": {"description": "names this request in logs", "schema": {"type": "string"}}}
 _LOCATION = {"Location": {"description": "where to ask for it", "schema": {"type": "string"}}}
 _LOCATED = frozenset({"register_tenant", "start_backup", "start_restore"})
@@ -84,7 +94,7 @@ def _complete(operation: dict[str, Any], name: str) -> None:
     if name == "download":
         responses[success]["content"] = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
     if name == "follow_run":
-        responses[success]["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
+        responses[success]["content"] = {"text/event-stream": {"schema": _SERVER_SENT_EVENT}}
     example = EXAMPLES[name]
     if example.response is not None:
         responses[success]["content"]["application/json"]["example"] = example.response
