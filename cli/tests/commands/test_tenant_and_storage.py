@@ -184,3 +184,12 @@ def test_consent_prints_the_link_and_says_what_became_of_it(
     text = " ".join(done.output.split())
     assert "https://login.example/adminconsent?state=s" in text
     assert words in text
+
+
+def test_consent_as_json_gives_the_link_at_once(signed_in: Any, tenantkeep: Any) -> None:
+    signed_in.consent = ConsentOutcome.WAITING
+    done = tenantkeep("tenant", "consent", "directory", "--tenant", "contoso", "--no-wait", "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["link"]["url"] == "https://login.example/adminconsent?state=s"
+    assert told["token"]["consent"]["outcome"] == "waiting"

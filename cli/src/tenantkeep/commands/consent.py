@@ -50,7 +50,7 @@ def consent(
         found = wait_for_consent(gateway, slug, profile, link, clock=SystemClock(), timeout=timeout if wait else 0.0)
     outcome = _outcome(found)
     if as_json:
-        screen.document({"url": link.url, "expires_at": link.expires_at, "token": found})
+        screen.document({"link": link, "token": found})
     else:
         detail = "" if found is None or found.consent is None else found.consent.detail
         screen.say(Text("{} {}", "{} {}"), labels.code(outcome, lang), detail)
