@@ -94,6 +94,7 @@ def configuration(home: Home, ports: Ports) -> str:
             f"  tls_cert_file = {_text(certificate)}",
             f"  tls_key_file = {_text(key)}",
             '  tls_min_version = "tls12"',
+            "  disable_unauthed_rekey_endpoints = true",
             "}",
             'storage "raft" {',
             f"  path = {_text(home.vault / 'data')}",

@@ -1,0 +1,121 @@
+"""Every role of the vault tries every path of the others, and the vault's own commands."""
+
+import json
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from stack_fixture import RunningStack
+
+from tenantkeep.stack import secrets, trust, vault
+
+pytestmark = pytest.mark.integration
+
+TENANT = "vault-trial"
+KV = f"tenants/{TENANT}"
+SECRETS = [
+    f"{KV}/intake/one",
+    f"{KV}/credentials/directory",
+    f"{KV}/credentials/exchange-backup",
+    f"{KV}/tokens/directory",
+    f"{KV}/tokens/exchange-backup",
+    f"{KV}/tokens/exchange-restore",
+    f"{KV}/storage/one",
+    f"{KV}/else/one",
+    "elsewhere",
+]
+COMMANDS = [
+    *((method, f"kv/data/{path}") for path in SECRETS for method in ("GET", "POST", "PATCH", "DELETE")),
+    *((method, f"kv/metadata/{path}") for path in SECRETS for method in ("GET", "POST", "DELETE")),
+    *((method, f"kv/{verb}/{path}") for path in SECRETS for method, verb in (("POST", "undelete"), ("PUT", "destroy"))),
+    *(
+        ("LIST", path)
+        for path in ("kv/metadata", "kv/metadata/tenants", f"kv/metadata/{KV}", f"kv/metadata/{KV}/tokens")
+    ),
+    *((method, f"transit/keys/tenant-{TENANT}") for method in ("GET", "POST", "DELETE")),
+    ("LIST", "transit/keys"),
+    *(
+        ("POST", f"transit/{verb}/tenant-{TENANT}")
+        for verb in ("datakey/plaintext", "datakey/wrapped", "decrypt", "encrypt", "rewrap", "sign", "hmac")
+    ),
+    *(("GET", f"transit/{verb}/tenant-{TENANT}") for verb in ("export/encryption-key", "backup")),
+    ("POST", f"transit/keys/tenant-{TENANT}/rotate"),
+    ("POST", f"transit/keys/tenant-{TENANT}/config"),
+    ("POST", "transit/keys/other"),
+    *(("GET", path) for path in ("sys/policies/acl/gateway", "sys/mounts", "sys/auth", "sys/audit", "sys/raw/core")),
+    *(("PUT", path) for path in ("sys/policies/acl/gateway", "sys/seal", "sys/step-down")),
+    ("POST", "sys/rekey/init"),
+    ("POST", "sys/mounts/more"),
+    ("POST", "auth/token/create"),
+    ("POST", "auth/token/create-orphan"),
+    ("GET", "auth/approle/role/gateway/role-id"),
+    ("POST", "auth/approle/role/gateway/secret-id"),
+    ("POST", "auth/approle/role/gateway"),
+    ("LIST", "auth/approle/role"),
+]
+
+MAY: dict[str, set[tuple[str, str]]] = {
+    "gateway": {
+        ("POST", f"kv/data/{KV}/intake/one"),
+        ("POST", f"kv/data/{KV}/storage/one"),
+        ("DELETE", f"kv/metadata/{KV}/storage/one"),
+    },
+    "token-service": {
+        ("GET", f"kv/data/{KV}/intake/one"),
+        ("DELETE", f"kv/metadata/{KV}/intake/one"),
+        *((m, f"kv/data/{KV}/credentials/{p}") for m in ("GET", "POST") for p in ("directory", "exchange-backup")),
+        *(
+            (method, f"kv/{kind}/{KV}/tokens/{profile}")
+            for profile in ("directory", "exchange-backup", "exchange-restore")
+            for kind, methods in {"data": ("GET", "POST"), "metadata": ("GET", "POST", "DELETE")}.items()
+            for method in methods
+        ),
+        ("GET", f"transit/keys/tenant-{TENANT}"),
+        ("POST", f"transit/keys/tenant-{TENANT}"),
+        # Everything of a tenant's key but taking it out or deleting it (test_stack_isolation.py).
+        ("POST", f"transit/keys/tenant-{TENANT}/rotate"),
+        ("POST", f"transit/keys/tenant-{TENANT}/config"),
+    },
+    "backup-service": {
+        ("GET", f"kv/data/{KV}/storage/one"),
+        ("GET", f"kv/data/{KV}/tokens/exchange-backup"),
+        ("GET", f"kv/data/{KV}/tokens/exchange-restore"),
+        ("POST", f"transit/datakey/plaintext/tenant-{TENANT}"),
+        ("POST", f"transit/decrypt/tenant-{TENANT}"),
+    },
+    "monitor-service": set(),
+    "nobody": set(),
+}
+"""Written by hand. Whatever is not here must be refused with 403 (405: no such command), which is
+what a missing path answers too."""
+
+
+@pytest.fixture
+def client(servers: RunningStack) -> Iterator[httpx.Client]:
+    context = trust.context(servers.home.ca)
+    with httpx.Client(base_url=f"{vault.url(servers.ports)}/v1/", verify=context, trust_env=False) as client:
+        yield client
+
+
+def _token(client: httpx.Client, stack: RunningStack, role: str) -> dict[str, str]:
+    if role == "nobody":
+        return {}
+    body = {"role_id": role, "secret_id": secrets.vault_secret_id(stack.home, role).read_text()}
+    return {"X-Vault-Token": client.post("auth/approle/login", json=body).json()["auth"]["client_token"]}
+
+
+@pytest.mark.parametrize("role", MAY)
+def test_a_role_is_refused_whatever_it_was_not_given(servers: RunningStack, client: httpx.Client, role: str) -> None:
+    token, allowed = _token(client, servers, role), set()
+    for method, path in COMMANDS:
+        body = {"data": {"value": "invented"}} if "kv/data" in path else {}
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        content = json.dumps(body) if method in {"POST", "PUT", "PATCH"} else None
+        answer = client.request(method, path, headers={**token, "content-type": kind}, content=content)
+        if answer.status_code not in {httpx.codes.FORBIDDEN, httpx.codes.METHOD_NOT_ALLOWED}:
+            allowed.add((method, path))
+    assert allowed == MAY[role]
+
+
+def test_every_role_is_tried() -> None:
+    assert MAY.keys() == {*vault.POLICIES, "nobody"}
