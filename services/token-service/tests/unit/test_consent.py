@@ -20,7 +20,9 @@ SILENT = Unproven(ErrorClass.CONNECTION_TIMEOUT, "Microsoft Graph: ReadTimeout")
 async def start(world: Any, client_id: str | None = None) -> dict[str, str]:
     wish = rpc.StartConsent(profile=Profile.EXCHANGE_BACKUP, redirect_uri=BACK, client_id=client_id)
     link = await world.app.questions.consent_start(world.call(wish, "contoso"))
-    return {"url": link.url} | {name: values[0] for name, values in parse_qs(urlsplit(link.url).query).items()}
+    return {"url": link.url, "expires_at": link.expires_at.isoformat()} | {
+        name: values[0] for name, values in parse_qs(urlsplit(link.url).query).items()
+    }
 
 
 async def finish(world: Any, state: str, **answer: str) -> Any:
@@ -190,6 +192,15 @@ async def test_sign_in_that_asks_for_consent_is_followed_by_a_proof(world: Any) 
     await world.app.renew.sweep()
     assert await status(world) is TokenStatus.ACTIVE
     assert changes(world) == [False, True]
+
+
+async def test_a_link_ends_at_a_whole_second_which_every_store_keeps(world: Any) -> None:
+    await world.register()
+    await world.clock.advance(0.1234567)
+    asked = await start(world, "app-1")
+    ends = (await world.state()).consent.expires_at
+    assert asked["expires_at"] == ends.isoformat()
+    assert ends.microsecond == 0
 
 
 async def test_consent_for_an_unknown_tenant_is_not_found(world: Any) -> None:

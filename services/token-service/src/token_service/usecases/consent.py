@@ -66,7 +66,8 @@ class Consent:
         record = await self._tenants.get(tenant)
         if record is None:
             raise not_found("tenant")
-        state, now = self._new_state(), self._clock.now()
+        # Whole seconds, because documents keep no microseconds: askers know their link again by its end.
+        state, now = self._new_state(), self._clock.now().replace(microsecond=0)
         for _ in range(_ATTEMPTS):
             known = await self._connections.get(tenant, wish.profile) or Connection(tenant, wish.profile)
             client_id = wish.client_id or known.client_id
