@@ -35,7 +35,7 @@ def test_a_run_is_followed_live_and_is_one_trace(job: tuple[MainJob, Receiver]) 
     signs = _followed_backup(main)
     _check_progress(signs)
     run = signs[-1][1]
-    trace = wait_until(lambda: _whole_trace(receiver), seconds=15, what="every part of the trace has arrived")
+    trace = wait_until(lambda: _whole_trace(receiver, run["jobs"]), seconds=15, what="all parts of the trace")
     by_name = {span.name: span for span in trace}
     request = by_name["POST start_backup"]
     assert (request.service, request.parent) == ("gateway", "")
@@ -100,14 +100,14 @@ def _check_progress(signs: list[tuple[str, Any]]) -> None:
     assert signs[-2][1]["scope"] == "run"
 
 
-def _whole_trace(receiver: Receiver) -> list[Received]:
+def _whole_trace(receiver: Receiver, jobs: int) -> list[Received]:
     """The spans of the backup's trace, once all of them are there."""
     for request in receiver.named("POST start_backup"):
         trace = [span for span in receiver.spans if span.trace == request.trace]
         known = {span.span for span in trace}
         complete = all(not span.parent or span.parent in known for span in trace)
         executions = [span for span in trace if span.name == "process jobs-backup"]
-        if complete and executions and {"snapshot", "verify"} <= {span.name for span in trace}:
+        if complete and len(executions) == jobs and {"snapshot", "verify"} <= {span.name for span in trace}:
             return trace
     return []
 
