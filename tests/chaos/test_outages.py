@@ -123,10 +123,8 @@ CASES: dict[str, tuple[Trouble, Trouble]] = {
     "tenant_throttled": (throttle, let_go),
 }
 
-CHEAP = ("consent_lost",)
-"""What make test tries."""
 
-PARAMETERS = [pytest.param(reason, marks=() if reason in CHEAP else pytest.mark.soak) for reason in CASES]
+PARAMETERS = [pytest.param(reason, marks=pytest.mark.soak) for reason in CASES]
 
 
 @pytest.mark.timeout(180)
