@@ -41,7 +41,7 @@ PROFILE = "exchange-backup"
 RESUMED_WITHIN = 10.0
 """Seconds from the healing until a held job goes on."""
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.soak]
 
 
 @pytest.fixture(scope="module")

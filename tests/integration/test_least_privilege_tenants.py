@@ -27,7 +27,7 @@ from contracts.events import BackupRequested, RestoreRequested
 from contracts.problem import ProblemError
 from tenantkeep.stack import objects, trust
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.soak]
 
 ABSENT = "01JZZZZZZZZZZZZZZZZZZZZZZZ"
 

@@ -28,7 +28,11 @@ from tenantkeep.stack import trust as stack_trust
 from token_service.adapters.msal_authority import MsalAuthority
 from token_service.ports import Issued
 
-pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.soak,
+    pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning"),
+]
 
 PLAIN_BY_DESIGN = {"gateway_http"}
 """Plain http on loopback; the gateway refuses to start it on any other address (its settings' tests)."""

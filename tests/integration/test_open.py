@@ -14,7 +14,7 @@ from chassis import tls
 from chassis.testing.process import free_port
 from tenantkeep.commands import session
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(180)]
 
 
 @pytest.fixture(scope="module")

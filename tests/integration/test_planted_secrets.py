@@ -22,7 +22,7 @@ from chassis.openbao import open_vault
 from tenantkeep.stack import objects, secrets, trust
 from token_service.settings import TokenServiceSettings
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(180)]
 
 TENANT = MINE
 WRONG = {

@@ -18,6 +18,9 @@ from contracts.names import HoldReason, JobState
 from graph_client import Budget, GraphClient, Limits, MemoryPool, SystemClock
 from graph_simulator.testing import SimulatorProcess, seed
 
+# Every test resets connections on purpose; a transport that is collected late belongs to the fault, not to us.
+pytestmark = [pytest.mark.soak, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
+
 MAILS = 12
 VALUE = r"/messages/[^/]+.*/\$value$"
 DELTA = r"/messages/delta$"

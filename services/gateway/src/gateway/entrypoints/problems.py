@@ -39,6 +39,13 @@ _NO_SUCH_PATH = Problem(
     detail="No such address: compare it with the API reference.",
 )
 
+_UNREADABLE_BODY = Problem(
+    code="invalid",
+    status=HTTPStatus.UNPROCESSABLE_ENTITY,
+    title="The request is not valid",
+    detail="The body cannot be read: send JSON in UTF-8.",
+)
+
 
 class ProblemResponse(JSONResponse):
     media_type = "application/problem+json"
@@ -74,6 +81,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def on_http(_request: Request, error: HTTPException) -> ProblemResponse:
+        if error.status_code == HTTPStatus.BAD_REQUEST:
+            return respond(_UNREADABLE_BODY)  # the framework's word for a body that is no text at all
         return respond(_of_status(error.status_code), error.headers)
 
 
