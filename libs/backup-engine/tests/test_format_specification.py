@@ -38,9 +38,9 @@ class SpecificationReader:
     def sealed(self, name: str, kind: int) -> dict[str, Any]:
         body = self.objects[name]
         magic, version, aead, ident, kdf, codec, found, zero, key, zeros, salt = fields(body[:64])
-        assert (magic, version, aead, ident, kdf) == (b"TKSEAL\0\0", 0, 1, 1, 1)
+        assert (magic, version, aead, ident, kdf) == (b"TKSEAL\0\0", 1, 1, 1, 1)
         assert (found, zero, key, zeros) == (kind, 0, 1, bytes(12))
-        object_key = hkdf(hkdf(self.key, "tenantkeep/0/meta"), "tenantkeep/0/object", salt)
+        object_key = hkdf(hkdf(self.key, "tenantkeep/1/meta"), "tenantkeep/1/object", salt)
         plain = AESGCM(object_key).decrypt(bytes(12), body[64:], body[:64] + name.encode())
         return msgpack.unpackb(zstandard.decompress(plain) if codec else plain)
 
@@ -53,7 +53,7 @@ class SpecificationReader:
         (length,) = struct.unpack(">I", body[-4:])
         assert body[-68:-4] == head
         digest = hashlib.sha256(head).digest()
-        aead = AESGCM(hkdf(hkdf(self.key, "tenantkeep/0/data"), "tenantkeep/0/pack", salt))
+        aead = AESGCM(hkdf(hkdf(self.key, "tenantkeep/1/data"), "tenantkeep/1/pack", salt))
         trailer = aead.decrypt(b"\xff" * 12, body[-68 - length : -68], digest + b"trailer")
         blobs = {}
         position = 64
@@ -64,7 +64,7 @@ class SpecificationReader:
             coded = aead.decrypt(i.to_bytes(12, "big"), record, digest + ident + bytes([codec]))
             blob = zstandard.decompress(coded) if codec else coded
             assert len(blob) == size
-            assert hmac.digest(hkdf(self.key, "tenantkeep/0/id"), blob, "sha256") == ident
+            assert hmac.digest(hkdf(self.key, "tenantkeep/1/id"), blob, "sha256") == ident
             blobs[ident] = blob
         assert position == len(body) - 68 - length
         return blobs
@@ -128,6 +128,7 @@ def test_the_specification_alone_suffices_to_restore(
     reader = SpecificationReader(memory.objects, wrapper)
     config = reader.sealed("config", 1)
     assert (config["tenant"], config["part_min"], config["blob_max"]) == ("contoso", 6144, 4194304)
+    assert config["flags"] == []
     restored = reader.restore("mail/anna", second)
     expected = {f"m{n:02d}": (f'{{"n":{n}}}', mail(n, attachment=n % 7)) for n in range(20) if n != 3}
     expected["m04"] = ('{"n":400}', expected["m04"][1])

@@ -80,7 +80,7 @@ def test_the_key_record_is_as_specified(memory: MemoryStorage, wrapper: LocalKey
     Repository.create(memory, wrapper, tenant="contoso")
     record = json.loads(memory.objects["keys/1"])
     (wrap,) = record.pop("wraps")
-    assert record == {"format": 0, "key": 1}
+    assert record == {"format": 1, "key": 1}
     assert (wrap["kind"], wrap["key"], set(wrap)) == ("transit", "tenant-contoso", {"kind", "key", "ciphertext"})
 
 
@@ -100,8 +100,9 @@ def test_wraps_of_unknown_kinds_are_passed_over(memory: MemoryStorage, wrapper: 
     [
         (b"not json", IntegrityError),
         (b"{}", IntegrityError),
-        (b'{"format": 0, "wraps": [{}]}', IntegrityError),
-        (b'{"format": 1, "wraps": []}', FormatUnsupported),
+        (b'{"format": 1, "wraps": [{}]}', IntegrityError),
+        (b'{"format": 2, "wraps": []}', FormatUnsupported),
+        (b'{"format": 0, "wraps": []}', FormatUnsupported),
     ],
 )
 def test_a_damaged_key_record_is_an_error(
@@ -150,7 +151,7 @@ def test_a_newer_data_key_is_written_with_and_older_objects_stay_readable(
         session.put_item(NewItem("m1", "mail", "1", ""), mail(1, attachment=1))
         commit(session)
     _, ciphertext = wrapper.new_data_key()
-    record = {"format": 0, "key": 2, "wraps": [{"kind": "transit", "key": "k", "ciphertext": ciphertext}]}
+    record = {"format": 1, "key": 2, "wraps": [{"kind": "transit", "key": "k", "ciphertext": ciphertext}]}
     repository._backing.storage.put("keys/2", json.dumps(record).encode())
     rotated = reopened()
     with rotated.open_session("box", second_id, parent=first_id) as session:

@@ -14,7 +14,7 @@ from backup_engine import (
     RepositoryError,
     Snapshot,
 )
-from backup_engine.header import Codec
+from backup_engine.header import Codec, Kind
 from backup_engine.pack import PackBuilder, PackOpener
 from backup_engine.storage import MemoryStorage
 from backup_engine.testing.keys import LocalKeyWrapper
@@ -149,7 +149,7 @@ def test_the_same_file_of_two_tenants_has_two_ids(
     assert len(ids) == 2
 
 
-@pytest.mark.parametrize(("offset", "value"), [(8, 1), (9, 1), (10, 2), (11, 2), (12, 9), (13, 7), (14, 99)])
+@pytest.mark.parametrize(("offset", "value"), [(8, 1), (9, 2), (10, 2), (11, 2), (12, 9), (13, 7), (14, 99)])
 def test_what_a_newer_release_wrote_is_left_to_it(
     memory: MemoryStorage, wrapper: LocalKeyWrapper, snapshot: Snapshot, offset: int, value: int
 ) -> None:
@@ -158,6 +158,30 @@ def test_what_a_newer_release_wrote_is_left_to_it(
     memory.objects["config"] = bytes(body)
     wrapper.available = False  # it is recognised before any key is asked for
     with pytest.raises(FormatUnsupported, match="newer release"):
+        Repository.open(memory, wrapper)
+
+
+def test_the_preview_is_refused_with_its_remedy(
+    memory: MemoryStorage, wrapper: LocalKeyWrapper, snapshot: Snapshot
+) -> None:
+    body = bytearray(memory.objects["config"])
+    body[9] = 0
+    memory.objects["config"] = bytes(body)
+    with pytest.raises(FormatUnsupported, match=r"format 0, a preview.*start a new repository under another prefix"):
+        Repository.open(memory, wrapper)
+
+
+@pytest.mark.parametrize(
+    ("flags", "error"), [(["sealed-names"], FormatUnsupported), (None, IntegrityError), ("", IntegrityError)]
+)
+def test_a_repository_that_needs_what_is_unknown_is_refused(
+    repository: Repository, memory: MemoryStorage, wrapper: LocalKeyWrapper, flags: object, error: type[Exception]
+) -> None:
+    objects = repository._backing.objects
+    config = objects.get("config", Kind.CONFIG)
+    del memory.objects["config"]
+    objects.put("config", Kind.CONFIG, {**config, "flags": flags})
+    with pytest.raises(error, match=r"sealed-names|no flags"):
         Repository.open(memory, wrapper)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from backup_engine.errors import FormatUnsupported, IntegrityError
 
-FORMAT = 0
+FORMAT = 1
 LENGTH = 64
 PACK_MAGIC = b"TKPACK\0\0"
 SEALED_MAGIC = b"TKSEAL\0\0"
@@ -55,6 +55,19 @@ class Header:
         )  # fmt: skip
 
 
+def check_version(version: int, name: str) -> None:
+    """Raises FormatUnsupported unless this engine reads objects of that version."""
+    if version > FORMAT:
+        raise FormatUnsupported(
+            f"{name} has format {version}; this engine reads format {FORMAT}: use a newer release of Tenantkeep"
+        )
+    if version < FORMAT:
+        raise FormatUnsupported(
+            f"{name} has format {version}, a preview without promise that no release reads any more:"
+            " start a new repository under another prefix"
+        )
+
+
 def decode(body: bytes, name: str) -> Header:
     """Read the header at the start of `body`. Raises IntegrityError or FormatUnsupported, naming `name`."""
     if len(body) < LENGTH:
@@ -62,11 +75,10 @@ def decode(body: bytes, name: str) -> Header:
     magic, version, aead, blob_id, kdf, codec, kind, zero, key, zeros, salt = _LAYOUT.unpack_from(body)
     if magic not in {PACK_MAGIC, SEALED_MAGIC}:
         raise IntegrityError(f"{name} does not begin like an object of this repository", key=name)
+    check_version(version, name)
     known = (aead, blob_id, kdf) == (_AES_256_GCM, _HMAC_SHA_256, _HKDF_SHA_256)
-    if version > FORMAT or not known or codec not in set(Codec) or kind not in set(Kind):
-        raise FormatUnsupported(
-            f"{name} has format {version}; this engine reads format {FORMAT}: use a newer release of Tenantkeep"
-        )
+    if not known or codec not in set(Codec) or kind not in set(Kind):
+        raise FormatUnsupported(f"{name} uses an algorithm or kind unknown here: use a newer release of Tenantkeep")
     if zero or any(zeros) or (magic == PACK_MAGIC) != (kind == Kind.PACK):
         raise IntegrityError(f"the header of {name} is damaged", key=name)
     return Header(kind=Kind(kind), key=key, codec=Codec(codec), salt=salt)

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from backup_engine import names
-from backup_engine.errors import AlreadyExists, FormatUnsupported, IntegrityError, KeyUnavailable, NotFound
-from backup_engine.header import FORMAT
+from backup_engine.errors import AlreadyExists, IntegrityError, KeyUnavailable, NotFound
+from backup_engine.header import FORMAT, check_version
 from backup_engine.storage.base import Storage
 
 KEY_BYTES = 32
@@ -47,16 +47,16 @@ class DataKey:
             raise KeyUnavailable(f"keys/{n} unwrapped to {len(key)} bytes instead of {KEY_BYTES}")
         return cls(
             n,
-            blob_id=derive(key, "tenantkeep/0/id"),
-            data=derive(key, "tenantkeep/0/data"),
-            meta=derive(key, "tenantkeep/0/meta"),
+            blob_id=derive(key, "tenantkeep/1/id"),
+            data=derive(key, "tenantkeep/1/data"),
+            meta=derive(key, "tenantkeep/1/meta"),
         )
 
     def for_pack(self, salt: bytes) -> bytes:
-        return derive(self.data, "tenantkeep/0/pack", salt)
+        return derive(self.data, "tenantkeep/1/pack", salt)
 
     def for_object(self, salt: bytes) -> bytes:
-        return derive(self.meta, "tenantkeep/0/object", salt)
+        return derive(self.meta, "tenantkeep/1/object", salt)
 
 
 class KeyRing:
@@ -127,10 +127,9 @@ def _number(name: str) -> int:
 def _decoded(body: bytes, name: str) -> dict[str, Any]:
     try:
         record = json.loads(body)
-        supported = record["format"] <= FORMAT
+        version = int(record["format"])
         wraps = [(wrap["kind"], wrap["ciphertext"]) for wrap in record["wraps"]]
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"{name} is no key record", key=name) from error
-    if not supported:
-        raise FormatUnsupported(f"{name} has format {record['format']}: use a newer release of Tenantkeep")
+    check_version(version, name)
     return {"wraps": [{"kind": kind, "ciphertext": text} for kind, text in wraps]}

@@ -2,12 +2,19 @@
 
 import secrets
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from backup_engine import adoption, commits, header, manifest, names
 from backup_engine.adoption import Inheritance
 from backup_engine.backing import Backing
-from backup_engine.errors import AlreadyCommitted, AlreadyExists, IntegrityError, KeyUnavailable, NotFound
+from backup_engine.errors import (
+    AlreadyCommitted,
+    AlreadyExists,
+    FormatUnsupported,
+    IntegrityError,
+    KeyUnavailable,
+    NotFound,
+)
 from backup_engine.header import Kind
 from backup_engine.index import BlobIndex
 from backup_engine.keys import KeyRing, KeyWrapper, create_first
@@ -20,6 +27,8 @@ from backup_engine.session import Session
 from backup_engine.storage.base import Storage
 from backup_engine.tuning import Tuning
 from backup_engine.verification import verify_bytes, verify_references, verify_trailers
+
+FLAGS: frozenset[str] = frozenset()  # of `config` that this engine understands; format 1 begins without any
 
 
 class Repository:
@@ -58,6 +67,7 @@ class Repository:
             "blob_max": BLOB_MAX,
             "pack_size": tuning.pack_size,
             "pack_blobs": tuning.pack_blobs,
+            "flags": [],
         }
         objects.put(names.CONFIG, Kind.CONFIG, config)
         return cls.open(storage, wrapper, tenant=tenant, tuning=tuning)
@@ -77,9 +87,7 @@ class Repository:
         except NotFound as error:
             raise KeyUnavailable(f"config names keys/{head.key}, but the repository has no key") from error
         objects = SealedObjects(storage, ring)
-        owner = objects.get(names.CONFIG, Kind.CONFIG).get("tenant")
-        if not isinstance(owner, str) or tenant not in {None, owner}:
-            raise IntegrityError(f"this repository belongs to {owner!r}, not to {tenant!r}", key=names.CONFIG)
+        owner = _owner(objects.get(names.CONFIG, Kind.CONFIG), tenant)
         index = BlobIndex(storage, objects)
         repository = cls(Backing(storage, ring, objects, index, tuning or Tuning()), owner)
         repository.refresh()
@@ -181,3 +189,15 @@ class Repository:
         if name not in self._commits:
             self._commits[name] = commits.read(self._backing.objects, shard, session)
         return self._commits[name]
+
+
+def _owner(config: dict[str, Any], expected: str | None) -> str:
+    """The tenant `config` names. Raises IntegrityError when it is another one, FormatUnsupported for unknown flags."""
+    owner, flags = config.get("tenant"), config.get("flags")
+    if not isinstance(flags, list):
+        raise IntegrityError("config names no flags", key=names.CONFIG)
+    if unknown := sorted({str(flag) for flag in flags} - FLAGS):
+        raise FormatUnsupported(f"the repository needs {', '.join(unknown)}: use a newer release of Tenantkeep")
+    if not isinstance(owner, str) or expected not in {None, owner}:
+        raise IntegrityError(f"this repository belongs to {owner!r}, not to {expected!r}", key=names.CONFIG)
+    return owner
