@@ -29,6 +29,7 @@ class Kind(enum.IntEnum):
     SESSION_OPEN = 6
     CHECKPOINT = 7
     INTENT = 8
+    MERGED_INDEX = 13
 
 
 class Codec(enum.IntEnum):

@@ -2,14 +2,17 @@
 
 import threading
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from backup_engine import names
-from backup_engine.errors import IntegrityError
+from backup_engine import index_objects, names
+from backup_engine.errors import IntegrityError, NotFound
 from backup_engine.header import Kind
+from backup_engine.index_objects import IndexObject
 from backup_engine.pack import BlobEntry, PackEntry
 from backup_engine.sealed import SealedObjects
 from backup_engine.storage.base import Storage
+
+_ROUNDS = 5  # of listing and reading, while maintenance replaces what was listed
 
 
 class PackInfo(NamedTuple):
@@ -25,9 +28,10 @@ class Place(NamedTuple):
 
 
 class BlobIndex:
-    """All deltas of a repository in memory; one per Repository, shared by its sessions, thread-safe.
+    """All index objects of a repository in memory; one per Repository, shared by its sessions, thread-safe.
 
-    Only what a durable delta names gets in, so that no session can lean on another's unfinished pack.
+    Only what a durable delta names gets in, so that no session can lean on another's unfinished pack. A blob
+    may lie in several packs (two writers, a repair, a rewriting): every place is kept.
     """
 
     def __init__(self, storage: Storage, objects: SealedObjects) -> None:
@@ -36,62 +40,105 @@ class BlobIndex:
         self._lock = threading.RLock()
         self._loaded: set[str] = set()
         self._packs: dict[str, PackInfo] = {}
-        self._blobs: dict[bytes, tuple[PackInfo, int, int, int, int, int]] = {}
+        self._contents: dict[str, tuple[BlobEntry, ...]] = {}
+        self._blobs: dict[bytes, tuple[Place, ...]] = {}
+        self._avoided: frozenset[str] = frozenset()
 
     def refresh(self) -> None:
-        """Read the deltas that appeared since the last time: one listing, one GET each."""
+        """Read the index objects that appeared since the last time: one listing, one GET each."""
         with self._lock:
-            for found in self._storage.list(names.INDEX):
-                if found.key not in self._loaded:
-                    payload = self._objects.require(found.key, Kind.INDEX_DELTA)
-                    self.add(found.key, _decoded(payload, found.key))
+            for _ in range(_ROUNDS):
+                lost = self._read_new()
+                if not lost:
+                    return
+            raise IntegrityError(f"{lost} is listed but cannot be read", key=lost)
 
     def add(self, delta: str, packs: Iterable[PackEntry]) -> None:
-        """Take in a delta that is durable under the name `delta`."""
+        """Take in an index object that is durable under the name `delta`."""
         with self._lock:
             for pack in packs:
-                info = PackInfo(pack.name, pack.size, pack.trailer, pack.header)
-                self._packs[pack.name] = info
-                for e in pack.blobs:
-                    self._blobs.setdefault(e.id, (info, e.i, e.offset, e.stored, e.length, e.codec))
+                self._add(pack)
             self._loaded.add(delta)
 
     def publish(self, delta: str, packs: Iterable[PackEntry]) -> None:
         """Write the delta, then take it in. The packs must be durable."""
         packs = list(packs)
-        self._objects.put(delta, Kind.INDEX_DELTA, _encoded(packs))
+        self._objects.put(delta, Kind.INDEX_DELTA, index_objects.encode(packs))
         self.add(delta, packs)
 
     def __contains__(self, ident: bytes) -> bool:
-        return ident in self._blobs
+        """Whether a writer may refer to the blob: it lies in some pack that is not avoided."""
+        return any(place.pack.name not in self._avoided for place in self._blobs.get(ident, ()))
 
     def find(self, ident: bytes) -> Place | None:
-        found = self._blobs.get(ident)
-        return None if found is None else Place(found[0], BlobEntry(ident, *found[1:]))
+        """Where to read the blob: a place in a pack that is not avoided if there is one, else any."""
+        places = self._blobs.get(ident, ())
+        return next((place for place in places if place.pack.name not in self._avoided), next(iter(places), None))
+
+    def places(self, ident: bytes) -> list[Place]:
+        """Every place of the blob, avoided ones included."""
+        return list(self._blobs.get(ident, ()))
 
     def pack(self, name: str) -> PackInfo | None:
         return self._packs.get(name)
 
+    def packs(self) -> Iterator[PackInfo]:
+        """Every pack some index object names, in order of name; a consistent copy."""
+        with self._lock:
+            return iter([info for _, info in sorted(self._packs.items())])
 
-def _encoded(packs: list[PackEntry]) -> dict[str, Any]:
-    return {
-        "packs": [
-            {
-                "name": pack.name,
-                "size": pack.size,
-                "trailer": pack.trailer,
-                "header": pack.header,
-                "blobs": sorted(tuple(entry) for entry in pack.blobs),
-            }
-            for pack in sorted(packs, key=lambda pack: pack.name)
-        ]
-    }
+    def entries(self, pack: str) -> Iterator[BlobEntry]:
+        """What the pack holds, in order of record; nothing for a pack no index object names."""
+        with self._lock:
+            return iter(self._contents.get(pack, ()))
 
+    @property
+    def avoided(self) -> frozenset[str]:
+        """Packs a writer must not refer to."""
+        return self._avoided
 
-def _decoded(payload: dict[str, Any], name: str) -> Iterator[PackEntry]:
-    try:
-        for pack in payload["packs"]:
-            blobs = tuple(BlobEntry(*entry) for entry in pack["blobs"])
-            yield PackEntry(pack["name"], pack["size"], pack["trailer"], pack["header"], blobs)
-    except (KeyError, TypeError) as error:
-        raise IntegrityError(f"{name} is no index delta", key=name) from error
+    def avoid(self, packs: Iterable[str]) -> None:
+        """Rely no longer on these packs: condemned by a collector or found damaged."""
+        with self._lock:
+            self._avoided |= frozenset(packs)
+
+    def forget(self, packs: Iterable[str]) -> None:
+        """These packs were removed from storage."""
+        with self._lock:
+            gone = frozenset(packs)
+            for name in gone & self._packs.keys():
+                del self._packs[name]
+                for entry in self._contents.pop(name):
+                    self._drop(entry.id, name)
+            self._avoided -= gone
+
+    def _read_new(self) -> str:
+        """Read what is listed and not loaded; the name of one that vanished meanwhile, or nothing."""
+        listed = [found.key for found in self._storage.list(names.INDEX)]
+        # Merged files first: what they replace need not be read.
+        for name in sorted(listed, key=lambda name: not name.startswith(names.INDEX_MERGED)):
+            if name in self._loaded:
+                continue
+            try:
+                found = index_objects.decode(*self._objects.get_any(name), name)
+            except NotFound:
+                return name  # maintenance replaced it after the listing
+            self._take(name, found)
+        return ""
+
+    def _take(self, name: str, found: IndexObject) -> None:
+        self.add(name, found.packs)
+        self._loaded.update(found.replaces)
+
+    def _add(self, pack: PackEntry) -> None:
+        if pack.name in self._packs:  # a merged file repeats what its deltas said
+            return
+        info = self._packs[pack.name] = PackInfo(pack.name, pack.size, pack.trailer, pack.header)
+        self._contents[pack.name] = tuple(sorted(pack.blobs, key=lambda entry: entry.i))
+        for entry in pack.blobs:
+            self._blobs[entry.id] = (*self._blobs.get(entry.id, ()), Place(info, entry))
+
+    def _drop(self, ident: bytes, pack: str) -> None:
+        left = tuple(place for place in self._blobs.pop(ident, ()) if place.pack.name != pack)
+        if left:
+            self._blobs[ident] = left

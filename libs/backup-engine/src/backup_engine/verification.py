@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from backup_engine import header, names
 from backup_engine.backing import Backing
@@ -152,10 +153,9 @@ def _put_together(backing: Backing, rows: list[ItemRow], good: set[str], finding
 
 
 def _compare(backing: Backing, info: PackInfo, entry: PackEntry) -> None:
-    """The pack's own directory against the index. A blob may be indexed in another pack that holds it, too."""
+    """The pack's own directory against the index."""
     if (entry.size, entry.trailer, entry.header) != (info.size, info.trailer, info.header):
         raise IntegrityError("size, trailer or header differ from the index", key=info.name)
-    for blob in entry.blobs:
-        place = backing.index.find(blob.id)
-        if place is None or (place.pack.name == info.name and place.entry != blob):
-            raise IntegrityError(f"record {blob.i} differs from the index", key=info.name)
+    for blob, indexed in zip_longest(entry.blobs, backing.index.entries(info.name)):
+        if blob != indexed:
+            raise IntegrityError(f"record {(blob or indexed).i} differs from the index", key=info.name)

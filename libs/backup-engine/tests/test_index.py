@@ -1,0 +1,192 @@
+"""The index against a model: dictionaries that keep every place of every blob."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backup_engine import IntegrityError, Repository, index_objects
+from backup_engine.header import Header, Kind
+from backup_engine.index import BlobIndex
+from backup_engine.pack import BlobEntry, PackEntry
+from backup_engine.storage import MemoryStorage
+from backup_engine.testing.keys import LocalKeyWrapper
+
+SESSION = "01ARZ3NDEKTSV4RRFFQ0000001"
+
+
+def pack_name(n: int) -> str:
+    return f"data/{SESSION}/{n:06d}-{n:064x}"
+
+
+def pack(n: int, *idents: bytes) -> PackEntry:
+    """Pack number n that holds these blobs, 100 bytes each."""
+    blobs = tuple(BlobEntry(ident, i, 64 + 100 * i, 100, 84, i % 2) for i, ident in enumerate(idents))
+    header = Header(Kind.PACK, key=1, salt=n.to_bytes(32, "big")).encode()
+    return PackEntry(pack_name(n), 1000 + n, 200, header, blobs)
+
+
+def delta_name(n: int) -> str:
+    return f"index/{SESSION}/{n:06d}"
+
+
+@pytest.fixture
+def index(repository: Repository) -> BlobIndex:
+    return repository._backing.index
+
+
+@dataclass
+class Model:
+    packs: dict[str, PackEntry] = field(default_factory=dict)
+    avoided: set[str] = field(default_factory=set)
+
+    def places(self, ident: bytes) -> set[tuple[str, BlobEntry]]:
+        return {(name, e) for name, one in self.packs.items() for e in one.blobs if e.id == ident}
+
+    def check(self, index: BlobIndex, idents: set[bytes]) -> None:
+        assert [info.name for info in index.packs()] == sorted(self.packs)
+        assert index.avoided == self.avoided
+        for name, one in self.packs.items():
+            info = index.pack(name)
+            assert info is not None
+            assert (info.size, info.trailer, info.header) == (one.size, one.trailer, one.header)
+            assert tuple(index.entries(name)) == one.blobs
+        for ident in idents:
+            expected = self.places(ident)
+            assert {(place.pack.name, place.entry) for place in index.places(ident)} == expected
+            usable = {place for place in expected if place[0] not in self.avoided}
+            assert (ident in index) == bool(usable)
+            found = index.find(ident)
+            assert (None if found is None else (found.pack.name, found.entry)) in (usable or expected or {None})
+
+
+# Few first bytes, so that ids that begin alike are common; the prefix an index may sort by is 8 bytes.
+IDENTS = st.builds(lambda head, tail: bytes([head]) * 20 + bytes([tail]) * 12, st.integers(0, 3), st.integers(0, 5))
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), st.lists(st.lists(IDENTS, min_size=1, max_size=6, unique=True), max_size=3)),
+        st.tuples(st.sampled_from(["avoid", "forget"]), st.lists(st.integers(0, 12), max_size=3)),
+        st.tuples(st.sampled_from(["again", "reopen"]), st.none()),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(STEPS)
+def test_any_history_ends_in_what_the_model_says(steps: list[tuple[str, list]]) -> None:
+    storage, wrapper = MemoryStorage(), LocalKeyWrapper()
+    repository = Repository.create(storage, wrapper, tenant="contoso")
+    index = repository._backing.index
+    model = Model()
+    seen: set[bytes] = {b"\0" * 32}
+    deltas = packs = 0
+    for step, argument in steps:
+        if step == "add":
+            new = [pack(packs + n, *idents) for n, idents in enumerate(argument)]
+            index.publish(delta_name(deltas), new)
+            deltas, packs = deltas + 1, packs + len(new)
+            model.packs |= {one.name: one for one in new}
+            seen |= {entry.id for one in new for entry in one.blobs}
+        elif step == "avoid":
+            chosen = [pack_name(n) for n in argument]
+            index.avoid(chosen)
+            model.avoided |= set(chosen)
+        elif step == "forget":
+            chosen = [pack_name(n) for n in argument]
+            index.forget(chosen)
+            model.packs = {name: one for name, one in model.packs.items() if name not in chosen}
+            model.avoided -= set(chosen)
+        elif step == "again":
+            index.refresh()
+        model.check(index, seen)
+    # What the storage says, without what only this process was told.
+    for n in range(packs):
+        model.packs.setdefault(pack_name(n), next(e for e in _stored(repository, deltas) if e.name == pack_name(n)))
+    model.avoided.clear()
+    model.check(Repository.open(storage, wrapper)._backing.index, seen)
+
+
+def _stored(repository: Repository, deltas: int) -> list[PackEntry]:
+    objects = repository._backing.objects
+    found = []
+    for n in range(deltas):
+        found += index_objects.decode(*objects.get_any(delta_name(n)), delta_name(n)).packs
+    return [PackEntry(e.name, e.size, e.trailer, e.header, tuple(sorted(e.blobs, key=lambda b: b.i))) for e in found]
+
+
+def test_a_writer_relies_on_no_avoided_pack_a_reader_still_finds_it(index: BlobIndex) -> None:
+    ident = b"i" * 32
+    index.publish(delta_name(0), [pack(0, ident)])
+    index.avoid([pack_name(0)])
+    assert ident not in index
+    found = index.find(ident)
+    assert found is not None
+    assert found.pack.name == pack_name(0)
+    index.publish(delta_name(1), [pack(1, ident)])
+    assert ident in index
+    found = index.find(ident)
+    assert found is not None
+    assert found.pack.name == pack_name(1)
+    index.forget([pack_name(0), pack_name(1)])
+    assert (index.find(ident), index.places(ident)) == (None, [])
+
+
+def test_a_merged_file_stands_for_what_it_replaces(
+    repository: Repository, reopened: Callable[[], Repository], memory: MemoryStorage
+) -> None:
+    backing = repository._backing
+    packs = [pack(n, bytes([n]) * 32, b"shared" * 5 + b"!!") for n in range(4)]
+    for n, one in enumerate(packs):
+        backing.index.publish(delta_name(n), [one])
+    merged = index_objects.encode(packs[:3], replaces=[delta_name(n) for n in range(3)])
+    backing.objects.put("index/merged/00000001/000000", Kind.MERGED_INDEX, merged)
+    backing.index.refresh()
+    before = Model({one.name: one for one in packs})
+    idents = {bytes([n]) * 32 for n in range(5)} | {b"shared" * 5 + b"!!"}
+    before.check(backing.index, idents)
+    before.check(reopened()._backing.index, idents)
+    for n in range(3):
+        del memory.objects[delta_name(n)]
+    before.check(reopened()._backing.index, idents)
+
+
+def test_a_refresh_that_meets_maintenance_looks_again(
+    wrapper: LocalKeyWrapper, repository: Repository, memory: MemoryStorage
+) -> None:
+    class Replaced(MemoryStorage):
+        """Between listing and reading, a delta makes way for a merged file."""
+
+        def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+            if key == delta_name(0) and key in self.objects:
+                payload = index_objects.encode([pack(0, b"i" * 32)], replaces=[key])
+                repository._backing.objects.put("index/merged/00000001/000000", Kind.MERGED_INDEX, payload)
+                del self.objects[key]
+            return super().get(key, offset, length)
+
+    repository._backing.index.publish(delta_name(0), [pack(0, b"i" * 32)])
+    replaced = Replaced()
+    replaced.objects = memory.objects
+    assert b"i" * 32 in Repository.open(replaced, wrapper)._backing.index
+
+
+def test_a_listed_part_of_the_index_that_cannot_be_read_is_damage(
+    wrapper: LocalKeyWrapper, repository: Repository, memory: MemoryStorage
+) -> None:
+    class Ghost(MemoryStorage):
+        def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+            return super().get("none" if key == delta_name(0) else key, offset, length)
+
+    repository._backing.index.publish(delta_name(0), [pack(0, b"i" * 32)])
+    ghost = Ghost()
+    ghost.objects = memory.objects
+    with pytest.raises(IntegrityError, match="cannot be read"):
+        Repository.open(ghost, wrapper)
+
+
+def test_what_is_no_index_object_is_refused(repository: Repository, reopened: Callable[[], Repository]) -> None:
+    repository._backing.objects.put(delta_name(0), Kind.INTENT, {"shard": "box", "segments": []})
+    with pytest.raises(IntegrityError, match="intent"):
+        reopened()
