@@ -195,6 +195,7 @@ def test_the_whole_stack_comes_up_recovers_and_leaves_nothing_behind(tmp_path: P
             what="all three were started again",
         )
         wait_until(lambda: stack.status()["ready"], seconds=60, what="everything is ready again")
+        stack.command("doctor")
         pids = stack.pids()
         stack.launcher.kill()
         stack.launcher.wait()

@@ -13,6 +13,8 @@ from rich.table import Table
 
 from contracts.names import Slug
 from tenantkeep import commands
+from tenantkeep.doctor.bundle import support_bundle
+from tenantkeep.doctor.command import doctor
 from tenantkeep.exit_codes import ExitCode
 from tenantkeep.stack import launch, objects, stack
 from tenantkeep.stack import status as stack_status
@@ -30,6 +32,8 @@ app = typer.Typer(
 objects_app = typer.Typer(help="The embedded object store.", no_args_is_help=True)
 app.add_typer(objects_app, name="objects")
 commands.register(app)
+app.command("doctor")(doctor)
+app.command("support-bundle")(support_bundle)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 

@@ -11,7 +11,7 @@ import structlog
 from pydantic import BaseModel, SecretStr
 
 from chassis import logs
-from chassis.redaction import masked, redacted
+from contracts.redaction import masked, redacted
 
 PLANTED = "planted-Zk3vQ9"
 JWT = f"eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.eyJzdWIiOiJtZSIsIm4iOiJ{PLANTED}.c2lnbmF0dXJlLi4u"

@@ -65,6 +65,9 @@ REPLAYED = Text("Replayed", "Wiederholt")
 YES = Text("yes", "ja")
 NO = Text("no", "nein")
 OK = Text("ok", "in Ordnung")
+AREA = Text("Area", "Bereich")
+ANSWER = Text("Answer", "Antwort")
+REMEDY = Text("Next step", "Nächster Schritt")
 
 KINDS: dict[JobKind, Text] = {
     JobKind.BACKUP: Text("Backup", "Sicherung"),

@@ -1,10 +1,15 @@
 """`python -m chassis.bootstrap`: create or update every stream and durable of contracts, with its own bus user.
 
-Idempotent; the only process that may change the bus. Services bind to what it made.
+Idempotent; the only process that may change the bus. Services bind to what it made. With `--check` it changes
+nothing and prints what differs, as one JSON document; the exit code is 1 when something does.
 """
 
+import argparse
 import asyncio
+import json
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import nats
 import structlog
@@ -86,7 +91,30 @@ async def ensure(js: JetStreamContext, replicas: int = 1, ack_wait: float | None
         await js.add_consumer(durable.stream.name, consumer)
 
 
-async def main(settings: BootstrapSettings) -> None:
+async def differences(js: JetStreamContext) -> list[tuple[str, str]]:
+    """(stream or durable, what is wrong with it) for everything that is not as declared; ack waits may be shorter."""
+    found = []
+    for stream in STREAMS:
+        try:
+            there = (await js.stream_info(stream.name)).config
+        except NotFoundError:
+            found.append((stream.name, "missing"))
+            continue
+        if sorted(there.subjects or []) != sorted(stream.subjects):
+            found.append((stream.name, f"takes {there.subjects}"))
+    for durable in DURABLES:
+        try:
+            consumer = (await js.consumer_info(durable.stream.name, durable.name)).config
+        except NotFoundError:
+            found.append((durable.name, "missing"))
+            continue
+        if consumer.filter_subject != durable.filter:
+            found.append((durable.name, f"filters {consumer.filter_subject}"))
+    return found
+
+
+@asynccontextmanager
+async def _connected(settings: BootstrapSettings) -> AsyncIterator[JetStreamContext]:
     connection = await nats.connect(
         settings.nats_url.split(","),
         nkeys_seed_str=settings.nats_nkey.get_secret_value(),
@@ -97,13 +125,31 @@ async def main(settings: BootstrapSettings) -> None:
         reconnect_time_wait=1,
     )
     try:
-        await ensure(connection.jetstream(), settings.bus_replicas, settings.ack_wait)
+        yield connection.jetstream()
     finally:
         await connection.close()
+
+
+async def main(settings: BootstrapSettings) -> int:
+    """Create or update everything; the exit code."""
+    async with _connected(settings) as js:
+        await ensure(js, settings.bus_replicas, settings.ack_wait)
     log.info("bus is ready", streams=len(STREAMS), durables=len(DURABLES))
+    return 0
+
+
+async def check(settings: BootstrapSettings) -> int:
+    """Print what differs from the declarations; the exit code."""
+    async with _connected(settings) as js:
+        found = await differences(js)
+    json.dump({"streams": len(STREAMS), "durables": len(DURABLES), "differences": found}, sys.stdout)
+    return 1 if found else 0
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="change nothing, print what differs")
+    wanted = check if parser.parse_args().check else main
     found = load(BootstrapSettings)
     logs.configure(found.log_level, "bootstrap")
-    sys.exit(asyncio.run(main(found)))
+    sys.exit(asyncio.run(wanted(found)))

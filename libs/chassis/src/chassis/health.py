@@ -13,8 +13,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from chassis import asgi
-from chassis.redaction import masked
 from chassis.settings import ProcessSettings
+from contracts.redaction import masked
 
 Check = Callable[[], Awaitable[None]]
 """Returns when well, raises otherwise; what it raises is shown, without secrets."""

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from chassis.redaction import masked, redacted
+from contracts.redaction import masked, redacted
 
 _CHATTY = ("httpx", "httpcore", "pymongo", "motor", "asyncio", "uvicorn", "faststream", "nats")
 """Libraries whose routine messages tell of every request (and, at debug, of its content)."""

@@ -11,9 +11,9 @@ from fastapi.requests import Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from chassis.redaction import masked
 from chassis.vault import VaultError, VaultUnreachable
 from contracts.problem import Problem, ProblemError
+from contracts.redaction import masked
 from gateway.ports import Unauthenticated
 
 log = structlog.get_logger(__name__)
