@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -126,10 +127,10 @@ def test_a_commit_whose_answer_was_lost_is_a_success(
     """Even without a retrying storage: the engine compares the nonce."""
 
     class Repeating(MemoryStorage):
-        def put(self, key: str, body: bytes) -> None:
+        def put(self, key: str, body: bytes, *, retain_until: datetime | None = None) -> None:
             if key.startswith("snapshots/"):
-                memory.put(key, body)
-            memory.put(key, body)
+                memory.put(key, body, retain_until=retain_until)
+            memory.put(key, body, retain_until=retain_until)
 
         get, list, delete = memory.get, memory.list, memory.delete  # type: ignore[assignment]
 

@@ -1,3 +1,5 @@
+from datetime import datetime
+
 import pytest
 
 from backup_engine import StorageDenied, StorageUnreachable
@@ -6,7 +8,7 @@ from backup_engine.testing.faulty import FaultyStorage
 
 
 class OverwritingStorage(MemoryStorage):
-    def put(self, key: str, body: bytes) -> None:
+    def put(self, key: str, body: bytes, *, retain_until: datetime | None = None) -> None:
         self.objects[key] = body
 
 

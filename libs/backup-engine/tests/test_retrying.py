@@ -1,6 +1,6 @@
 import pytest
 
-from backup_engine import AlreadyExists, StorageDenied, StorageUnreachable
+from backup_engine import AlreadyExists, StorageDenied, StorageFull, StorageUnreachable
 from backup_engine.storage import MemoryStorage, RetryingStorage, RetryPolicy
 from backup_engine.testing.faulty import FaultyStorage
 
@@ -48,6 +48,16 @@ def test_what_a_person_must_fix_is_not_tried_again(
         faulty.plan("get", "k", StorageDenied("no"))
         with pytest.raises(StorageDenied):
             retrying.get("k")
+    assert waits == []
+
+
+def test_a_full_store_is_not_tried_again_in_seconds(
+    faulty: FaultyStorage, retrying: RetryingStorage, waits: list[float]
+) -> None:
+    with faulty:
+        faulty.plan("put", "k", StorageFull("no space"))
+        with pytest.raises(StorageFull):
+            retrying.put("k", b"1")
     assert waits == []
 
 

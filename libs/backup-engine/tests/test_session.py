@@ -43,8 +43,8 @@ class Journal(MemoryStorage):
         super().__init__()
         self.order: list[str] = []
 
-    def put(self, key: str, body: bytes) -> None:
-        super().put(key, body)
+    def put(self, key: str, body: bytes, *, retain_until: datetime | None = None) -> None:
+        super().put(key, body, retain_until=retain_until)
         self.order.append(key)
 
 
@@ -256,11 +256,11 @@ def test_items_put_while_a_checkpoint_runs_are_kept(mail: Mail, commit: Commit, 
     class Slow(MemoryStorage):
         """Puts an item while the checkpoint writes its index delta."""
 
-        def put(self, key: str, body: bytes) -> None:
+        def put(self, key: str, body: bytes, *, retain_until: datetime | None = None) -> None:
             if key.startswith("index/") and not self.seen:
                 self.seen = True
                 session.put_item(item(2), mail(2, attachment=2))
-            super().put(key, body)
+            super().put(key, body, retain_until=retain_until)
 
         seen = False
 

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from backup_engine import AlreadyExists, NotFound, StorageDenied, StorageUnreachable
+from backup_engine import AlreadyExists, LockUnsupported, NotFound, StorageDenied, StorageUnreachable
 from backup_engine.storage import (
     LocalStorage,
     MeasuredStorage,
     MemoryStorage,
     Meter,
     PrefixedStorage,
+    Retention,
     RetryingStorage,
     S3Storage,
     Storage,
@@ -112,6 +114,21 @@ def test_delete_is_idempotent_and_frees_the_name(storage: Storage) -> None:
 def test_keys_that_some_store_cannot_hold_are_refused(storage: Storage, key: str) -> None:
     with pytest.raises(ValueError, match="not a storage key"):
         storage.put(key, b"")
+
+
+def test_a_storage_without_locks_says_so_and_stores_nothing(storage: Storage) -> None:
+    until = datetime(2036, 1, 1, tzinfo=UTC)
+    assert storage.lock is None
+    with pytest.raises(LockUnsupported):
+        storage.put("k", b"1", retain_until=until)
+    storage.put("k", b"1")
+    for attempt in (lambda: storage.extend("k", until), lambda: storage.hold("k", on=True)):
+        with pytest.raises(LockUnsupported):
+            attempt()
+    assert storage.retention("k") == Retention(until=None, held=False)
+    assert list(storage.versions("k")) == []
+    with pytest.raises(NotFound):
+        storage.retention("missing")
 
 
 def test_a_storage_that_keeps_its_promises_passes_the_probe(storage: Storage) -> None:

@@ -4,7 +4,10 @@ RepositoryError
 ├── StorageError
 │   ├── NotFound            the object does not exist
 │   ├── AlreadyExists       put-if-absent met an object
+│   ├── ObjectLocked        a retention or a legal hold refuses to delete: later
+│   ├── LockUnsupported     the store locks no objects
 │   ├── StorageUnreachable  no answer, or the store says "later": worth another try
+│   │   └── StorageFull     no space or quota left: goes on when somebody has made room
 │   └── StorageDenied       credentials, permission or bucket are wrong: a person must act
 ├── IntegrityError          bytes are not what was written
 ├── FormatUnsupported       written by a newer engine, or by one that is not ours
@@ -36,7 +39,19 @@ class AlreadyExists(StorageError):
     pass
 
 
+class ObjectLocked(StorageError):
+    pass
+
+
+class LockUnsupported(StorageError):
+    pass
+
+
 class StorageUnreachable(StorageError):
+    pass
+
+
+class StorageFull(StorageUnreachable):
     pass
 
 

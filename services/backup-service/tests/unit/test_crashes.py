@@ -1,6 +1,7 @@
 """The worker may die at any step; whoever takes over ends with the same restore point and reads nothing twice."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -115,8 +116,8 @@ async def test_committed_restore_point_is_adopted_as_success(new_worker: Callabl
     storage = worker.repositories.storage
     put = storage.put
 
-    def watch(key: str, body: bytes) -> None:
-        put(key, body)
+    def watch(key: str, body: bytes, **options: datetime | None) -> None:
+        put(key, body, **options)
         if key.startswith("snapshots/"):
             commits.append(worker.fuse.steps)
             raise SimulatedCrash

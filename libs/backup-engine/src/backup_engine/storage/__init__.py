@@ -1,6 +1,7 @@
 """Storage ports: where the repository's objects lie."""
 
-from backup_engine.storage.base import ObjectInfo, Storage
+from backup_engine.storage.authentic import read_authentic
+from backup_engine.storage.base import LockMode, ObjectInfo, Retention, Storage
 from backup_engine.storage.local import LocalStorage
 from backup_engine.storage.measured import MeasuredStorage, Meter
 from backup_engine.storage.memory import MemoryStorage
@@ -11,6 +12,7 @@ from backup_engine.storage.s3 import S3Storage
 
 __all__ = [
     "LocalStorage",
+    "LockMode",
     "MeasuredStorage",
     "MemoryStorage",
     "Meter",
@@ -18,9 +20,11 @@ __all__ = [
     "PrefixedStorage",
     "ProbeReport",
     "ProbeStep",
+    "Retention",
     "RetryPolicy",
     "RetryingStorage",
     "S3Storage",
     "Storage",
     "probe",
+    "read_authentic",
 ]

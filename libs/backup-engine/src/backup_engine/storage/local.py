@@ -5,22 +5,26 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
-from backup_engine.errors import AlreadyExists, NotFound, StorageDenied, StorageUnreachable
-from backup_engine.storage.base import ObjectInfo, check_key, check_range
+from backup_engine.errors import AlreadyExists, NotFound, StorageDenied, StorageError, StorageFull, StorageUnreachable
+from backup_engine.storage.base import ObjectInfo, Retention, Unlockable, check_key, check_range, lock_unsupported
 
 _INCOMPLETE = ".incomplete"  # unfinished files; no key starts with it because keys come from the format
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
-class LocalStorage:
+class LocalStorage(Unlockable):
     """Files are written aside, synced, then hard-linked to their name: a link refuses an existing target."""
 
     def __init__(self, path: Path | str) -> None:
         self._root = Path(path)
 
-    def put(self, key: str, body: bytes) -> None:
+    def put(self, key: str, body: bytes, *, retain_until: datetime | None = None) -> None:
+        if retain_until is not None:
+            raise lock_unsupported(key)
         target = self._root / check_key(key)
         aside = self._root / _INCOMPLETE / secrets.token_hex(16)
         with _mapped(key):
@@ -57,6 +61,11 @@ class LocalStorage:
         with _mapped(key):
             (self._root / check_key(key)).unlink(missing_ok=True)
 
+    def retention(self, key: str) -> Retention:
+        with _mapped(key):
+            (self._root / check_key(key)).stat()
+        return Retention()
+
     def _make_folder(self, folder: Path) -> None:
         """Create it so that it, too, survives power loss."""
         missing = []
@@ -77,8 +86,13 @@ def _mapped(key: str) -> Iterator[None]:
     except FileExistsError as error:
         raise AlreadyExists(f"{key} exists", key=key) from error
     except OSError as error:
-        kind = StorageDenied if error.errno in _DENIED else StorageUnreachable
-        raise kind(f"{key}: {error.strerror}", key=key) from error
+        raise _kind(error)(f"{key}: {error.strerror}", key=key) from error
+
+
+def _kind(error: OSError) -> type[StorageError]:
+    if error.errno in _FULL:
+        return StorageFull
+    return StorageDenied if error.errno in _DENIED else StorageUnreachable
 
 
 def _write_synced(path: Path, body: bytes) -> None:

@@ -3,14 +3,15 @@
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 
-from backup_engine.storage.base import ObjectInfo, Storage
+from backup_engine.storage.base import LockMode, ObjectInfo, Retention, Storage
 
 _PAGE = 1000  # keys S3 returns per LIST request
 
 
 class Meter:
-    """Counters by operation: put, get, list (pages of 1,000 keys), delete; thread-safe."""
+    """Counters by operation, named like the methods of the port (list: pages of 1,000 keys); thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -38,14 +39,23 @@ class MeasuredStorage:
         self._inner = inner
         self._meter = meter
 
-    def put(self, key: str, body: bytes) -> None:
+    @property
+    def lock(self) -> LockMode | None:
+        return self._inner.lock
+
+    def put(self, key: str, body: bytes, *, retain_until: datetime | None = None) -> None:
         self._meter.add("put", len(body))
-        self._inner.put(key, body)
+        self._inner.put(key, body, retain_until=retain_until)
 
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         body = self._inner.get(key, offset, length)
         self._meter.add("get", len(body))
         return body
+
+    def versions(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        for body in self._inner.versions(key, offset, length):
+            self._meter.add("versions", len(body))
+            yield body
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         count = 0
@@ -57,3 +67,15 @@ class MeasuredStorage:
     def delete(self, key: str) -> None:
         self._meter.add("delete")
         self._inner.delete(key)
+
+    def extend(self, key: str, retain_until: datetime) -> None:
+        self._meter.add("extend")
+        self._inner.extend(key, retain_until)
+
+    def hold(self, key: str, *, on: bool) -> None:
+        self._meter.add("hold")
+        self._inner.hold(key, on=on)
+
+    def retention(self, key: str) -> Retention:
+        self._meter.add("retention")
+        return self._inner.retention(key)

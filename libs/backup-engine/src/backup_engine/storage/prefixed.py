@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from backup_engine.errors import StorageError
-from backup_engine.storage.base import ObjectInfo, Storage, check_key
+from backup_engine.storage.base import LockMode, ObjectInfo, Retention, Storage, check_key
 
 
 class PrefixedStorage:
@@ -14,13 +15,21 @@ class PrefixedStorage:
         self._inner = inner
         self._prefix = check_key(prefix.strip("/")) + "/"
 
-    def put(self, key: str, body: bytes) -> None:
+    @property
+    def lock(self) -> LockMode | None:
+        return self._inner.lock
+
+    def put(self, key: str, body: bytes, *, retain_until: datetime | None = None) -> None:
         with _named(key):
-            self._inner.put(self._prefix + check_key(key), body)
+            self._inner.put(self._prefix + check_key(key), body, retain_until=retain_until)
 
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         with _named(key):
             return self._inner.get(self._prefix + check_key(key), offset, length)
+
+    def versions(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        with _named(key):
+            yield from self._inner.versions(self._prefix + check_key(key), offset, length)
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         strip = len(self._prefix)
@@ -31,6 +40,18 @@ class PrefixedStorage:
     def delete(self, key: str) -> None:
         with _named(key):
             self._inner.delete(self._prefix + check_key(key))
+
+    def extend(self, key: str, retain_until: datetime) -> None:
+        with _named(key):
+            self._inner.extend(self._prefix + check_key(key), retain_until)
+
+    def hold(self, key: str, *, on: bool) -> None:
+        with _named(key):
+            self._inner.hold(self._prefix + check_key(key), on=on)
+
+    def retention(self, key: str) -> Retention:
+        with _named(key):
+            return self._inner.retention(self._prefix + check_key(key))
 
 
 @contextmanager

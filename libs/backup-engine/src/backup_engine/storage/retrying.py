@@ -4,10 +4,11 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
-from backup_engine.errors import AlreadyExists, StorageUnreachable
-from backup_engine.storage.base import ObjectInfo, Storage
+from backup_engine.errors import AlreadyExists, StorageFull, StorageUnreachable
+from backup_engine.storage.base import LockMode, ObjectInfo, Retention, Storage
 
 T = TypeVar("T")
 
@@ -24,7 +25,7 @@ def _wait(seconds: float) -> None:
 
 
 class RetryingStorage:
-    """Retries StorageUnreachable only; every other error is an answer."""
+    """Retries StorageUnreachable only; every other error is an answer, and a full store does not empty in seconds."""
 
     def __init__(
         self,
@@ -39,13 +40,17 @@ class RetryingStorage:
         self._wait = wait
         self._rng = rng or random.Random()  # noqa: S311 - jitter is no secret
 
-    def put(self, key: str, body: bytes) -> None:
+    @property
+    def lock(self) -> LockMode | None:
+        return self._inner.lock
+
+    def put(self, key: str, body: bytes, *, retain_until: datetime | None = None) -> None:
         lost_answers = 0
 
         def attempt() -> None:
             nonlocal lost_answers
             try:
-                self._inner.put(key, body)
+                self._inner.put(key, body, retain_until=retain_until)
             except StorageUnreachable:
                 lost_answers += 1
                 raise
@@ -59,17 +64,31 @@ class RetryingStorage:
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         return self._retry(lambda: self._inner.get(key, offset, length))
 
+    def versions(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        return iter(self._retry(lambda: list(self._inner.versions(key, offset, length))))
+
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         return iter(self._retry(lambda: list(self._inner.list(prefix))))
 
     def delete(self, key: str) -> None:
         self._retry(lambda: self._inner.delete(key))
 
+    def extend(self, key: str, retain_until: datetime) -> None:
+        self._retry(lambda: self._inner.extend(key, retain_until))
+
+    def hold(self, key: str, *, on: bool) -> None:
+        self._retry(lambda: self._inner.hold(key, on=on))
+
+    def retention(self, key: str) -> Retention:
+        return self._retry(lambda: self._inner.retention(key))
+
     def _retry(self, attempt: Callable[[], T]) -> T:
         delay = self._policy.first_delay
         for _ in range(self._policy.attempts - 1):
             try:
                 return attempt()
+            except StorageFull:
+                raise
             except StorageUnreachable:
                 self._wait(self._rng.uniform(0, delay))
                 delay = min(delay * 2, self._policy.max_delay)

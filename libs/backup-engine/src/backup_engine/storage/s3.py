@@ -1,32 +1,40 @@
 """Objects in an S3 bucket, over minio-py.
 
-The HTTP pool is ours: trust comes from one file, nothing from the environment (no proxy, no CA variable),
-TLS 1.2 or better. It does not retry: wrap it in RetryingStorage.
+Trust comes from one file, nothing from the environment (no proxy, no CA variable). It does not retry: wrap it
+in RetryingStorage. In a bucket that keeps versions nothing of ours is ever overwritten, so the oldest version of
+a name is the one that counts; what somebody hides or covers is found again through it.
 """
 
 import base64
 import hashlib
-import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-import urllib3
 from minio import Minio
-from minio.error import InvalidResponseError, S3Error, ServerError
+from minio.error import S3Error
 from minio.helpers import check_bucket_name
+from minio.retention import Retention as S3Retention
 
-from backup_engine.errors import AlreadyExists, NotFound, StorageDenied, StorageError, StorageUnreachable
-from backup_engine.storage.base import ObjectInfo, check_key, check_range
+from backup_engine.errors import NotFound, ObjectLocked, StorageDenied
+from backup_engine.storage.base import (
+    LockMode,
+    ObjectInfo,
+    Retention,
+    check_aware,
+    check_key,
+    check_range,
+    lock_unsupported,
+)
+from backup_engine.storage.s3_http import mapped, pool, trust
 
-_CONNECT_TIMEOUT = 10.0  # seconds
-_READ_TIMEOUT = 120.0  # seconds without a byte
-_DENIED = {
-    "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket", "AllAccessDisabled",
-    "AccountProblem", "ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed", "PermanentRedirect",
-    "InvalidBucketName", "MethodNotAllowed", "NotImplemented",
-}  # fmt: skip
+T = TypeVar("T")
+
+_CLOCKS_APART = timedelta(days=1)  # a lock that ended this recently may still be on by the store's clock
+_NOTHING_SET = {"NoSuchObjectLockConfiguration", "ObjectLockConfigurationNotFoundError", "NoSuchObjectLegalHold"}
+_UNVERSIONED = {None, "", "null"}
 
 
 class Secret(Protocol):
@@ -35,11 +43,16 @@ class Secret(Protocol):
     def get_secret_value(self) -> str: ...
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class S3Storage:
     """One bucket, optionally one prefix of it; `close` releases the connections.
 
-    `endpoint` is host:port; `ca_file` is a PEM bundle, None means the system's own store. Raises StorageDenied
-    for an address, bucket name or CA file that cannot be right.
+    `endpoint` is host:port; `ca_file` is a PEM bundle, None means the system's own store; `lock` says that the
+    bucket was created with object lock and how objects are to be locked. Raises StorageDenied for an address,
+    bucket name or CA file that cannot be right.
     """
 
     def __init__(
@@ -55,10 +68,15 @@ class S3Storage:
         secure: bool = True,
         proxy: str | None = None,
         connections: int = 16,
+        lock: LockMode | None = None,
+        clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._bucket = bucket
         self._prefix = check_key(prefix.strip("/")) + "/" if prefix else ""
-        self._http = _pool(_trust(ca_file), proxy, connections)
+        self._mode = lock
+        self._clock = clock
+        self._versioned = lock is not None  # otherwise learned from the store's answers
+        self._http = pool(trust(ca_file), proxy, connections)
         try:
             check_bucket_name(bucket, strict=True)
             self._client = Minio(
@@ -72,7 +90,11 @@ class S3Storage:
         except ValueError as error:
             raise StorageDenied(f"not a usable S3 target: {error}") from error
 
-    def put(self, key: str, body: bytes) -> None:
+    @property
+    def lock(self) -> LockMode | None:
+        return self._mode
+
+    def put(self, key: str, body: bytes, *, retain_until: datetime | None = None) -> None:
         headers: dict[str, str | list[str] | tuple[str]] = {
             "If-None-Match": "*",
             "Content-Type": "application/octet-stream",
@@ -80,19 +102,117 @@ class S3Storage:
             "x-amz-checksum-sha256": base64.b64encode(hashlib.sha256(body).digest()).decode(),
             "Content-MD5": base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode(),
         }
-        with _mapped(key):
+        if retain_until is not None:
+            headers["x-amz-object-lock-mode"] = self._require_lock(key).value
+            headers["x-amz-object-lock-retain-until-date"] = f"{_whole_seconds(retain_until):%Y-%m-%dT%H:%M:%SZ}"
+        with mapped(key):
             # minio-py's public put_object knows no If-None-Match; pinned to 7.2.x, guarded by the storage suite.
-            self._client._put_object(self._bucket, self._prefix + check_key(key), body, headers)  # noqa: SLF001 - above
+            stored = self._client._put_object(self._bucket, self._name(key), body, headers)  # noqa: SLF001 - above
+        self._learn(stored.version_id)
 
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         check_range(offset, length)
-        if length == 0:
-            self._require(key)
-            return b""
-        with _mapped(key):
+        try:
+            return self._read(key, offset, length)
+        except NotFound:
+            if not self._versioned:
+                raise
+            return self._read(key, offset, length, self._oldest(key))
+
+    def versions(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        check_range(offset, length)
+        if not self._versioned:
+            return
+        for version in self._versions(key):
+            with suppress(NotFound):
+                yield self._read(key, offset, length, version)
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        found: dict[str, int] = {}
+        with mapped(prefix):
+            for entry in self._entries(self._prefix + prefix):
+                if not entry.is_delete_marker:
+                    found[entry.object_name] = entry.size  # versions come newest first: the oldest one stays
+        strip = len(self._prefix)
+        return (ObjectInfo(name[strip:], found[name]) for name in sorted(found))
+
+    def delete(self, key: str) -> None:
+        # Without naming versions a versioned bucket would only hide the object and keep it for ever.
+        versions = self._versions(key, markers=True) if self._versioned else (None,)
+        for version in versions:
+            try:
+                with mapped(key):
+                    self._client.remove_object(self._bucket, self._name(key), version_id=version)
+            except StorageDenied as error:
+                raise self._locked(key, version) or error from error
+
+    def extend(self, key: str, retain_until: datetime) -> None:
+        mode = self._require_lock(key)
+        until = _whole_seconds(retain_until)
+        version = self._oldest(key)
+        current = self._until(key, version)
+        if current is None or current < until:
+            config = S3Retention(mode.value, until)
+            with mapped(key):
+                self._client.set_object_retention(self._bucket, self._name(key), config, version_id=version)
+
+    def hold(self, key: str, *, on: bool) -> None:
+        self._require_lock(key)
+        change = self._client.enable_object_legal_hold if on else self._client.disable_object_legal_hold
+        version = self._oldest(key)
+        with mapped(key):
+            change(self._bucket, self._name(key), version_id=version)
+
+    def retention(self, key: str) -> Retention:
+        if self._mode is None:
+            self._read(key, 0, 0)
+            return Retention()
+        return self._retention(key, self._oldest(key))
+
+    def close(self) -> None:
+        self._http.clear()
+
+    def _name(self, key: str) -> str:
+        return self._prefix + check_key(key)
+
+    def _require_lock(self, key: str) -> LockMode:
+        if self._mode is None:
+            raise lock_unsupported(key)
+        return self._mode
+
+    def _learn(self, version: str | None) -> None:
+        self._versioned = self._versioned or version not in _UNVERSIONED
+
+    def _entries(self, prefix: str) -> Iterator[Any]:
+        found = self._client.list_objects(self._bucket, prefix, recursive=True, include_version=self._versioned)
+        return (entry for entry in found if not entry.is_dir)
+
+    def _versions(self, key: str, *, markers: bool = False) -> Sequence[str | None]:
+        """Ids of all versions of the object, oldest first; with `markers` those of its delete markers, too."""
+        name = self._name(key)
+        with mapped(key):
+            found = [
+                (entry.last_modified, -number, entry.version_id)
+                for number, entry in enumerate(self._entries(name))
+                if entry.object_name == name and (markers or not entry.is_delete_marker)
+            ]
+        return [version for *_, version in sorted(found)]
+
+    def _oldest(self, key: str) -> str | None:
+        found = self._versions(key)
+        if not found:
+            raise NotFound(f"{key} does not exist", key=key)
+        return found[0]
+
+    def _read(self, key: str, offset: int, length: int | None, version: str | None = None) -> bytes:
+        name = self._name(key)
+        with mapped(key):
+            if length == 0:
+                self._client.stat_object(self._bucket, name, version_id=version)
+                return b""
             try:
                 response = self._client.get_object(
-                    self._bucket, self._prefix + check_key(key), offset=offset, length=length or 0
+                    self._bucket, name, offset=offset, length=length or 0, version_id=version
                 )
             except S3Error as error:
                 if error.code != "InvalidRange":  # the range begins behind the object's end
@@ -103,79 +223,47 @@ class S3Storage:
             finally:
                 response.close()
                 response.release_conn()
-            return body
+        self._learn(response.headers.get("x-amz-version-id"))
+        return body
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        strip = len(self._prefix)
-        with _mapped(prefix):
-            found = sorted(
-                (entry.object_name[strip:], entry.size)
-                for entry in self._client.list_objects(self._bucket, prefix=self._prefix + prefix, recursive=True)
-                if not entry.is_dir
-            )
-        return (ObjectInfo(key, size) for key, size in found)
+    def _retention(self, key: str, version: str | None) -> Retention:
+        until, name = self._until(key, version), self._name(key)
+        with mapped(key):
+            held = _if_set(lambda: self._client.is_object_legal_hold_enabled(self._bucket, name, version_id=version))
+        return Retention(until, held=bool(held))
 
-    def delete(self, key: str) -> None:
-        with _mapped(key):
-            self._client.remove_object(self._bucket, self._prefix + check_key(key))
+    def _until(self, key: str, version: str | None) -> datetime | None:
+        name = self._name(key)
+        with mapped(key):
+            found = _if_set(lambda: self._client.get_object_retention(self._bucket, name, version_id=version))
+        return None if found is None else _aware(found.retain_until_date)
 
-    def close(self) -> None:
-        self._http.clear()
-
-    def _require(self, key: str) -> None:
-        with _mapped(key):
-            self._client.stat_object(self._bucket, self._prefix + check_key(key))
-
-
-def _trust(ca_file: Path | str | None) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=str(ca_file))
-        except OSError as error:  # ssl.SSLError is one
-            raise StorageDenied(f"the CA file {ca_file} cannot be used: {error}") from error
-        return context
-    # load_default_certs would obey SSL_CERT_FILE; these are the paths compiled into OpenSSL.
-    paths = ssl.get_default_verify_paths()
-    file, folder = Path(paths.openssl_cafile), Path(paths.openssl_capath)
-    if not file.is_file() and not folder.is_dir():
-        raise StorageDenied("the system has no certificate store: name a CA file")
-    context.load_verify_locations(
-        cafile=str(file) if file.is_file() else None, capath=str(folder) if folder.is_dir() else None
-    )
-    return context
+    def _locked(self, key: str, version: str | None) -> ObjectLocked | None:
+        """S3 refuses the deletion of a locked object with the same code as a missing permission."""
+        if self._mode is None:
+            return None
+        found = self._retention(key, version)
+        if not found.held and (found.until is None or found.until < self._clock() - _CLOCKS_APART):
+            return None
+        return ObjectLocked(f"{key} is locked until {found.until}, legal hold: {found.held}", key=key)
 
 
-def _pool(trust: ssl.SSLContext, proxy: str | None, connections: int) -> urllib3.PoolManager:
-    options: dict[str, Any] = {
-        "maxsize": connections,
-        "block": True,
-        "retries": urllib3.Retry(total=0),
-        "timeout": urllib3.Timeout(connect=_CONNECT_TIMEOUT, read=_READ_TIMEOUT),
-        "ssl_context": trust,
-    }
-    return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
-
-
-@contextmanager
-def _mapped(key: str) -> Iterator[None]:
+def _if_set(read: Callable[[], T]) -> T | None:
+    """None for an object that never had a retention or a hold; stores say that in different words."""
     try:
-        yield
+        return read()
     except S3Error as error:
-        raise _translated(error, key) from error
-    except (ServerError, InvalidResponseError) as error:
-        raise StorageUnreachable(f"{key}: the store answered unusably: {error}", key=key) from error
-    except urllib3.exceptions.HTTPError as error:
-        raise StorageUnreachable(f"{key}: {error}", key=key) from error
+        if error.code in _NOTHING_SET:
+            return None
+        raise
 
 
-def _translated(error: S3Error, key: str) -> StorageError:
-    text = f"{key}: {error.code}: {error.message}"
-    if error.code in {"NoSuchKey", "NoSuchObject"}:
-        return NotFound(f"{key} does not exist", key=key)
-    if error.code == "PreconditionFailed":
-        return AlreadyExists(f"{key} exists", key=key)
-    if error.code in _DENIED:
-        return StorageDenied(text, key=key)
-    return StorageUnreachable(text, key=key)
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _whole_seconds(moment: datetime) -> datetime:
+    """In UTC; rounded up, because S3 keeps no fractions."""
+    exact = check_aware(moment).astimezone(UTC)
+    whole = exact.replace(microsecond=0)
+    return whole if whole == exact else whole + timedelta(seconds=1)

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Self, TypeVar
 
-from backup_engine.storage.base import ObjectInfo, Storage
+from backup_engine.storage.base import LockMode, ObjectInfo, Retention, Storage
 
 T = TypeVar("T")
 
@@ -15,7 +16,7 @@ class SimulatedCrash(BaseException):
 
 @dataclass(slots=True)
 class Fault:
-    operation: str  # put, get, list, delete
+    operation: str  # put, get, versions, list, delete, extend, hold, retention
     prefix: str  # of the key
     error: BaseException
     times: int = 1
@@ -36,8 +37,12 @@ class FaultyStorage:
     def plan(self, operation: str, prefix: str, error: BaseException, **options: int | bool) -> None:
         self._faults.append(Fault(operation, prefix, error, **options))  # type: ignore[arg-type]  # times, applied
 
-    def put(self, key: str, body: bytes) -> None:
-        self._run("put", key, lambda: self._inner.put(key, body))
+    @property
+    def lock(self) -> LockMode | None:
+        return self._inner.lock
+
+    def put(self, key: str, body: bytes, *, retain_until: datetime | None = None) -> None:
+        self._run("put", key, lambda: self._inner.put(key, body, retain_until=retain_until))
 
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         return self._run("get", key, lambda: self._inner.get(key, offset, length))
@@ -47,6 +52,18 @@ class FaultyStorage:
 
     def delete(self, key: str) -> None:
         self._run("delete", key, lambda: self._inner.delete(key))
+
+    def versions(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        return iter(self._run("versions", key, lambda: list(self._inner.versions(key, offset, length))))
+
+    def extend(self, key: str, retain_until: datetime) -> None:
+        self._run("extend", key, lambda: self._inner.extend(key, retain_until))
+
+    def hold(self, key: str, *, on: bool) -> None:
+        self._run("hold", key, lambda: self._inner.hold(key, on=on))
+
+    def retention(self, key: str) -> Retention:
+        return self._run("retention", key, lambda: self._inner.retention(key))
 
     def __enter__(self) -> Self:
         return self
@@ -84,8 +101,12 @@ class CrashingStorage:
         """0 is the very next operation; `applied` lets it take effect first."""
         self._left, self._applied = operations, applied
 
-    def put(self, key: str, body: bytes) -> None:
-        self._run(lambda: self._inner.put(key, body))
+    @property
+    def lock(self) -> LockMode | None:
+        return self._inner.lock
+
+    def put(self, key: str, body: bytes, *, retain_until: datetime | None = None) -> None:
+        self._run(lambda: self._inner.put(key, body, retain_until=retain_until))
 
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         return self._run(lambda: self._inner.get(key, offset, length))
@@ -95,6 +116,18 @@ class CrashingStorage:
 
     def delete(self, key: str) -> None:
         self._run(lambda: self._inner.delete(key))
+
+    def versions(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        return iter(self._run(lambda: list(self._inner.versions(key, offset, length))))
+
+    def extend(self, key: str, retain_until: datetime) -> None:
+        self._run(lambda: self._inner.extend(key, retain_until))
+
+    def hold(self, key: str, *, on: bool) -> None:
+        self._run(lambda: self._inner.hold(key, on=on))
+
+    def retention(self, key: str) -> Retention:
+        return self._run(lambda: self._inner.retention(key))
 
     def _run(self, effect: Callable[[], T]) -> T:
         if self._dead:

@@ -21,11 +21,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from minio import Minio
 
 from backup_engine.errors import StorageError
+from backup_engine.storage.base import LockMode
 from backup_engine.storage.s3 import S3Storage
+from backup_engine.storage.s3_http import pool, trust
 
 BUCKET = "tenantkeep"
+LOCK_BUCKET = "tenantkeep-locked"  # created with object lock
 OPERATOR = "operator"
 _PORTS = (
     "master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc",
@@ -34,6 +38,9 @@ _PORTS = (
 _FLAGS = (
     "-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-volume.max=8",
     "-volume.preStopSeconds=0", "-master.telemetry=false", "-disableHttp=true", "-s3.allowDeleteBucketNotEmpty=false",
+)  # fmt: skip
+_ACTIONS = (
+    "Read", "Write", "List", "GetObjectRetention", "PutObjectRetention", "GetObjectLegalHold", "PutObjectLegalHold",
 )  # fmt: skip
 _READY_WITHIN = 30.0  # seconds
 _STOP_WITHIN = 8.0  # seconds; then it is killed, which SeaweedFS survives
@@ -52,10 +59,17 @@ class SeaweedServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._open = ExitStack()
 
-    def storage(self, identity: str, prefix: str = "") -> S3Storage:
-        """The bucket as one identity sees it."""
+    def storage(self, identity: str, prefix: str = "", *, lock: LockMode | None = None) -> S3Storage:
+        """The bucket as one identity sees it; with `lock` the one that was created with object lock."""
         access_key, secret_key = self._keys[identity]
-        return S3Storage(self.endpoint, BUCKET, access_key, secret_key, ca_file=self.ca_file, prefix=prefix)
+        bucket = LOCK_BUCKET if lock else BUCKET
+        return S3Storage(self.endpoint, bucket, access_key, secret_key, ca_file=self.ca_file, prefix=prefix, lock=lock)
+
+    def client(self, identity: str) -> Minio:
+        """minio-py as one identity may use it: what somebody with these credentials can do besides our port."""
+        access_key, secret_key = self._keys[identity]
+        http = pool(trust(self.ca_file), None, 4)
+        return Minio(self.endpoint, access_key, secret_key, region="us-east-1", http_client=http)
 
     def __enter__(self) -> Self:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -105,8 +119,8 @@ class SeaweedServer:
     def _write_identities(self) -> None:
         identities = []
         for name, (access_key, secret_key) in self._keys.items():
-            scope = "" if name == OPERATOR else f":{BUCKET}/{name}/*"
-            actions = [f"{action}{scope}" for action in ("Read", "Write", "List")]
+            scopes = [""] if name == OPERATOR else [f":{bucket}/{name}/*" for bucket in (BUCKET, LOCK_BUCKET)]
+            actions = [f"{action}{scope}" for action in _ACTIONS for scope in scopes]
             identities.append(
                 {
                     "name": name,
@@ -133,6 +147,7 @@ class SeaweedServer:
                 pause.wait(_POLL)
             else:
                 storage.close()
+                self.client(OPERATOR).make_bucket(LOCK_BUCKET, object_lock=True)
                 return
         tail = self.log.read_text(errors="replace")[-2000:]
         message = f"weed is not ready: {last}; the end of {self.log}:\n{tail}"

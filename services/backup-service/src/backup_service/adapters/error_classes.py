@@ -53,6 +53,10 @@ class Judgement:
                 return self._held(HoldReason.STORAGE_UNREACHABLE, error)
             case engine.StorageDenied():
                 return failed(ErrorClass.STORAGE_DENIED, str(error))
+            case engine.LockUnsupported():
+                return failed(ErrorClass.STORAGE_DENIED, str(error))
+            case engine.ObjectLocked():
+                return Retried(ErrorClass.STORAGE_DENIED, str(error))
             case engine.NotFound() | engine.IntegrityError() | engine.FormatUnsupported() | engine.KeyUnavailable():
                 return failed(ErrorClass.INTEGRITY, str(error))
         return None
