@@ -63,9 +63,10 @@ class MailboxBackup:
         self._expected = sum(folder.total for folder in folders)
         await uninterrupted(self._store_folders, folders)
         await self._retry_unread()
-        for folder in folders:
-            if folder.id not in self._cursor.done:
-                await self._read_folder(folder)
+        left = [folder for folder in folders if folder.id not in self._cursor.done]
+        stored = await uninterrupted(self._stored_in, {folder.id for folder in left} - self._cursor.links.keys())
+        for folder in left:
+            await self._read_folder(folder, stored.get(folder.id, set()))
         await uninterrupted(self._apply_removals, {folder.id for folder in folders})
 
     async def commit(self) -> Snapshot:
@@ -132,20 +133,20 @@ class MailboxBackup:
             else:
                 await self._store_message(message)
 
-    async def _read_folder(self, folder: Folder) -> None:
+    async def _read_folder(self, folder: Folder, stored: set[str]) -> None:
         try:
-            await self._follow(folder, self._cursor.links.get(folder.id))
+            await self._follow(folder, self._cursor.links.get(folder.id), stored)
         except NotFound:
             # Deleted since the folders were listed; the next run sees a tree without it and removes its mail.
             log.info("folder is gone; its mail is removed at the next run")
         except ResyncRequired:
             log.info("delta cursor has expired; the folder is enumerated again")
             self._cursor.links.pop(folder.id, None)
-            await self._follow(folder, None)
+            await self._follow(folder, None, (await uninterrupted(self._stored_in, {folder.id})).get(folder.id, set()))
         self._cursor.done.add(folder.id)
 
-    async def _follow(self, folder: Folder, link: str | None) -> None:
-        unseen = await uninterrupted(self._stored_in, folder) if link is None else set()
+    async def _follow(self, folder: Folder, link: str | None, unseen: set[str]) -> None:
+        """Take in what the link names; `unseen` is what a full enumeration must name to keep it."""
         # Whoever takes over in the middle of a re-enumeration cannot know what it has named: it starts again.
         resumable = not unseen
         async for page in self._mail.changes(self._claim.resource, folder.id, link):
@@ -158,8 +159,13 @@ class MailboxBackup:
                 self._cursor.links[folder.id] = page.link
             await self._mark_progress()
 
-    def _stored_in(self, folder: Folder) -> set[str]:
-        return {row.key for row in self._session.keys(MAIL, folder.id)}
+    def _stored_in(self, folders: set[str]) -> dict[str, set[str]]:
+        """What is stored per folder, in one pass over all rows."""
+        found: dict[str, set[str]] = {}
+        for row in self._session.keys(MAIL) if folders else ():
+            if row.parent in folders:
+                found.setdefault(row.parent, set()).add(row.key)
+        return found
 
     async def _store_page(self, folder: Folder, page: ChangePage) -> None:
         for removed in page.removed:
