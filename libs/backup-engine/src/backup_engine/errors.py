@@ -15,6 +15,7 @@ RepositoryError
 ├── SessionFenced           another session took this one over
 ├── AlreadyCommitted        the session to adopt did commit: its snapshot is the result
 ├── UnknownItem             a change to an item this state does not hold
+├── InvalidRetention        no period or scheme the engine offers
 └── InvalidName             a shard, session or key breaks the naming rules
 """
 
@@ -99,4 +100,8 @@ class UnknownItem(RepositoryError):
 
 
 class InvalidName(RepositoryError):
+    pass
+
+
+class InvalidRetention(RepositoryError):
     pass
