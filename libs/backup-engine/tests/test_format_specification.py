@@ -6,6 +6,7 @@ import json
 import re
 import struct
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from backup_engine import NewItem, Repository, Snapshot
+from backup_engine.holds import Hold, Release, Scope
+from backup_engine.retention import Period
 from backup_engine.storage import MemoryStorage
 from backup_engine.testing.keys import LocalKeyWrapper
 
@@ -140,6 +143,7 @@ def test_the_specification_alone_suffices_to_restore(
     assert set(snapshot) == {
         "shard", "session", "parent", "segments", "cursor", "nonce", "taken_at", "expires_at", "complete", "listed",
         "items", "bytes", "changed", "removed", "stored_bytes", "packs", "failed", "skipped", "engine",
+            "retention_class",
     }  # fmt: skip
     assert (snapshot["taken_at"], len(snapshot["nonce"])) == ("2026-03-01T12:00:00+00:00", 16)
 
@@ -175,3 +179,19 @@ def test_every_guard_the_page_names_exists() -> None:
     assert len(guards) >= 10
     for file, test in guards:
         assert f"def {test}" in (here / file).read_text() if test else (here / file).exists(), (file, test)
+
+
+def test_floor_and_holds_are_what_the_specification_says(
+    repository: Repository, memory: MemoryStorage, wrapper: LocalKeyWrapper, ulid: Callable[[int], str]
+) -> None:
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    repository.custody.set_floor(Period.parse("1y"), by="anna", at=at)
+    repository.custody.place_hold(Hold(ulid(1), Scope("mail/anna"), "lawsuit", "anna", at))
+    repository.custody.release_hold(ulid(1), Release("bert", at, "settled"))
+    reader = SpecificationReader(memory.objects, wrapper)
+    moment = "2026-03-01T12:00:00+00:00"
+    assert reader.sealed("policies/00000001", 14) == {"period": "1y", "set_by": "anna", "set_at": moment}
+    assert reader.sealed(f"holds/{ulid(1)}", 11) == {
+        "shard": "mail/anna", "snapshot": None, "reason": "lawsuit", "by": "anna", "at": moment,
+    }  # fmt: skip
+    assert reader.sealed(f"holds/{ulid(1)}-released", 11) == {"by": "bert", "at": moment, "reason": "settled"}

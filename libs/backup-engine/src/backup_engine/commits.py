@@ -1,13 +1,16 @@
 """The commit names of a shard: snapshots and tombstones (format, section 8)."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import fields
-from datetime import UTC, datetime
 from typing import Any
 
 from backup_engine import names
+from backup_engine.backing import Backing
 from backup_engine.errors import AlreadyExists, IntegrityError, NotFound, SessionFenced
 from backup_engine.header import Kind
 from backup_engine.model import FailedItem, PackRef, Skipped, Snapshot
+from backup_engine.moments import read_moment, written_moment
 from backup_engine.sealed import SealedObjects
 
 _AS_IS = [
@@ -29,6 +32,26 @@ def read(objects: SealedObjects, shard: str, session: str) -> Snapshot | None:
     if (snapshot.shard, snapshot.id) != (shard, session):
         raise IntegrityError(f"{name} holds the snapshot of another session", key=name)
     return snapshot
+
+
+def existing(objects: SealedObjects, shard: str, session: str) -> Snapshot:
+    """Like read; raises NotFound for a tombstone, too."""
+    found = read(objects, shard, session)
+    if found is None:
+        name = names.snapshot(shard, session)
+        raise NotFound(f"{name} is a fenced session, not a snapshot", key=name)
+    return found
+
+
+def of_shard(backing: Backing, shard: str) -> Iterator[Snapshot]:
+    """The restore points of one shard, newest session first: one listing, one read each."""
+    for info in reversed(list(backing.storage.list(names.snapshot(names.check_shard(shard), "")))):
+        owner, session = names.snapshot_parts(info.key)
+        if owner == shard:  # not one of a shard below this one
+            with suppress(NotFound):  # expired and removed since the listing
+                found = read(backing.objects, shard, session)
+                if found is not None:
+                    yield found
 
 
 def commit(objects: SealedObjects, snapshot: Snapshot) -> None:
@@ -66,8 +89,8 @@ def _encoded(snapshot: Snapshot) -> dict[str, Any]:
     return {
         **{name: getattr(snapshot, name) for name in _AS_IS},
         "session": snapshot.id,
-        "taken_at": _timestamp(snapshot.taken_at),
-        "expires_at": _timestamp(snapshot.expires_at),
+        "taken_at": written_moment(snapshot.taken_at),
+        "expires_at": written_moment(snapshot.expires_at),
         "segments": list(snapshot.segments),
         "packs": encode_packs(snapshot.packs),
         "failed": [[item.key, item.reason, item.detail] for item in snapshot.failed],
@@ -80,8 +103,8 @@ def _decoded(payload: dict[str, Any], name: str) -> Snapshot:
         return Snapshot(
             **{field: payload[field] for field in _AS_IS},
             id=payload["session"],
-            taken_at=datetime.fromisoformat(payload["taken_at"]),
-            expires_at=datetime.fromisoformat(payload["expires_at"]),
+            taken_at=read_moment(payload["taken_at"]),
+            expires_at=read_moment(payload["expires_at"]),
             segments=tuple(payload["segments"]),
             packs=decode_packs(payload["packs"]),
             failed=tuple(FailedItem(*item) for item in payload["failed"]),
@@ -89,12 +112,6 @@ def _decoded(payload: dict[str, Any], name: str) -> Snapshot:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise IntegrityError(f"{name} is no snapshot", key=name) from error
-
-
-def _timestamp(moment: datetime) -> str:
-    if moment.tzinfo is None:
-        raise ValueError("a snapshot's times carry a time zone")
-    return moment.astimezone(UTC).isoformat()
 
 
 def encode_packs(packs: tuple[PackRef, ...]) -> list[list[Any]]:

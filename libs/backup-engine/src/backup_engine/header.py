@@ -29,7 +29,9 @@ class Kind(enum.IntEnum):
     SESSION_OPEN = 6
     CHECKPOINT = 7
     INTENT = 8
+    HOLD = 11
     MERGED_INDEX = 13
+    RETENTION_FLOOR = 14
 
 
 class Codec(enum.IntEnum):

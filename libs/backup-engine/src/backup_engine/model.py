@@ -111,6 +111,7 @@ class Snapshot:
     segments: tuple[str, ...]  # newest first
     nonce: Opaque = field(repr=False)
     engine: str
+    retention_class: str = ""  # the rule that fixed expires_at, e.g. "90d" or "monthly=1y"; "" when the caller chose
 
 
 SnapshotInfo = Snapshot  # a listing gives the whole commit object: it is small

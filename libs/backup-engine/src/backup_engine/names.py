@@ -12,7 +12,11 @@ INDEX_MERGED = "index/merged/"
 SNAPSHOTS = "snapshots/"
 SESSIONS = "sessions/"
 GC = "gc/"
+HOLDS = "holds/"
+POLICIES = "policies/"
+RELEASED = "-released"
 
+_POLICY_DIGITS = 8
 _SESSION = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}")
 _PACK = re.compile(r"data/(?P<session>[0-9A-Z]{26})/\d{6}-(?P<sha256>[0-9a-f]{64})")
@@ -93,3 +97,29 @@ def checkpoint(session: str, seq: int) -> str:
 
 def intent(session: str) -> str:
     return f"{SESSIONS}{session}/intent"
+
+
+def policy(n: int) -> str:
+    return f"{POLICIES}{n:08d}"
+
+
+def policy_number(name: str) -> int:
+    number = name.removeprefix(POLICIES)
+    if not (len(number) == _POLICY_DIGITS and number.isdecimal()):
+        raise IntegrityError(f"{name} is not the name of a retention floor", key=name)
+    return int(number)
+
+
+def hold(ident: str) -> str:
+    return f"{HOLDS}{ident}"
+
+
+def hold_id(name: str) -> str:
+    ident = name.removeprefix(HOLDS)
+    if not _SESSION.fullmatch(ident):
+        raise IntegrityError(f"{name} is not the name of a hold", key=name)
+    return ident
+
+
+def release(ident: str) -> str:
+    return f"{HOLDS}{ident}{RELEASED}"

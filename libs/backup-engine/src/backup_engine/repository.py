@@ -7,6 +7,7 @@ from typing import Any, Literal
 from backup_engine import adoption, commits, header, manifest, names
 from backup_engine.adoption import Inheritance
 from backup_engine.backing import Backing
+from backup_engine.custody import Custody
 from backup_engine.errors import (
     AlreadyCommitted,
     AlreadyExists,
@@ -106,6 +107,11 @@ class Repository:
             return cls.create(storage, wrapper, tenant=tenant, tuning=tuning)
         except AlreadyExists:
             return cls.open(storage, wrapper, tenant=tenant, tuning=tuning)
+
+    @property
+    def custody(self) -> Custody:
+        """What keeps restore points: retention, the tenant's floor, legal holds."""
+        return Custody(self._backing)
 
     def refresh(self) -> None:
         """Take in what other processes stored since: one listing and one read per new index delta."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Self
 
-from backup_engine import adoption, commits, manifest, names
+from backup_engine import adoption, commits, floor, manifest, names
 from backup_engine.adoption import Inheritance
 from backup_engine.backing import Backing
 from backup_engine.errors import FormatUnsupported, IntegrityError, RepositoryError, UnknownItem
@@ -31,6 +31,7 @@ from backup_engine.model import (
 from backup_engine.pack import PackEntry, blob_id
 from backup_engine.packer import Packer
 from backup_engine.recipe import divide
+from backup_engine.retention import Retained
 from backup_engine.verification import verify_references
 
 _log = logging.getLogger(__name__)
@@ -151,10 +152,12 @@ class Session:
         failed: list[FailedItem],
         expires_at: datetime,
         taken_at: datetime,
+        retention_class: str = "",
         verify: bool = True,
     ) -> Snapshot:
         """Make the restore point. Raises SessionFenced, and IntegrityError when V0 finds a problem.
 
+        It expires at `expires_at`, or later where the tenant's retention floor says so (`policies/`).
         `verify` checks, before the commit, that every row's blobs are in the index and that storage lists
         the packs of this session with their sizes.
         """
@@ -171,12 +174,13 @@ class Session:
             self.verification = self._verified()
         items, size = self._totals()
         progress = self._progress
+        kept = floor.lift(self._backing, taken_at, Retained(retention_class, expires_at))
         snapshot = Snapshot(
             id=self.id,
             shard=self.shard,
             parent=progress.parent,
             taken_at=taken_at,
-            expires_at=expires_at,
+            expires_at=kept.expires_at,
             complete=not failed,
             listed=listed,
             items=items,
@@ -191,6 +195,7 @@ class Session:
             segments=progress.segments,
             nonce=secrets.token_bytes(16),
             engine=version("tenantkeep-backup-engine"),
+            retention_class=kept.name,
         )
         commits.commit(self._backing.objects, snapshot)
         self._packer.close()
