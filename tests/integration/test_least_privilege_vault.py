@@ -81,6 +81,7 @@ MAY: dict[str, set[tuple[str, str]]] = {
         ("GET", f"kv/data/{KV}/tokens/exchange-backup"),
         ("GET", f"kv/data/{KV}/tokens/exchange-restore"),
         ("POST", f"transit/datakey/plaintext/tenant-{TENANT}"),
+        ("POST", f"transit/encrypt/tenant-{TENANT}"),
         ("POST", f"transit/decrypt/tenant-{TENANT}"),
     },
     "monitor-service": set(),

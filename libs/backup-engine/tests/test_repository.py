@@ -80,14 +80,15 @@ def test_the_key_record_is_as_specified(memory: MemoryStorage, wrapper: LocalKey
     Repository.create(memory, wrapper, tenant="contoso")
     record = json.loads(memory.objects["keys/1"])
     (wrap,) = record.pop("wraps")
-    assert record == {"format": 1, "key": 1}
+    assert (len(bytes.fromhex(record.pop("proof"))), record.pop("tenant")) == (32, "contoso")
+    assert record == {"format": 1, "key": 1, "revision": 0}
     assert (wrap["kind"], wrap["key"], set(wrap)) == ("transit", "tenant-contoso", {"kind", "key", "ciphertext"})
 
 
 def test_wraps_of_unknown_kinds_are_passed_over(memory: MemoryStorage, wrapper: LocalKeyWrapper) -> None:
     Repository.create(memory, wrapper, tenant="contoso")
     record = json.loads(memory.objects["keys/1"])
-    recovery = {"kind": "recovery-x25519", "key": "k", "ciphertext": "…"}
+    recovery = {"kind": "post-quantum", "key": "k", "ciphertext": "…"}
     memory.objects["keys/1"] = json.dumps({**record, "wraps": [recovery, *record["wraps"]]}).encode()
     Repository.open(memory, wrapper)
     memory.objects["keys/1"] = json.dumps({**record, "wraps": [recovery]}).encode()
@@ -150,9 +151,7 @@ def test_a_newer_data_key_is_written_with_and_older_objects_stay_readable(
     with repository.open_session("box", first_id, parent=None) as session:
         session.put_item(NewItem("m1", "mail", "1", ""), mail(1, attachment=1))
         commit(session)
-    _, ciphertext = wrapper.new_data_key()
-    record = {"format": 1, "key": 2, "wraps": [{"kind": "transit", "key": "k", "ciphertext": ciphertext}]}
-    repository._backing.storage.put("keys/2", json.dumps(record).encode())
+    assert repository.keys.rotate(wrapper, None) == 2
     rotated = reopened()
     with rotated.open_session("box", second_id, parent=first_id) as session:
         stored = session.put_item(NewItem("m2", "mail", "1", ""), mail(2, attachment=1))

@@ -16,6 +16,7 @@ path "kv/data/*" { capabilities = ["create", "read", "update"] }
 path "kv/metadata/*" { capabilities = ["create", "read", "update", "delete"] }
 path "transit/keys/*" { capabilities = ["create", "read", "update"] }
 path "transit/datakey/plaintext/*" { capabilities = ["update"] }
+path "transit/encrypt/*" { capabilities = ["update"] }
 path "transit/decrypt/*" { capabilities = ["update"] }
 """
 STRANGER_POLICY = 'path "kv/data/stranger/*" { capabilities = ["create"] }\n'

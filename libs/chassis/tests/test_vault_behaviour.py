@@ -15,7 +15,7 @@ from chassis.testing.clock import ManualClock
 from chassis.testing.pki import ServerTls
 from chassis.testing.servers import BaoProcess
 from chassis.testing.vault import MemoryVault
-from chassis.vault import Vault, VaultConflict, VaultNotFound, VaultRejected
+from chassis.vault import Vault, VaultConflict, VaultDenied, VaultNotFound, VaultRejected
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,13 @@ class TestTransit:
         assert await place.vault.transit_decrypt(place.name, wrapped) == plaintext
         assert await place.vault.transit_decrypt(place.name, other_wrapped) == other
 
+    async def test_a_data_key_of_before_is_wrapped_again(self, place: Place) -> None:
+        await place.vault.transit_create_key(place.name)
+        plaintext, wrapped = await place.vault.transit_data_key(place.name)
+        again = await place.vault.transit_encrypt(place.name, plaintext)
+        assert again != wrapped
+        assert await place.vault.transit_decrypt(place.name, again) == plaintext
+
     async def test_creating_a_key_again_keeps_it(self, place: Place) -> None:
         await place.vault.transit_create_key(place.name)
         plaintext, wrapped = await place.vault.transit_data_key(place.name)
@@ -121,5 +128,7 @@ class TestTransit:
     async def test_a_missing_key_is_not_created_in_passing(self, place: Place) -> None:
         with pytest.raises(VaultNotFound):
             await place.vault.transit_data_key(place.name)
+        with pytest.raises((VaultNotFound, VaultDenied)):
+            await place.vault.transit_encrypt(place.name, bytes(32))
         with pytest.raises(VaultNotFound):
             await place.vault.transit_decrypt(place.name, "vault:v1:bm90IGEgY2lwaGVydGV4dA==")

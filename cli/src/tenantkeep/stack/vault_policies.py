@@ -33,6 +33,7 @@ POLICIES: dict[str, Policy] = {
         "kv/data/tenants/+/tokens/exchange-backup": _may("read"),
         "kv/data/tenants/+/tokens/exchange-restore": _may("read"),
         "transit/datakey/plaintext/tenant-*": _may("update"),
+        "transit/encrypt/tenant-*": _may("update"),
         "transit/decrypt/tenant-*": _may("update"),
     },
     "monitor-service": {},

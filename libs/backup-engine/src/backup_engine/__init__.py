@@ -32,7 +32,9 @@ from backup_engine.model import (
     StoredItem,
     VerificationReport,
 )
+from backup_engine.recovery import RecoveryKey, RecoveryPublicKey, SealedRecoveryKey
 from backup_engine.repository import Repository
+from backup_engine.rotation import Rewrapped
 from backup_engine.session import Session
 from backup_engine.tuning import Tuning
 
@@ -53,8 +55,12 @@ __all__ = [
     "ObjectLocked",
     "PackRef",
     "Problem",
+    "RecoveryKey",
+    "RecoveryPublicKey",
     "Repository",
     "RepositoryError",
+    "Rewrapped",
+    "SealedRecoveryKey",
     "Session",
     "SessionFenced",
     "Skipped",

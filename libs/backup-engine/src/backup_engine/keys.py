@@ -1,42 +1,48 @@
 """Data keys: wrapped at rest, derived in memory (format, section 3)."""
 
-import json
+import hmac
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
-from backup_engine import names
-from backup_engine.errors import AlreadyExists, IntegrityError, KeyUnavailable, NotFound
-from backup_engine.header import FORMAT, check_version
+from backup_engine import key_records, names
+from backup_engine.derivation import KEY_BYTES, derive
+from backup_engine.errors import IntegrityError, KeyUnavailable, NotFound, RepositoryError
+from backup_engine.key_records import TRANSIT, X25519, KeyRecord, Revisions
+from backup_engine.recovery import RecoveryKey
 from backup_engine.storage.base import Storage
 
-KEY_BYTES = 32
-WRAP_KIND = "transit"
 FIRST = 1
 
 
 class KeyWrapper(Protocol):
     """Wraps data keys with a key that never leaves its keeper, e.g. OpenBao transit."""
 
+    @property
+    def name(self) -> str:
+        """Name of the wrapping key, for the record."""
+
     def new_data_key(self) -> tuple[bytes, str]:
         """Return 32 fresh random bytes and the same, wrapped. Raises KeyUnavailable."""
+
+    def wrap(self, data_key: bytes) -> str:
+        """Return an existing data key, wrapped. Raises KeyUnavailable."""
 
     def unwrap(self, wrapped: str) -> bytes:
         """Return the 32 bytes. Raises KeyUnavailable when the keeper refuses or cannot be reached."""
 
 
-def derive(key: bytes, info: str, salt: bytes = b"") -> bytes:
-    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=salt, info=info.encode()).derive(key)
+KeyOpener = KeyWrapper | RecoveryKey
+"""What opens data keys: the vault's key while everything runs, the customer's recovery key when nothing does."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class DataKey:
-    """The keys derived from one data key; never printed."""
+    """One data key and the keys derived from it; never printed, never stored."""
 
     n: int
+    secret: bytes
     blob_id: bytes
     data: bytes
     meta: bytes
@@ -47,6 +53,7 @@ class DataKey:
             raise KeyUnavailable(f"keys/{n} unwrapped to {len(key)} bytes instead of {KEY_BYTES}")
         return cls(
             n,
+            secret=key,
             blob_id=derive(key, "tenantkeep/1/id"),
             data=derive(key, "tenantkeep/1/data"),
             meta=derive(key, "tenantkeep/1/meta"),
@@ -59,22 +66,29 @@ class DataKey:
         return derive(self.meta, "tenantkeep/1/object", salt)
 
 
+def proof(first: bytes, n: int, key: bytes) -> str:
+    """What shows that data key `n` was made by somebody who holds data key 1."""
+    message = b"tenantkeep/1/data-key" + n.to_bytes(4, "big") + key
+    return hmac.digest(derive(first, "tenantkeep/1/proof"), message, "sha256").hex()
+
+
 class KeyRing:
     """The data keys of one repository, unwrapped once each and kept in memory only; thread-safe."""
 
-    def __init__(self, storage: Storage, wrapper: KeyWrapper, newest: int) -> None:
-        self._storage = storage
-        self._wrapper = wrapper
-        self._newest = newest
-        self._lock = threading.Lock()
+    def __init__(self, storage: Storage, opener: KeyOpener, revisions: Revisions) -> None:
+        self.storage = storage
+        self.opener = opener
+        self._revisions = revisions
+        self._newest = max(revisions)
+        self._lock = threading.RLock()
         self._keys: dict[int, DataKey] = {}
 
     @classmethod
-    def open(cls, storage: Storage, wrapper: KeyWrapper) -> "KeyRing":
-        numbers = [_number(found.key) for found in storage.list(names.KEYS)]
-        if FIRST not in numbers:
+    def open(cls, storage: Storage, opener: KeyOpener) -> "KeyRing":
+        revisions = key_records.revisions(storage)
+        if FIRST not in revisions:
             raise NotFound("the repository has no key: keys/1 does not exist", key=names.data_key(FIRST))
-        return cls(storage, wrapper, max(numbers))
+        return cls(storage, opener, revisions)
 
     @property
     def writing(self) -> DataKey:
@@ -84,6 +98,16 @@ class KeyRing:
     def blob_id(self) -> bytes:
         return self.key(FIRST).blob_id
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        return tuple(self._revisions)
+
+    def refresh(self) -> None:
+        """Take in records that others wrote; what is written from now on uses the newest data key."""
+        with self._lock:
+            self._revisions = key_records.revisions(self.storage)
+            self._newest = max(self._revisions, default=self._newest)
+
     def key(self, n: int) -> DataKey:
         """Raises KeyUnavailable, also when no such key is in the repository."""
         with self._lock:
@@ -91,45 +115,62 @@ class KeyRing:
                 self._keys[n] = DataKey.of(n, self._unwrap(n))
             return self._keys[n]
 
+    def records(self, n: int) -> Iterator[KeyRecord]:
+        """The records of one data key, newest revision first; what was deleted meanwhile is left out."""
+        for revision in reversed(self._revisions.get(n, [])):
+            try:
+                yield key_records.read(self.storage, n, revision)
+            except NotFound:
+                continue
+
+    def newest(self, n: int) -> KeyRecord:
+        """Raises KeyUnavailable when data key n has no record."""
+        for record in self.records(n):
+            return record
+        raise KeyUnavailable(f"the repository holds no record of data key {n}")
+
     def _unwrap(self, n: int) -> bytes:
-        name = names.data_key(n)
+        """Lists again when it must: another process may have rotated, or replaced the records it listed."""
         try:
-            record = _decoded(self._storage.get(name), name)
-        except NotFound as error:
-            raise KeyUnavailable(f"an object names {name}, which is not in the repository") from error
-        for wrap in record["wraps"]:
-            if wrap["kind"] == WRAP_KIND:
-                return self._wrapper.unwrap(wrap["ciphertext"])
-        raise KeyUnavailable(f"{name} holds no wrap of the kind {WRAP_KIND}")
+            return self._opened(n)
+        except KeyUnavailable:
+            self._revisions = key_records.revisions(self.storage)
+            return self._opened(n)
+
+    def _opened(self, n: int) -> bytes:
+        first_error: RepositoryError | None = None
+        for record in self.records(n):
+            try:
+                return self._open(record)
+            except (KeyUnavailable, IntegrityError) as error:
+                # An older revision may still open: a planted or damaged record must not shut everything.
+                first_error = first_error or error
+        name = names.data_key(n)
+        raise first_error or KeyUnavailable(f"an object names {name}, which is not in the repository")
+
+    def _open(self, record: KeyRecord) -> bytes:
+        error: KeyUnavailable | None = None
+        for wrap in record.of_kind(X25519 if isinstance(self.opener, RecoveryKey) else TRANSIT):
+            try:
+                key = self._unwrapped(wrap, record)
+            except KeyUnavailable as refused:
+                error = error or refused
+                continue
+            first = key if record.n == FIRST else self.key(FIRST).secret
+            if not hmac.compare_digest(proof(first, record.n, key), record.proof):
+                raise IntegrityError(
+                    f"{record.name} was not written by a holder of the first data key", key=record.name
+                )
+            return key
+        raise error or KeyUnavailable(f"{record.name} holds no wrap {_for(self.opener)} opens")
+
+    def _unwrapped(self, wrap: dict[str, str], record: KeyRecord) -> bytes:
+        if isinstance(self.opener, RecoveryKey):
+            return self.opener.unwrap(wrap, record.tenant, record.n)
+        return self.opener.unwrap(wrap["ciphertext"])
 
 
-def create_first(storage: Storage, wrapper: KeyWrapper, key_name: str) -> None:
-    """Write keys/1 unless somebody has already: then theirs is the key."""
-    _, ciphertext = wrapper.new_data_key()
-    record = {
-        "format": FORMAT,
-        "key": FIRST,
-        "wraps": [{"kind": WRAP_KIND, "key": key_name, "ciphertext": ciphertext}],
-    }
-    try:
-        storage.put(names.data_key(FIRST), json.dumps(record).encode())
-    except AlreadyExists:
-        return
-
-
-def _number(name: str) -> int:
-    text = name.removeprefix(names.KEYS)
-    if not text.isdecimal():
-        raise IntegrityError(f"{name} is not the name of a key", key=name)
-    return int(text)
-
-
-def _decoded(body: bytes, name: str) -> dict[str, Any]:
-    try:
-        record = json.loads(body)
-        version = int(record["format"])
-        wraps = [(wrap["kind"], wrap["ciphertext"]) for wrap in record["wraps"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(f"{name} is no key record", key=name) from error
-    check_version(version, name)
-    return {"wraps": [{"kind": kind, "ciphertext": text} for kind, text in wraps]}
+def _for(opener: KeyOpener) -> str:
+    if isinstance(opener, RecoveryKey):
+        return f"the recovery key {opener.public.fingerprint[:16]}"
+    return f"the vault's key {opener.name}"

@@ -34,8 +34,8 @@ def check_shard(shard: str) -> str:
     return shard
 
 
-def data_key(n: int) -> str:
-    return f"{KEYS}{n}"
+def data_key(n: int, revision: int = 0) -> str:
+    return f"{KEYS}{n}.{revision}" if revision else f"{KEYS}{n}"
 
 
 def pack(session: str, seq: int, sha256: str) -> str:

@@ -18,11 +18,13 @@ from backup_engine.errors import (
 )
 from backup_engine.header import Kind
 from backup_engine.index import BlobIndex
-from backup_engine.keys import KeyRing, KeyWrapper, create_first
+from backup_engine.keys import KeyOpener, KeyRing, KeyWrapper
 from backup_engine.mime_cut import PART_MIN
 from backup_engine.model import ItemRow, Snapshot, VerificationReport
 from backup_engine.reader import Reader
 from backup_engine.recipe import BLOB_MAX
+from backup_engine.recovery import RecoveryPublicKey
+from backup_engine.rotation import RepositoryKeys, create_first
 from backup_engine.sealed import SealedObjects
 from backup_engine.session import Session
 from backup_engine.storage.base import Storage
@@ -41,6 +43,7 @@ class Repository:
     def __init__(self, backing: Backing, tenant: str) -> None:
         self.tenant = tenant
         self._backing = backing
+        self.keys = RepositoryKeys(backing.ring, tenant)
         self._reader = Reader(backing)
         self._commits: dict[str, Snapshot | None] = {}  # commit objects never change; None is a tombstone
 
@@ -51,14 +54,14 @@ class Repository:
         wrapper: KeyWrapper,
         *,
         tenant: str,
-        key_name: str | None = None,
+        recovery: RecoveryPublicKey | None = None,
         tuning: Tuning | None = None,
     ) -> "Repository":
-        """Make a new repository. `key_name` names the wrapping key in the record (default tenant-<tenant>).
+        """Make a new repository whose data keys are wrapped by `wrapper` and to the customer's `recovery` key.
 
         Raises AlreadyExists when there is one.
         """
-        create_first(storage, wrapper, key_name or f"tenant-{tenant}")
+        create_first(storage, wrapper, tenant, recovery)
         tuning = tuning or Tuning()
         objects = SealedObjects(storage, KeyRing.open(storage, wrapper))
         config = {
@@ -75,16 +78,18 @@ class Repository:
 
     @classmethod
     def open(
-        cls, storage: Storage, wrapper: KeyWrapper, *, tenant: str | None = None, tuning: Tuning | None = None
+        cls, storage: Storage, opener: KeyOpener, *, tenant: str | None = None, tuning: Tuning | None = None
     ) -> "Repository":
         """Open an existing repository; `tenant`, when given, must be its owner.
+
+        `opener` is the wrapper of its data keys, or the customer's recovery key when there is no vault any more.
 
         Raises NotFound when there is none, FormatUnsupported, KeyUnavailable, and IntegrityError when it is
         damaged or belongs to another tenant.
         """
         head = header.decode(storage.get(names.CONFIG, 0, header.LENGTH), names.CONFIG)
         try:
-            ring = KeyRing.open(storage, wrapper)
+            ring = KeyRing.open(storage, opener)
         except NotFound as error:
             raise KeyUnavailable(f"config names keys/{head.key}, but the repository has no key") from error
         objects = SealedObjects(storage, ring)
@@ -96,15 +101,38 @@ class Repository:
 
     @classmethod
     def open_or_create(
-        cls, storage: Storage, wrapper: KeyWrapper, *, tenant: str, tuning: Tuning | None = None
+        cls,
+        storage: Storage,
+        wrapper: KeyWrapper,
+        *,
+        tenant: str,
+        recovery: RecoveryPublicKey | None = None,
+        tuning: Tuning | None = None,
     ) -> "Repository":
-        """Open, or create where there is none; safe when several processes do it at once."""
+        """Open, or create where there is none; safe when several processes do it at once.
+
+        With `recovery`, the customer's recovery key opens every data key when this returns, and no other does.
+        """
+        repository = cls._opened_or_created(storage, wrapper, tenant, recovery, tuning)
+        if recovery is not None:
+            repository.keys.require(wrapper, recovery)
+        return repository
+
+    @classmethod
+    def _opened_or_created(
+        cls,
+        storage: Storage,
+        wrapper: KeyWrapper,
+        tenant: str,
+        recovery: RecoveryPublicKey | None,
+        tuning: Tuning | None,
+    ) -> "Repository":
         try:
             return cls.open(storage, wrapper, tenant=tenant, tuning=tuning)
         except NotFound:
             pass
         try:
-            return cls.create(storage, wrapper, tenant=tenant, tuning=tuning)
+            return cls.create(storage, wrapper, tenant=tenant, recovery=recovery, tuning=tuning)
         except AlreadyExists:
             return cls.open(storage, wrapper, tenant=tenant, tuning=tuning)
 

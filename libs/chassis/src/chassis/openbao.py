@@ -93,6 +93,11 @@ class AppRoleVault:
         answer = await self._call("POST", path, {"bits": 256})
         return base64.b64decode(_field(answer, "plaintext", path, str)), _field(answer, "ciphertext", path, str)
 
+    async def transit_encrypt(self, name: str, plaintext: bytes) -> str:
+        path = f"transit/encrypt/{name}"
+        answer = await self._call("POST", path, {"plaintext": base64.b64encode(plaintext).decode()})
+        return str(_field(answer, "ciphertext", path, str))
+
     async def transit_decrypt(self, name: str, ciphertext: str) -> bytes:
         path = f"transit/decrypt/{name}"
         answer = await self._call("POST", path, {"ciphertext": ciphertext})

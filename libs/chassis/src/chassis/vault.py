@@ -81,6 +81,13 @@ class Vault(Protocol):
         """Draw a 32-byte data key: plaintext and wrapped form; raises VaultNotFound without key `name`."""
         ...
 
+    async def transit_encrypt(self, name: str, plaintext: bytes) -> str:
+        """Wrap with the newest version of key `name`, 32 bytes as a rule.
+
+        Without that key raises VaultNotFound, or VaultDenied where the role may not create one in passing.
+        """
+        ...
+
     async def transit_decrypt(self, name: str, ciphertext: str) -> bytes:
         """Unwrap; raises VaultRejected for a ciphertext of another key, VaultNotFound without key `name`."""
         ...

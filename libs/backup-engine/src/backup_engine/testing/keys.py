@@ -14,15 +14,21 @@ _NONCE = 12
 class LocalKeyWrapper:
     """Keeps the promises of KeyWrapper; `available = False` makes it refuse, as a vault out of reach does."""
 
-    def __init__(self, key: bytes | None = None) -> None:
+    def __init__(self, key: bytes | None = None, name: str = "tenant-contoso") -> None:
+        self.name = name
         self._aead = AESGCM(key or secrets.token_bytes(32))
         self.available = True
         self.unwrapped = 0
 
     def new_data_key(self) -> tuple[bytes, str]:
         self._require()
-        key, nonce = secrets.token_bytes(32), secrets.token_bytes(_NONCE)
-        return key, base64.b64encode(nonce + self._aead.encrypt(nonce, key, None)).decode()
+        key = secrets.token_bytes(32)
+        return key, self.wrap(key)
+
+    def wrap(self, data_key: bytes) -> str:
+        self._require()
+        nonce = secrets.token_bytes(_NONCE)
+        return base64.b64encode(nonce + self._aead.encrypt(nonce, data_key, None)).decode()
 
     def unwrap(self, wrapped: str) -> bytes:
         self._require()

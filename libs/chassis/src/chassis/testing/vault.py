@@ -64,9 +64,14 @@ class MemoryVault:
 
     async def transit_data_key(self, name: str) -> tuple[bytes, str]:
         self._require(name)
-        plaintext, ciphertext = secrets.token_bytes(32), f"vault:v1:{secrets.token_urlsafe(45)}"
+        plaintext = secrets.token_bytes(32)
+        return plaintext, await self.transit_encrypt(name, plaintext)
+
+    async def transit_encrypt(self, name: str, plaintext: bytes) -> str:
+        self._require(name)
+        ciphertext = f"vault:v1:{secrets.token_urlsafe(45)}"
         self._wrapped[name, ciphertext] = plaintext
-        return plaintext, ciphertext
+        return ciphertext
 
     async def transit_decrypt(self, name: str, ciphertext: str) -> bytes:
         self._require(name)

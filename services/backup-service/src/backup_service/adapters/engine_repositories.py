@@ -1,38 +1,19 @@
 """Repositories of tenants: target document + credentials and keys from the vault → an opened repository."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from backup_engine import Repository
 from backup_engine.errors import StorageDenied
 from backup_engine.storage import PrefixedStorage, RetryingStorage, S3Storage, Storage, probe
 from backup_service.adapters.mongo_store import Store, key
+from backup_service.adapters.transit_wrapper import TransitWrapper
 from chassis.vault import Vault, VaultNotFound
 from contracts.problem import not_found
 from contracts.views import ProbeStep
-
-T = TypeVar("T")
-
-
-class TransitWrapper:
-    """Implements backup_engine.KeyWrapper with OpenBao transit. Called from engine threads, asks on the event loop."""
-
-    def __init__(self, vault: Vault, tenant: str, loop: asyncio.AbstractEventLoop) -> None:
-        self._vault = vault
-        self._key = transit_key(tenant)
-        self._loop = loop
-
-    def new_data_key(self) -> tuple[bytes, str]:
-        return self._on_loop(self._vault.transit_data_key(self._key))
-
-    def unwrap(self, wrapped: str) -> bytes:
-        return self._on_loop(self._vault.transit_decrypt(self._key, wrapped))
-
-    def _on_loop(self, call: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(call, self._loop).result()
 
 
 class EngineRepositories:
@@ -90,8 +71,3 @@ class EngineRepositories:
 def repository_prefix(prefix: str, tenant: str) -> str:
     """Every tenant has its own prefix, whatever the target's says."""
     return f"{prefix.strip('/')}/{tenant}".lstrip("/")
-
-
-def transit_key(tenant: str) -> str:
-    """Name of the tenant's transit key; token-service creates it at registration."""
-    return f"tenant-{tenant}"
