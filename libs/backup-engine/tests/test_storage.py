@@ -148,6 +148,21 @@ def test_a_thousand_and_one_objects_are_listed_over_pages(seaweed: SeaweedServer
     storage.close()
 
 
+def test_the_meter_counts_what_the_server_is_asked(seaweed: SeaweedServer) -> None:
+    meter = Meter()
+    inner = seaweed.storage("contoso", "contoso/metered")
+    storage = MeasuredStorage(inner, meter)
+    before = seaweed.requests()
+    for name in ("a", "b", "c"):
+        storage.put(name, b"x" * 10)
+    storage.get("a")
+    storage.get("b", 2, 3)
+    list(storage.list(""))
+    storage.delete("c")
+    assert dict(seaweed.requests() - before) == meter.requests == {"put": 3, "get": 2, "list": 1, "delete": 1}
+    inner.close()
+
+
 def test_one_tenants_identity_cannot_touch_anothers_prefix(seaweed: SeaweedServer) -> None:
     seaweed.storage("contoso", "contoso/own").put("secret", b"1")
     stranger = seaweed.storage("fabrikam")

@@ -3,8 +3,10 @@
 One bucket; the operator may do everything, each tenant only what lies below its own prefix.
 """
 
+import http.client
 import ipaddress
 import json
+import re
 import secrets
 import shutil
 import signal
@@ -12,6 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections import Counter
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,8 +36,9 @@ LOCK_BUCKET = "tenantkeep-locked"  # created with object lock
 OPERATOR = "operator"
 _PORTS = (
     "master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc",
-    "s3.port", "s3.port.grpc", "admin.port", "admin.port.grpc",
+    "s3.port", "s3.port.grpc", "admin.port", "admin.port.grpc", "metricsPort",
 )  # fmt: skip
+_REQUESTS = re.compile(r'^SeaweedFS_s3_request_total\{.*type="(\w+)"\} (\d+)$', re.MULTILINE)
 _FLAGS = (
     "-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-volume.max=8",
     "-volume.preStopSeconds=0", "-master.telemetry=false", "-disableHttp=true", "-s3.allowDeleteBucketNotEmpty=false",
@@ -56,6 +60,7 @@ class SeaweedServer:
         self.ca_file = folder / "ca.pem"
         self.log = folder / "weed.log"
         self.endpoint = ""
+        self._metrics = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._open = ExitStack()
 
@@ -71,6 +76,23 @@ class SeaweedServer:
         http = pool(trust(self.ca_file), None, 4)
         return Minio(self.endpoint, access_key, secret_key, region="us-east-1", http_client=http)
 
+    def credentials(self, identity: str) -> tuple[str, str]:
+        """Access key and secret key, for programs that are not ours."""
+        return self._keys[identity]
+
+    def requests(self) -> Counter[str]:
+        """What the server has answered so far, by S3 operation, whoever asked."""
+        connection = http.client.HTTPConnection(self._metrics, timeout=_READY_WITHIN)
+        try:
+            connection.request("GET", "/metrics")
+            found = _REQUESTS.findall(connection.getresponse().read().decode())
+        finally:
+            connection.close()
+        total: Counter[str] = Counter()
+        for operation, count in found:
+            total[operation.lower()] += int(count)
+        return total
+
     def __enter__(self) -> Self:
         self._folder.mkdir(parents=True, exist_ok=True)
         (self._folder / "data").mkdir(exist_ok=True)
@@ -78,6 +100,7 @@ class SeaweedServer:
         self._write_identities()
         ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
         self.endpoint = f"127.0.0.1:{ports['s3.port']}"
+        self._metrics = f"127.0.0.1:{ports['metricsPort']}"
         log = self._open.enter_context(self.log.open("wb"))
         command = [*_die_with_parent(), _weed(), *self._arguments(ports)]
         self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._folder)  # noqa: S603 - our own server
