@@ -181,7 +181,7 @@ def test_one_tenants_identity_cannot_touch_anothers_prefix(seaweed: SeaweedServe
 
 def test_wrong_credentials_and_buckets_need_a_person(seaweed: SeaweedServer) -> None:
     for bucket, secret in (("tenantkeep", "wrong"), ("missing-bucket", None)):
-        access, right = seaweed._keys["contoso"]
+        access, right = seaweed.credentials("contoso")
         storage = S3Storage(seaweed.endpoint, bucket, access, secret or right, ca_file=seaweed.ca_file)
         with pytest.raises(StorageDenied):
             storage.put("contoso/k", b"")

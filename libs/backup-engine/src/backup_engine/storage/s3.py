@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -37,6 +38,14 @@ _NOTHING_SET = {"NoSuchObjectLockConfiguration", "ObjectLockConfigurationNotFoun
 _UNVERSIONED = {None, "", "null"}
 
 
+class AddressStyle(StrEnum):
+    """Where the bucket's name stands: in the path, in the host name, or as the endpoint is known to want it."""
+
+    AUTO = "auto"
+    PATH = "path"
+    VIRTUAL_HOST = "virtual-host"
+
+
 class Secret(Protocol):
     """What pydantic's SecretStr offers; a plain str is accepted as well."""
 
@@ -50,9 +59,9 @@ def _utc_now() -> datetime:
 class S3Storage:
     """One bucket, optionally one prefix of it; `close` releases the connections.
 
-    `endpoint` is host:port; `ca_file` is a PEM bundle, None means the system's own store; `lock` says that the
-    bucket was created with object lock and how objects are to be locked. Raises StorageDenied for an address,
-    bucket name or CA file that cannot be right.
+    `endpoint` is host:port; `ca_file` is a PEM bundle, None means the system's own store; `proxy` is the address of
+    an HTTP proxy; `lock` says that the bucket was created with object lock and how objects are to be locked.
+    Raises StorageDenied for an address, bucket name or CA file that cannot be right.
     """
 
     def __init__(
@@ -65,6 +74,7 @@ class S3Storage:
         region: str = "us-east-1",
         ca_file: Path | str | None = None,
         prefix: str = "",
+        style: AddressStyle = AddressStyle.AUTO,
         secure: bool = True,
         proxy: str | None = None,
         connections: int = 16,
@@ -89,6 +99,10 @@ class S3Storage:
             )
         except ValueError as error:
             raise StorageDenied(f"not a usable S3 target: {error}") from error
+        if style is AddressStyle.PATH:
+            self._client.disable_virtual_style_endpoint()  # type: ignore[no-untyped-call]  # minio-py's own gap
+        elif style is AddressStyle.VIRTUAL_HOST:
+            self._client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]  # minio-py's own gap
 
     @property
     def lock(self) -> LockMode | None:

@@ -39,7 +39,9 @@ _PORTS = (
     "s3.port", "s3.port.grpc", "admin.port", "admin.port.grpc", "metricsPort",
 )  # fmt: skip
 _REQUESTS = re.compile(r'^SeaweedFS_s3_request_total\{.*type="(\w+)"\} (\d+)$', re.MULTILINE)
+DOMAIN = "s3.test"  # buckets are also reached as <bucket>.s3.test, over a proxy that knows where that is
 _FLAGS = (
+    f"-s3.domainName={DOMAIN}",
     "-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-volume.max=8",
     "-volume.preStopSeconds=0", "-master.telemetry=false", "-disableHttp=true", "-s3.allowDeleteBucketNotEmpty=false",
 )  # fmt: skip
@@ -66,13 +68,13 @@ class SeaweedServer:
 
     def storage(self, identity: str, prefix: str = "", *, lock: LockMode | None = None) -> S3Storage:
         """The bucket as one identity sees it; with `lock` the one that was created with object lock."""
-        access_key, secret_key = self._keys[identity]
+        access_key, secret_key = self.credentials(identity)
         bucket = LOCK_BUCKET if lock else BUCKET
         return S3Storage(self.endpoint, bucket, access_key, secret_key, ca_file=self.ca_file, prefix=prefix, lock=lock)
 
     def client(self, identity: str) -> Minio:
         """minio-py as one identity may use it: what somebody with these credentials can do besides our port."""
-        access_key, secret_key = self._keys[identity]
+        access_key, secret_key = self.credentials(identity)
         http = pool(trust(self.ca_file), None, 4)
         return Minio(self.endpoint, access_key, secret_key, region="us-east-1", http_client=http)
 
@@ -188,7 +190,11 @@ def write_certificates(folder: Path) -> None:
         .sign(ca_key, hashes.SHA256())
     )
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    addresses = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    addresses = [
+        x509.DNSName("localhost"),
+        x509.DNSName(f"*.{DOMAIN}"),
+        x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+    ]
     server = (
         _certificate(name, ca_name, server_key)
         .add_extension(x509.SubjectAlternativeName(addresses), critical=False)
