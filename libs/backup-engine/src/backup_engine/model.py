@@ -111,6 +111,7 @@ class Snapshot:
     segments: tuple[str, ...]  # newest first
     nonce: Opaque = field(repr=False)
     engine: str
+    label: str = ""  # what people call the shard, e.g. the mail address: for listings without any service
     retention_class: str = ""  # the rule that fixed expires_at, e.g. "90d" or "monthly=1y"; "" when the caller chose
 
 

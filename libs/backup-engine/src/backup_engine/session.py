@@ -152,12 +152,14 @@ class Session:
         failed: list[FailedItem],
         expires_at: datetime,
         taken_at: datetime,
+        label: str = "",
         retention_class: str = "",
         verify: bool = True,
     ) -> Snapshot:
         """Make the restore point. Raises SessionFenced, and IntegrityError when V0 finds a problem.
 
-        It expires at `expires_at`, or later where the tenant's retention floor says so (`policies/`).
+        `label` is what people call the shard. It expires at `expires_at`, or later where the
+        tenant's retention floor says so (`policies/`).
         `verify` checks, before the commit, that every row's blobs are in the index and that storage lists
         the packs of this session with their sizes.
         """
@@ -195,6 +197,7 @@ class Session:
             segments=progress.segments,
             nonce=secrets.token_bytes(16),
             engine=version("tenantkeep-backup-engine"),
+            label=label,
             retention_class=kept.name,
         )
         commits.commit(self._backing.objects, snapshot)

@@ -331,3 +331,9 @@ async def test_throttling_among_parallel_reads_holds_and_goes_on(worker: Any, ex
     done = await worker.deliver(job)
     assert (done.state, done.counts.listed, done.counts.verified) == (JobState.SUCCEEDED, 20, 20)
     assert await worker.mirror() == exchange.mirror(ANNA)
+
+
+async def test_a_restore_point_says_whose_it_is_without_any_service(worker: Any, exchange: Exchange) -> None:
+    exchange.add_folder(ANNA, "Inbox")
+    await worker.backup()
+    assert (await worker.snapshot()).label == "anna@contoso.example"

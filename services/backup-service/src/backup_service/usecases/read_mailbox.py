@@ -85,6 +85,7 @@ class MailboxBackup:
             skipped=self._skipped,
             failed=list(self._failed.values()),
             taken_at=now,
+            label=self._claim.resource_name,
             expires_at=now + timedelta(days=self._claim.retention_days),
         )
 
