@@ -72,17 +72,15 @@ class SpecificationReader:
         assert position == len(body) - 68 - length
         return blobs
 
-    def rows(self, segments: list[str]) -> list[list[Any]]:
-        """Section 7: newest first wins, a full segment ends the search."""
-        rows: dict[str, list[Any]] = {}
+    def rows(self, segments: list[str]) -> dict[str, list[Any]]:
+        """Section 7: newest first wins."""
+        rows: dict[str, bytes | None] = {}
         for name in segments:
             segment = self.sealed(name, 3)
             assert [row[0] for row in segment["rows"]] == sorted(row[0] for row in segment["rows"])
-            for row in segment["rows"]:
-                rows.setdefault(row[0], row)
-            if segment["full"]:
-                break
-        return [row for row in rows.values() if len(row) > 1]
+            for key, row in segment["rows"]:
+                rows.setdefault(key, row)
+        return {key: msgpack.unpackb(row) for key, row in rows.items() if row is not None}
 
     def blobs(self) -> dict[bytes, bytes]:
         """Section 6, every pack any delta names."""
@@ -100,10 +98,11 @@ class SpecificationReader:
         blobs = self.blobs()
         restored = {}
         snapshot = self.sealed(f"snapshots/{shard}/{session}", 4)
-        for key, _, _, _, meta, size, sha256, recipe in self.rows(snapshot["segments"]):
+        for key, (_, _, _, meta, size, sha256, recipe) in self.rows(snapshot["segments"]).items():
             body = None
             if recipe is not None:
-                body = b"".join(blobs[ident][offset : offset + length] for ident, offset, length in recipe)
+                slices = struct.iter_unpack(">32sII", recipe)
+                body = b"".join(blobs[ident][offset : offset + length] for ident, offset, length in slices)
                 assert (len(body), hashlib.sha256(body).digest()) == (size, sha256)
             restored[key] = (meta, body)
         return restored
@@ -162,7 +161,7 @@ def test_checkpoints_tombstones_and_openings_are_as_specified(
     assert reader.sealed(f"sessions/{first}/ckpt-000000", 7) == {
         "shard": "box",
         "parent": None,
-        "segments": [f"manifests/box/{first}-000000"],
+        "segments": [f"manifests/box/{first}-000000-000000"],
         "cursor": b"cursor",
         "changed": 1,
         "removed": 0,

@@ -9,7 +9,6 @@ from backup_engine import (
     FormatUnsupported,
     IntegrityError,
     InvalidName,
-    ItemRow,
     NewItem,
     NotFound,
     Repository,
@@ -19,7 +18,6 @@ from backup_engine import (
     StorageUnreachable,
     Tuning,
     UnknownItem,
-    manifest,
 )
 from backup_engine.header import Kind
 from backup_engine.pack import open_trailer
@@ -384,14 +382,3 @@ def test_shards_of_which_one_is_a_folder_of_the_other_stay_apart(
     assert [snapshot.shard for snapshot in repository.snapshots("mail")] == ["mail"]
     assert [snapshot.shard for snapshot in repository.snapshots("mail/anna")] == ["mail/anna"]
     assert len(repository.snapshots()) == 2
-
-
-def test_a_full_segment_ends_the_search(repository: Repository, ulid: Ulid) -> None:
-    objects = repository._backing.objects
-    rows = {key: manifest.pack_row(ItemRow(key, "mail", "1", "", {}, 0, None)) for key in "abc"}
-    layers = [({"a": None}, False), ({"a": rows["a"], "b": rows["b"]}, True), ({"c": rows["c"]}, False)]
-    segments = []
-    for n, (changes, full) in enumerate(layers):
-        segments.append(f"manifests/box/{ulid(1)}-{n:06d}")
-        manifest.write_segment(objects, segments[-1], "box", ulid(1), changes, full=full)
-    assert [row.key for row in manifest.load(objects, segments).rows()] == ["b"]

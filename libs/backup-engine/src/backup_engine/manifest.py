@@ -1,107 +1,82 @@
-"""The item table: rows, segments, and their merge (format, section 7)."""
+"""The item table in storage: runs of segments, and their merge as streams (format, section 7)."""
 
-import hashlib
-import json
+import heapq
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from itertools import groupby
 
-from backup_engine import messagepack
+from backup_engine import names, rows
 from backup_engine.errors import IntegrityError
 from backup_engine.header import Kind
-from backup_engine.model import BlobSlice, ItemRow, canonical_json
+from backup_engine.model import ItemRow
 from backup_engine.sealed import SealedObjects
 
 Change = bytes | None  # a packed row, or None for a removed item
+Changes = Iterable[tuple[str, Change]]  # in ascending order of key, each key once
+
+_SEGMENT = 1 << 20  # bytes of rows after which the next segment of a run begins
 
 
-def pack_row(row: ItemRow) -> bytes:
-    recipe = [[s.id, s.offset, s.length] for s in row.recipe] if row.has_body else None
-    meta = canonical_json(row.meta)
-    return messagepack.encode([row.key, row.kind, row.version, row.parent, meta, row.size, row.sha256, recipe])
+def write_run(objects: SealedObjects, shard: str, session: str, seq: int, changes: Changes) -> tuple[str, ...]:
+    """Write changes as run `seq` of the session; the names of its segments, none for no changes."""
+    written = []
+    for part, chunk in enumerate(_chunks(changes)):
+        name = names.segment(shard, session, seq, part)
+        objects.put(name, Kind.SEGMENT, {"shard": shard, "session": session, "rows": chunk})
+        written.append(name)
+    return tuple(written)
 
 
-def unpack_row(packed: bytes) -> ItemRow:
-    key, kind, version, parent, meta, size, sha256, recipe = messagepack.decode(packed)
-    slices = tuple(BlobSlice(*part) for part in recipe or ())
-    return ItemRow(key, kind, version, parent, json.loads(meta), size, sha256, slices)
+def runs(segments: Sequence[str]) -> list[tuple[str, ...]]:
+    """The segments of a snapshot or checkpoint grouped into runs, newest run first."""
+    return [tuple(run) for _, run in groupby(segments, key=names.segment_run)]
 
 
-class State:
-    """The items of one restore point or session: packed rows by key, about 0.5 KB each. Not thread-safe."""
-
-    def __init__(self, rows: dict[str, bytes] | None = None) -> None:
-        self._rows = rows or {}
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._rows
-
-    def get(self, key: str) -> ItemRow | None:
-        packed = self._rows.get(key)
-        return None if packed is None else unpack_row(packed)
-
-    def put(self, key: str, change: Change) -> None:
-        if change is None:
-            self._rows.pop(key, None)
-        else:
-            self._rows[key] = change
-
-    def rows(self) -> Iterator[ItemRow]:
-        """In order of key; a consistent copy, changes made meanwhile do not show."""
-        return (unpack_row(packed) for _, packed in sorted(self._rows.items()))
-
-    def changes(self) -> dict[str, Change]:
-        return dict(self._rows)
-
-
-def load(objects: SealedObjects, segments: Sequence[str]) -> State:
-    """Merge segments given newest first. Raises IntegrityError when one is missing or damaged."""
-    layers: list[dict[str, Change]] = []
+def read_run(objects: SealedObjects, segments: Iterable[str]) -> Iterator[tuple[str, Change]]:
+    """The changes of one run, one segment in memory at a time. Raises IntegrityError."""
+    last: str | None = None
     for name in segments:
-        full, changes = _read_segment(objects, name)
-        layers.append(changes)
-        if full:
-            break
-    merged: dict[str, bytes] = {}
-    for changes in reversed(layers):
-        for key, change in changes.items():
-            if change is None:
-                merged.pop(key, None)
-            else:
-                merged[key] = change
-    return State(merged)
+        payload = objects.require(name, Kind.SEGMENT)
+        try:
+            for key, change in payload["rows"]:
+                if last is not None and key <= last:
+                    raise IntegrityError(f"the rows of {name} are not in order", key=name)
+                last = key
+                yield key, change
+        except (KeyError, TypeError, ValueError) as error:
+            raise IntegrityError(f"{name} is no manifest segment", key=name) from error
 
 
-def write_segment(
-    objects: SealedObjects, name: str, shard: str, session: str, changes: dict[str, Change], *, full: bool
-) -> None:
-    rows = [[key] if change is None else messagepack.decode(change) for key, change in sorted(changes.items())]
-    objects.put(name, Kind.SEGMENT, {"shard": shard, "session": session, "full": full, "rows": rows})
+def merge(newest_first: Sequence[Changes]) -> Iterator[tuple[str, Change]]:
+    """One stream of several: per key what the newest says, removals included."""
+    if len(newest_first) == 1:
+        yield from newest_first[0]
+        return
+    last: str | None = None
+    for key, _, change in heapq.merge(*(_aged(age, changes) for age, changes in enumerate(newest_first))):
+        if key != last:
+            last = key
+            yield key, change
 
 
-def _read_segment(objects: SealedObjects, name: str) -> tuple[bool, dict[str, Change]]:
-    payload = objects.require(name, Kind.SEGMENT)
-    try:
-        full, rows = payload["full"], payload["rows"]
-    except KeyError as error:
-        raise IntegrityError(f"{name} is no manifest segment", key=name) from error
-    return full, {row[0]: _repacked(row) for row in rows}
+def items(objects: SealedObjects, segments: Sequence[str]) -> Iterator[ItemRow]:
+    """The rows of a restore point in order of key. Raises IntegrityError when a segment is missing or damaged."""
+    for key, change in merge([read_run(objects, run) for run in runs(segments)]):
+        if change is not None:
+            yield rows.unpack(key, change)
 
 
-def _repacked(row: list[Any]) -> Change:
-    if len(row) == 1:
-        return None
-    return messagepack.encode(row)
+def _aged(age: int, changes: Changes) -> Iterator[tuple[str, int, Change]]:
+    return ((key, age, change) for key, change in changes)
 
 
-def content_digest(rows: Iterable[ItemRow]) -> str:
-    """SHA-256 over what the items are: key, kind, parent, size, body digest, meta; rows in order of key.
-
-    The source's change mark stays out, so that two runs over equal contents agree.
-    """
-    digest = hashlib.sha256()
-    for row in rows:
-        body = row.sha256.hex() if row.sha256 is not None else None
-        fact = {"key": row.key, "kind": row.kind, "parent": row.parent, "size": row.size, "sha256": body}
-        digest.update(canonical_json({**fact, "meta": row.meta}).encode())
-        digest.update(b"\n")
-    return digest.hexdigest()
+def _chunks(changes: Changes) -> Iterator[list[tuple[str, Change]]]:
+    chunk: list[tuple[str, Change]] = []
+    size = 0
+    for key, change in changes:
+        chunk.append((key, change))
+        size += len(key) + len(change or b"")
+        if size >= _SEGMENT:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk

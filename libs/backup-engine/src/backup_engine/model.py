@@ -1,10 +1,11 @@
 """The nouns of the engine, as values."""
 
 import json
-from collections.abc import Mapping
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, overload
 
 Meta: TypeAlias = Mapping[str, Any]  # whatever JSON can say
 Opaque: TypeAlias = bytes
@@ -24,11 +25,51 @@ class NewItem:
     meta: Meta = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class BlobSlice:
+class BlobSlice(NamedTuple):
     id: bytes  # 32 bytes
     offset: int
     length: int
+
+
+class Recipe(Sequence[BlobSlice]):
+    """Slices that concatenate to an item, as stored: 40 bytes each, read when somebody asks."""
+
+    __slots__ = ("packed",)
+    _ENTRY = struct.Struct(">32sII")
+
+    def __init__(self, packed: bytes) -> None:
+        self.packed = packed
+
+    @classmethod
+    def of(cls, slices: Iterable[BlobSlice]) -> "Recipe":
+        return slices if isinstance(slices, Recipe) else cls(b"".join(cls._ENTRY.pack(*one) for one in slices))
+
+    def ids(self) -> list[bytes]:
+        """The blobs in order, one for each slice."""
+        packed = self.packed
+        return [packed[at : at + 32] for at in range(0, len(packed), self._ENTRY.size)]
+
+    def __iter__(self) -> Iterator[BlobSlice]:
+        return map(BlobSlice._make, self._ENTRY.iter_unpack(self.packed))
+
+    def __len__(self) -> int:
+        return len(self.packed) // self._ENTRY.size
+
+    @overload
+    def __getitem__(self, at: int) -> BlobSlice: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[BlobSlice]: ...
+    def __getitem__(self, at: int | slice) -> BlobSlice | Sequence[BlobSlice]:
+        return list(self)[at]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self.packed)
+
+    def __repr__(self) -> str:
+        return f"Recipe({len(self)} slices)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +83,7 @@ class ItemRow:
     meta: Meta
     size: int  # bytes of the body
     sha256: bytes | None
-    recipe: tuple[BlobSlice, ...] = ()
+    recipe: Sequence[BlobSlice] = ()
 
     @property
     def has_body(self) -> bool:

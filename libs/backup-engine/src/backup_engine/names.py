@@ -65,8 +65,13 @@ def index_delta(session: str, seq: int) -> str:
     return f"{INDEX}{session}/{seq:06d}"
 
 
-def segment(shard: str, session: str, seq: int) -> str:
-    return f"manifests/{shard}/{session}-{seq:06d}"
+def segment(shard: str, session: str, run: int, part: int) -> str:
+    return f"manifests/{shard}/{session}-{run:06d}-{part:06d}"
+
+
+def segment_run(name: str) -> str:
+    """What the names of the segments of one run have in common."""
+    return name.rpartition("-")[0]
 
 
 def snapshot(shard: str, session: str) -> str:

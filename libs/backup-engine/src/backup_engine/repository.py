@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
-from backup_engine import adoption, commits, header, manifest, names
+from backup_engine import adoption, commits, header, manifest, names, rows
 from backup_engine.adoption import Inheritance
 from backup_engine.backing import Backing
 from backup_engine.custody import Custody
@@ -191,8 +191,8 @@ class Repository:
 
     def items(self, shard: str, snapshot: str, kind: str | None = None) -> Iterator[ItemRow]:
         """Every item of the restore point in order of key: each one is a synthetic full."""
-        state = manifest.load(self._backing.objects, self.snapshot(shard, snapshot).segments)
-        return (row for row in state.rows() if kind in {None, row.kind})
+        found = manifest.items(self._backing.objects, self.snapshot(shard, snapshot).segments)
+        return (row for row in found if kind in {None, row.kind})
 
     def read(self, row: ItemRow) -> bytes:
         """The exact bytes of one item, checked against the manifest. Raises IntegrityError."""
@@ -211,12 +211,12 @@ class Repository:
         found = self.snapshot(shard, snapshot)
         if level == 1:
             return verify_trailers(self._backing, found.packs, found.items)
-        rows = self.items(shard, snapshot)
-        return verify_bytes(self._backing, rows) if level else verify_references(self._backing, rows, None)
+        table = self.items(shard, snapshot)
+        return verify_bytes(self._backing, table) if level else verify_references(self._backing, table, None)
 
     def content_digest(self, shard: str, snapshot: str) -> str:
         """Hex SHA-256 over all items; equal for two restore points with equal contents."""
-        return manifest.content_digest(self.items(shard, snapshot))
+        return rows.content_digest(self.items(shard, snapshot))
 
     def _commit(self, shard: str, session: str) -> Snapshot | None:
         name = names.snapshot(shard, session)

@@ -32,6 +32,7 @@ from backup_engine.pack import PackEntry, blob_id
 from backup_engine.packer import Packer
 from backup_engine.recipe import divide
 from backup_engine.retention import Retained
+from backup_engine.state import State
 from backup_engine.verification import verify_references
 
 _log = logging.getLogger(__name__)
@@ -52,15 +53,19 @@ class Session:
         self._backing = backing
         self._progress = inheritance.progress
         self._dead = inheritance.dead
-        self._state = manifest.load(backing.objects, inheritance.progress.segments)
+        self._state = State.load(
+            backing.objects,
+            inheritance.progress.segments,
+            memory=backing.tuning.state_memory,
+            folder=backing.tuning.folder,
+        )
         self._packer = Packer(session, backing.storage, backing.ring, backing.index, backing.tuning)
         self._lock = threading.RLock()
-        self._dirty: dict[str, manifest.Change] = {}
         self._items = 0
         self._bytes = 0
         self._changed = 0
         self._removed = 0
-        self._seq = {"index": 0, "segment": 0, "checkpoint": 0}
+        self._seq = {"index": 0, "run": 0, "checkpoint": 0}
         self._over = False
         self._new_packs: list[PackRef] = list(inheritance.indexed)
         if inheritance.orphans:
@@ -114,8 +119,7 @@ class Session:
             self._require_usable()
             if key not in self._state:
                 return False
-            self._state.put(key, None)
-            self._dirty[key] = None
+            self._state.remove(key)
             self._removed += 1
             return True
 
@@ -168,7 +172,6 @@ class Session:
             self._over = True  # no item may slip in behind the last checkpoint
         if self._needs_checkpoint():
             self._checkpoint(cursor)
-        self._merge_segments()
         intent = {"shard": self.shard, "segments": list(self._progress.segments)}
         self._backing.objects.put(names.intent(self.id), Kind.INTENT, intent)
         self._refuse_collector()
@@ -218,7 +221,7 @@ class Session:
 
     def _checkpoint(self, cursor: bytes) -> Checkpoint:
         with self._lock:
-            dirty, self._dirty = self._dirty, {}
+            changes = self._state.take_changes()
             counts = (self._items, self._bytes)
             changed, removed = self._changed, self._removed
             self._items = self._bytes = self._changed = self._removed = 0
@@ -226,13 +229,11 @@ class Session:
         if packs:
             self._publish(packs)
             self._packer.forget(packs)
-        segments = self._progress.segments
-        if dirty:
-            segments = (self._write_segment(dirty, full=False), *segments)
+        self._write_runs(changes)
         new_packs, self._new_packs = tuple(self._new_packs), []
         self._progress = replace(
             self._progress,
-            segments=segments,
+            segments=self._state.segments,
             cursor=cursor,
             changed=self._progress.changed + changed,
             removed=self._progress.removed + removed,
@@ -246,13 +247,11 @@ class Session:
 
     def _needs_checkpoint(self) -> bool:
         """A run that found nothing new has nothing an adopter would miss."""
-        return bool(self._dirty or self._items or self._new_packs)
+        return bool(self._state.changed or self._items or self._new_packs)
 
     def _put(self, row: ItemRow) -> None:
         self._require_usable()
-        packed = manifest.pack_row(row)
-        self._state.put(row.key, packed)
-        self._dirty[row.key] = packed
+        self._state.put(row)
         self._changed += 1
 
     def _require_usable(self) -> None:
@@ -268,15 +267,19 @@ class Session:
         self._backing.index.publish(names.index_delta(self.id, self._next("index")), packs)
         self._new_packs += [PackRef(pack.name, pack.size, names.pack_sha256(pack.name)) for pack in packs]
 
-    def _write_segment(self, changes: dict[str, manifest.Change], *, full: bool) -> str:
-        name = names.segment(self.shard, self.id, self._next("segment"))
-        manifest.write_segment(self._backing.objects, name, self.shard, self.id, changes, full=full)
-        return name
+    def _write_runs(self, changes: list[tuple[str, manifest.Change]]) -> None:
+        """Write the changes; merge the newest runs when there are many."""
+        if changes:
+            segments = self._write_run(changes)
+            with self._lock:
+                self._state.written(segments)
+        if count := self._state.mergeable(self._backing.tuning.merge_above):
+            segments = self._write_run(self._state.newest(count))
+            with self._lock:
+                self._state.replace_newest(count, segments)
 
-    def _merge_segments(self) -> None:
-        if len(self._progress.segments) > self._backing.tuning.merge_above:
-            merged = self._write_segment(self._state.changes(), full=True)
-            self._progress = replace(self._progress, segments=(merged,))
+    def _write_run(self, changes: manifest.Changes) -> tuple[str, ...]:
+        return manifest.write_run(self._backing.objects, self.shard, self.id, self._next("run"), changes)
 
     def _totals(self) -> tuple[int, int]:
         """How many items have a body, and the sum of their sizes."""

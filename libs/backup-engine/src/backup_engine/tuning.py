@@ -1,6 +1,7 @@
 """Sizes and threads. Nothing here changes what a reader must understand."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,5 +13,7 @@ class Tuning:
     compressors: int = 2  # threads; 0 compresses in the caller's thread
     uploaders: int = 4  # threads; 0 uploads in the caller's thread
     batch: int = 1 << 20  # bytes of new blobs handed to a compressor at once
-    merge_above: int = 16  # manifest segments a snapshot may have before they become one
+    merge_above: int = 16  # runs of manifest segments before the newest are merged
     read_window: int = 32 << 20  # bytes of items read_many holds at once
+    folder: Path | None = None  # for scratch files and the index cache; None takes the system's temporary folder
+    state_memory: int = 32 << 20  # bytes of a session's item table kept in memory; the rest is a scratch file
