@@ -30,6 +30,7 @@ from chassis.bus import Bus
 from chassis.delivered import Delivered, M
 from chassis.errors import GiveUp, RetryLater
 from chassis.outages import is_outage
+from chassis.settings import BusSettings
 from contracts import dead_letters, subjects
 from contracts.bus_users import inbox_prefix
 from contracts.envelope import BadEnvelope, decode
@@ -46,13 +47,24 @@ _LONGEST_REASON = 500
 
 @dataclass(frozen=True)
 class DeliveryPolicy:
-    """Intervals in seconds; tests use short ones."""
+    """Intervals in seconds; settings of the same meaning, tests use short ones."""
 
     heartbeat: float = 20.0
     ladder: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0)
     attempts: int = 8
     fetch_timeout: float = 5.0
     outage_pause: float = 2.0
+
+    @classmethod
+    def of(cls, settings: BusSettings) -> "DeliveryPolicy":
+        """As the process's settings say."""
+        return cls(
+            heartbeat=settings.heartbeat_interval,
+            ladder=settings.delivery_ladder,
+            attempts=settings.delivery_attempts,
+            fetch_timeout=settings.delivery_fetch,
+            outage_pause=settings.outage_pause,
+        )
 
 
 Handler = Callable[[Delivered[M]], Awaitable[None]]

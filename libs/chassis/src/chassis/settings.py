@@ -147,6 +147,16 @@ class BusSettings(ProcessSettings):
         60.0, description="Seconds after which the bus hands an unacknowledged message to another worker."
     )
     heartbeat_interval: Seconds = Field(20.0, description="Seconds between two signs of life for a message in work.")
+    delivery_ladder: tuple[Seconds, ...] = Field(
+        (1.0, 2.0, 5.0, 10.0, 30.0),
+        min_length=1,
+        description="Seconds before the 2nd, 3rd … delivery of a message whose handler failed; never more than 30.",
+    )
+    delivery_attempts: int = Field(8, ge=1, description="Failed deliveries after which a message is a dead letter.")
+    delivery_fetch: Seconds = Field(5.0, description="Seconds one request for messages waits at the bus.")
+    outage_pause: Seconds = Field(
+        2.0, description="Seconds before a message is delivered again that met a server which is away; not counted."
+    )
     checkpoint_interval: Seconds = Field(60.0, description="Seconds between two checkpoints of a job.")
 
 
@@ -160,6 +170,9 @@ class StoreSettings(BusSettings):
         None, description="Name of the database user; unset only on a server without authentication."
     )
     mongo_password: SecretStr | None = Field(None, description="Password of TENANTKEEP_MONGO_USER.")
+    pending_grace: Seconds = Field(
+        5.0, description="Seconds after which the sweep publishes an event that its own process has not."
+    )
 
     @model_validator(mode="after")
     def _user_has_a_password(self) -> Self:

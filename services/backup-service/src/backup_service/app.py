@@ -92,7 +92,7 @@ async def build(settings: BackupSettings) -> AsyncIterator[Parts]:
             tenants=GraphTenants(vault, bus, store, clock, address),
             judge=Judgement(settings.hold_recheck),
             registry=new_registry(SERVICE, VERSION),
-            policy=DeliveryPolicy(heartbeat=settings.heartbeat_interval),
+            policy=DeliveryPolicy.of(settings),
         )
 
 
@@ -106,8 +106,8 @@ async def plan(settings: BackupSettings, drain: Drain) -> None:
             "runs": planner.due,
             "admission": lambda: parts.runs.admit(settings.tenant_jobs),
             "jobs": parts.runs.requeue_due,
-            "pending-runs": parts.runs.pending.sweep,
-            "pending-jobs": PendingEvents(parts.store.jobs, parts.bus, parts.clock).sweep,
+            "pending-runs": PendingEvents(parts.store.runs, parts.bus, parts.clock, settings.pending_grace).sweep,
+            "pending-jobs": PendingEvents(parts.store.jobs, parts.bus, parts.clock, settings.pending_grace).sweep,
         }
         sweep = Sweep(settings.sweep_interval, parts.clock, tasks, parts.registry)
         async with _serving(settings, parts):

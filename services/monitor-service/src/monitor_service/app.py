@@ -79,7 +79,7 @@ def build_with(
     """The service on a given bus, ledger and clock."""
     registry = new_registry(NAME, version("tenantkeep-monitor-service"))
     interval = timedelta(seconds=settings.expected_interval)
-    stream.bind(connected, ledger, DeliveryPolicy(heartbeat=settings.heartbeat_interval), registry)
+    stream.bind(connected, ledger, DeliveryPolicy.of(settings), registry)
     server = RpcServer(connected)
     rpc.bind(server, ledger, clock, interval)
     rpc.bind_dead_letters(server, BusLetters(connected), replays, clock)

@@ -142,7 +142,7 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
         connections = await MongoConnections.open(db, clock)
         broker = connect(settings, SERVICE)
         bus = Bus(broker, SERVICE, clock)
-        pending = PendingEvents(connections.collection, bus, clock)
+        pending = PendingEvents(connections.collection, bus, clock, settings.pending_grace)
         announcements = BusAnnouncements(pending)
         app = build_with(
             tenants=await MongoTenants.open(db),
@@ -160,7 +160,7 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
             new_state=lambda: secrets.token_urlsafe(32),
         )
         app.questions.bind(RpcServer(bus))
-        stream.bind(bus, app.answer_rejection, DeliveryPolicy(heartbeat=settings.heartbeat_interval))
+        stream.bind(bus, app.answer_rejection, DeliveryPolicy.of(settings))
         tasks = {
             "renewals": app.renew.sweep,
             "pending-events": pending.sweep,
