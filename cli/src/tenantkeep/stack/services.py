@@ -5,12 +5,14 @@ import sys
 import httpx
 
 from tenantkeep.stack import documents, issuer, nats, secrets, simulator, vault
+from tenantkeep.stack.errors import StartFailed
 from tenantkeep.stack.home import Home
 from tenantkeep.stack.ports import Ports, worker_port
-from tenantkeep.stack.process import SERVICE_GRACE, NotReady, Probe, ProcessSpec
+from tenantkeep.stack.process import SERVICE_GRACE, NotReady, Probe, ProcessSpec, run_to_end
 from tenantkeep.stack.settings import StackSettings, caller_environment
 from tenantkeep.stack.trust import client
 
+BOOTSTRAP = "bootstrap"
 GATEWAY = "gateway"
 TOKEN = "token-service"  # noqa: S105 -- a name
 PLANNER = "backup-planner"
@@ -18,6 +20,7 @@ WORKER = "backup-worker"
 MONITOR = "monitor-service"
 CERTIFICATES = (GATEWAY, TOKEN, PLANNER, WORKER, MONITOR)
 
+_BOOTSTRAP_SECONDS = 60.0
 _DRAIN_SECONDS = 8
 """The stack ends within 20 seconds, so its services get less time to hand back than in a cluster."""
 
@@ -46,7 +49,22 @@ def specs(home: Home, ports: Ports, settings: StackSettings) -> list[ProcessSpec
 
 def bootstrap_environment(home: Home, ports: Ports, settings: StackSettings) -> Environment:
     """For `python -m chassis.bootstrap`, which has the one bus user that may create streams."""
-    return _without_contradictions({**_common(home, ports, settings), **_bus(home, ports, "bootstrap")})
+    own = {"TENANTKEEP_BUS_SOURCES": str(home.sources)} if home.sources.exists() else {}
+    return _without_contradictions({**_common(home, ports, settings), **_bus(home, ports, BOOTSTRAP), **own})
+
+
+def bootstrap(home: Home, ports: Ports, settings: StackSettings, *, sources_only: bool = False) -> None:
+    """Create streams and consumers; harmless when they exist. `sources_only`: the durables of foreign sources."""
+    log = home.log(BOOTSTRAP)
+    code = run_to_end(
+        (sys.executable, "-m", "chassis.bootstrap", *(("--sources",) if sources_only else ())),
+        env=bootstrap_environment(home, ports, settings),
+        cwd=home.root,
+        log=log,
+        timeout=_BOOTSTRAP_SECONDS,
+    )
+    if code != 0:
+        raise StartFailed("The bootstrap of the bus", f"ended with exit code {code}", log)
 
 
 def _token_service(home: Home, ports: Ports, base: Environment) -> ProcessSpec:

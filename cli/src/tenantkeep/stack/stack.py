@@ -3,7 +3,6 @@
 import asyncio
 import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -42,9 +41,7 @@ from tenantkeep.stack.supervisor import Supervised
 from tenantkeep.stack.vault_policies import POLICIES
 
 SERVERS = (nats.NAME, documents.NAME, vault.NAME, objects.NAME, issuer.NAME, simulator.NAME)
-BOOTSTRAP = "bootstrap"
 _CERTIFICATES = (nats.NAME, documents.NAME, vault.NAME, objects.NAME, issuer.NAME, *services.CERTIFICATES)
-_BOOTSTRAP_SECONDS = 60.0
 
 Watch = Callable[[StackState], None]
 
@@ -161,16 +158,7 @@ class Stack:
 
     def _bootstrap(self) -> None:
         """Create streams and consumers; harmless when they exist."""
-        log = self.home.log(BOOTSTRAP)
-        code = process.run_to_end(
-            (sys.executable, "-m", "chassis.bootstrap"),
-            env=services.bootstrap_environment(self.home, self.ports, self.settings),
-            cwd=self.home.root,
-            log=log,
-            timeout=_BOOTSTRAP_SECONDS,
-        )
-        if code != 0:
-            raise StartFailed("The bootstrap of the bus", f"ended with exit code {code}", log)
+        services.bootstrap(self.home, self.ports, self.settings)
 
     async def _stop(self) -> None:
         """Services first, so that they can hand back what they hold, then the servers."""

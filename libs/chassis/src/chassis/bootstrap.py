@@ -1,7 +1,8 @@
 """`python -m chassis.bootstrap`: create or update every stream and durable of contracts, with its own bus user.
 
 Idempotent; the only process that may change the bus. Services bind to what it made. With `--check` it changes
-nothing and prints what differs, as one JSON document; the exit code is 1 when something does.
+nothing and prints what differs, as one JSON document; the exit code is 1 when something does. The durables of foreign
+sources follow the register that TENANTKEEP_BUS_SOURCES names; with `--sources` nothing else is touched.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import nats
 import structlog
@@ -18,8 +20,8 @@ from nats.js.errors import NotFoundError
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from chassis import logs, tls
-from chassis.settings import NATS, ProcessSettings, load
+from chassis import bus_sources, logs, tls
+from chassis.settings import NATS, USAGE, ProcessSettings, SettingsRefused, load
 from contracts.bus_users import BOOTSTRAP, inbox_prefix
 from contracts.streams import DURABLES, STREAMS, Durable, Stream
 
@@ -38,6 +40,11 @@ class BootstrapSettings(ProcessSettings):
         None, gt=0, description="Seconds of every durable's ack wait; unset: each durable's own."
     )
     bus_replicas: int = Field(1, ge=1, le=5, description="Replicas of every stream; 3 on a cluster.")
+    bus_sources: Path | None = Field(
+        None,
+        description="Register of the foreign sources (`tenantkeep source`): their durables are made, those of removed "
+        "ones deleted; unset: they are left as they are.",
+    )
 
 
 def stream_config(stream: Stream, replicas: int) -> api.StreamConfig:
@@ -132,24 +139,50 @@ async def _connected(settings: BootstrapSettings) -> AsyncIterator[JetStreamCont
 
 async def main(settings: BootstrapSettings) -> int:
     """Create or update everything; the exit code."""
+    register = bus_sources.read(settings.bus_sources) if settings.bus_sources else None
     async with _connected(settings) as js:
         await ensure(js, settings.bus_replicas, settings.ack_wait)
-    log.info("bus is ready", streams=len(STREAMS), durables=len(DURABLES))
+        if register is not None:
+            await bus_sources.ensure(js, register)
+    log.info(
+        "bus is ready", streams=len(STREAMS), durables=len(DURABLES), sources=len(register.sources) if register else 0
+    )
+    return 0
+
+
+async def follow_sources(settings: BootstrapSettings) -> int:
+    """Make the durables of foreign sources follow their register, and leave everything else; the exit code."""
+    if settings.bus_sources is None:
+        raise SettingsRefused(["TENANTKEEP_BUS_SOURCES is required for --sources."])
+    register = bus_sources.read(settings.bus_sources)
+    async with _connected(settings) as js:
+        await bus_sources.ensure(js, register)
+    log.info("bus follows the register", sources=len(register.sources))
     return 0
 
 
 async def check(settings: BootstrapSettings) -> int:
     """Print what differs from the declarations; the exit code."""
+    register = bus_sources.read(settings.bus_sources) if settings.bus_sources else None
     async with _connected(settings) as js:
         found = await differences(js)
+        if register is not None:
+            found += await bus_sources.differences(js, register)
     json.dump({"streams": len(STREAMS), "durables": len(DURABLES), "differences": found}, sys.stdout)
     return 1 if found else 0
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="change nothing, print what differs")
-    wanted = check if parser.parse_args().check else main
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--check", action="store_const", dest="wanted", const=check, help="only print what differs")
+    choice.add_argument("--sources", action="store_const", dest="wanted", const=follow_sources, help="these alone")
+    parser.set_defaults(wanted=main)
+    wanted = parser.parse_args().wanted
     found = load(BootstrapSettings)
     logs.configure(found.log_level, "bootstrap")
-    sys.exit(asyncio.run(wanted(found)))
+    try:
+        sys.exit(asyncio.run(wanted(found)))
+    except SettingsRefused as refused:
+        sys.stderr.write(f"{refused}\n")
+        sys.exit(USAGE)

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from contracts import streams, subjects
 from contracts.streams import Durable
 
+ACCOUNT = "M365"
+"""The account of our own users and of every stream. Foreign sources have accounts of their own (ADR 0020)."""
+
 
 @dataclass(frozen=True)
 class BusUser:

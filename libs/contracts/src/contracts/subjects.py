@@ -36,6 +36,11 @@ def requested(source: str, tenant: str, domain: str) -> str:
     return _join(ROOT, "ext", VERSION, source, tenant, domain, "requested")
 
 
+def requests(source: str, tenant: str) -> str:
+    """Every subject of a source's requests for one tenant."""
+    return _join(ROOT, "ext", VERSION, source, tenant, ">")
+
+
 def job(tenant: str, kind: JobKind | str, job_id: str) -> str:
     """The wake-up of one job: `m365.job.v1.<tenant>.<kind>.<job>`."""
     return _join(ROOT, "job", VERSION, tenant, str(kind), job_id)
