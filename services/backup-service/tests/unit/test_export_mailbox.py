@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from backup_fakes.exchange import ANNA, Exchange
 
-from backup_service.usecases.export_mailbox import zip_chunks
+from backup_engine.exporting import letters, zip_chunks
 
 SUBJECTS = ["plain", "../../etc/passwd", "CON", 'a<b>:"|?*', "Grüße", "", "x" * 300, "same", "same"]
 
@@ -25,7 +25,8 @@ async def archive(worker: Any, exchange: Exchange) -> zipfile.ZipFile:
     exchange.add(ANNA, inbox, b"\xff\xfe\x00 \r\r\n no mail at all")
     await worker.backup()
     repository = await worker.repositories.open("contoso", "t1")
-    return zipfile.ZipFile(io.BytesIO(b"".join(zip_chunks(repository, f"c1/{ANNA}", (await worker.snapshot()).id))))
+    found = letters(repository, f"c1/{ANNA}", (await worker.snapshot()).id)
+    return zipfile.ZipFile(io.BytesIO(b"".join(zip_chunks(found))))
 
 
 def mails(archive: zipfile.ZipFile) -> list[str]:
@@ -62,5 +63,5 @@ def test_manifest_names_every_mail_with_its_digest_and_properties(archive: zipfi
 async def test_export_of_an_empty_mailbox_is_an_archive(worker: Any) -> None:
     await worker.backup()
     repository = await worker.repositories.open("contoso", "t1")
-    chunks = zip_chunks(repository, f"c1/{ANNA}", (await worker.snapshot()).id)
+    chunks = zip_chunks(letters(repository, f"c1/{ANNA}", (await worker.snapshot()).id))
     assert zipfile.ZipFile(io.BytesIO(b"".join(chunks))).namelist() == ["manifest.jsonl"]

@@ -1,16 +1,13 @@
-"""Cursors, names in an export, paths of folders, the state of a run."""
+"""Cursors, the state of a run."""
 
 import json
-import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backup_service.domain.cursor import CursorUnreadable, MailCursor
-from backup_service.domain.export_names import mail_path, part
 from backup_service.domain.jobs import state_of_run
-from backup_service.domain.mail import folder_paths
 from contracts.names import JobState
 
 NAMES = st.text(max_size=8)
@@ -58,50 +55,6 @@ def test_cursor_forgets_another_jobs_progress_and_keeps_links_and_unread_items()
     assert cursor.tally == {"stored": 3}
     cursor.belongs_to("j2")
     assert cursor == MailCursor({"f": "link"}, set(), {}, {"bad": "s"}, {}, "j2")
-
-
-DIGITS = "0123456789\u00b9\u00b2\u00b3"
-RESERVED = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{port}{n}" for port in ("COM", "LPT") for n in DIGITS)}
-"""Names that Windows keeps for devices, with any suffix and trailing blanks (learn.microsoft.com, Naming Files)."""
-
-WILD = st.text(st.characters(), max_size=150) | st.sampled_from(
-    ["CON", "nul.txt", "..", ".", " ", "a.", "COM1", "a/b", "Con .txt", "lpt\u00b2", "conin$"]
-)
-
-
-@given(text=WILD)
-def test_a_path_part_can_be_unpacked_on_any_system(text: str) -> None:
-    name = part(text, "default")
-    assert name
-    assert name == name.strip()
-    assert not re.search(r'[\x00-\x1f\x7f<>:"/\\|?*]', name)
-    assert not name.endswith(".")
-    assert len(name.encode()) <= 101
-    assert name.partition(".")[0].rstrip().upper() not in RESERVED
-
-
-@given(folders=st.lists(WILD, max_size=3), subject=WILD, number=st.integers(1, 10**6))
-def test_a_mail_path_stays_inside_the_export(folders: list[str], subject: str, number: int) -> None:
-    parts = mail_path(tuple(folders), number, subject).split("/")
-    assert len(parts) == len(folders) + 1
-    assert not {"", ".", ".."} & set(parts)
-    assert parts[-1].startswith(f"{number:06d} ")
-    assert parts[-1].endswith(".eml")
-
-
-def test_names_that_people_gave_stay_readable() -> None:
-    assert mail_path(("Posteingang", "Büro"), 42, "Re: Angebot?") == "Posteingang/Büro/000042 Re_ Angebot_.eml"
-    assert mail_path((), 1, "") == "000001 no subject.eml"
-
-
-@given(folders=st.dictionaries(st.sampled_from("abcde"), st.tuples(NAMES, st.sampled_from("abcde")), max_size=5))
-def test_folder_paths_end_whatever_the_parents_say(folders: dict[str, tuple[str, str]]) -> None:
-    assert folder_paths(folders).keys() == folders.keys()
-
-
-def test_folder_paths_lead_from_the_top() -> None:
-    folders = {"c": ("C", "b"), "b": ("B", "a"), "a": ("A", ""), "lost": ("L", "unknown")}
-    assert folder_paths(folders) == {"a": ("A",), "b": ("A", "B"), "c": ("A", "B", "C"), "lost": ("L",)}
 
 
 @pytest.mark.parametrize(

@@ -67,21 +67,3 @@ SIDECAR_FIELDS = (
     "hasAttachments",
 )
 """What MIME does not carry reliably: Exchange regenerates MIME, these are the item's own properties."""
-
-
-def folder_paths(folders: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, ...]]:
-    """Path of every folder, names from the top, from {id: (name, parent id)}; an unknown parent is the root."""
-    paths: dict[str, tuple[str, ...]] = {}
-
-    def path(folder: str, seen: frozenset[str]) -> tuple[str, ...]:
-        if folder in paths:
-            return paths[folder]
-        if folder not in folders or folder in seen:
-            return ()
-        name, parent = folders[folder]
-        paths[folder] = (*path(parent, seen | {folder}), name)
-        return paths[folder]
-
-    for folder in folders:
-        path(folder, frozenset())
-    return paths

@@ -250,10 +250,5 @@ def _header_block(raw: bytes) -> str:
     return raw[: end.start() if end else 0].decode("utf-8", "replace")
 
 
-def subject_of(raw: bytes) -> str:
-    """The subject alone, for names."""
-    return header(_headers_of(raw[:65_536]), "Subject")
-
-
 def _headers_of(raw: bytes) -> Message:
     return BytesHeaderParser(policy=_AS_STORED).parsebytes(raw)

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 from backup_engine import IntegrityError, Repository
+from backup_engine.exporting import folder_paths
 from backup_engine.model import ItemRow
 from backup_service.domain import mail_digest
 from backup_service.domain.graph_message import new_message, upload_item
 from backup_service.domain.item_errors import shown
 from backup_service.domain.jobs import Claim, Finished, RestoreOrder
-from backup_service.domain.mail import FOLDER, MAIL, folder_paths
+from backup_service.domain.mail import FOLDER, MAIL
 from backup_service.domain.mime import parse
 from backup_service.ports import Jobs, MailTarget, Repositories, Tenants
 from chassis.clock import Clock

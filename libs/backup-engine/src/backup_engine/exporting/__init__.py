@@ -1,0 +1,11 @@
+"""Restore points as files: ZIP, a folder of EML files, mbox (mboxrd) or Maildir. The stored bytes, nothing rebuilt.
+
+Knows the item kinds mail backups are made of: `folder` (meta: name) and `mail` (the body is MIME, the meta what MIME
+does not carry). Usable with nothing but storage and a key.
+"""
+
+from backup_engine.exporting.archive import MANIFEST, zip_chunks
+from backup_engine.exporting.formats import FORMATS, Writer
+from backup_engine.exporting.letters import FOLDER, MAIL, Letter, folder_paths, letters
+
+__all__ = ["FOLDER", "FORMATS", "MAIL", "MANIFEST", "Letter", "Writer", "folder_paths", "letters", "zip_chunks"]

@@ -1,0 +1,83 @@
+"""The mails of a restore point, one after the other, past whatever is damaged."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from backup_engine.errors import IntegrityError
+from backup_engine.exporting.names import mail_path
+from backup_engine.exporting.subject import subject_of
+from backup_engine.model import ItemRow
+from backup_engine.repository import Repository
+
+MAIL = "mail"
+FOLDER = "folder"
+
+Wanted = Callable[[ItemRow, tuple[str, ...]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One mail with its place; `body` is None when the repository does not give it back whole, `problem` says why."""
+
+    row: ItemRow
+    folder: tuple[str, ...]  # names from the top
+    number: int  # unique in one export
+    body: bytes | None = field(repr=False)
+    problem: str = ""
+
+    @property
+    def path(self) -> str:
+        """A readable name, safe to unpack on any system."""
+        return mail_path(self.folder, self.number, "" if self.body is None else subject_of(self.body))
+
+
+def letters(repository: Repository, shard: str, snapshot: str, wanted: Wanted | None = None) -> Iterator[Letter]:
+    """Every mail, or those `wanted(row, folder)` says, in the order of the packs. Blocking.
+
+    A damaged item costs only itself. Raises NotFound, StorageUnreachable, StorageDenied, KeyUnavailable, and
+    IntegrityError when the list of items itself cannot be read.
+    """
+    rows = list(repository.items(shard, snapshot))
+    paths = folder_paths({row.key: (str(row.meta["name"]), row.parent) for row in rows if row.kind == FOLDER})
+    chosen = [row for row in rows if row.kind == MAIL and (not wanted or wanted(row, paths.get(row.parent, ())))]
+    for number, (row, body, problem) in enumerate(_bodies(repository, chosen), start=1):
+        yield Letter(row, paths.get(row.parent, ()), number, body, problem)
+
+
+def folder_paths(folders: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Path of every folder, names from the top, from {id: (name, parent id)}; an unknown parent is the root."""
+    paths: dict[str, tuple[str, ...]] = {}
+
+    def path(folder: str, seen: frozenset[str]) -> tuple[str, ...]:
+        if folder in paths:
+            return paths[folder]
+        if folder not in folders or folder in seen:
+            return ()
+        name, parent = folders[folder]
+        paths[folder] = (*path(parent, seen | {folder}), name)
+        return paths[folder]
+
+    for folder in folders:
+        path(folder, frozenset())
+    return paths
+
+
+def _bodies(repository: Repository, rows: list[ItemRow]) -> Iterator[tuple[ItemRow, bytes | None, str]]:
+    left = {row.key: row for row in rows}
+    try:
+        for row, body in repository.read_many(rows):
+            del left[row.key]
+            yield row, body, ""
+    except IntegrityError:
+        # One by one is slow, and it tells the damaged ones from the others.
+        yield from _one_by_one(repository, left.values())
+
+
+def _one_by_one(repository: Repository, rows: Iterable[ItemRow]) -> Iterator[tuple[ItemRow, bytes | None, str]]:
+    for row in rows:
+        try:
+            body = repository.read(row)
+        except IntegrityError as error:
+            yield row, None, str(error)
+        else:
+            yield row, body, ""
