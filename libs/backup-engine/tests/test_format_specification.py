@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import random
 import re
 import struct
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from backup_engine.holds import Hold, Release, Scope
 from backup_engine.retention import Period
 from backup_engine.storage import MemoryStorage
 from backup_engine.testing.keys import LocalKeyWrapper
+
+FILE = random.Random(1).randbytes(3 << 20)
 
 
 def hkdf(key: bytes, info: str, salt: bytes = b"") -> bytes:
@@ -122,6 +125,9 @@ def test_the_specification_alone_suffices_to_restore(
             session.put_item(NewItem(f"m{n:02d}", "mail", "1", "inbox", {"n": n}), mail(n, attachment=n % 7))
         session.checkpoint(b"half")
         session.put_item(NewItem("raw", "mail", "1", "inbox", {}), bytes(range(256)) * 3)
+        session.put_stream(NewItem("file", "file", "1", "inbox", {}), [FILE[:1_000_000], FILE[1_000_000:]])
+        for n in range(3):
+            session.put_page_item(NewItem(f"event{n}", "event", "1", "inbox", {}), b'{"event":%d}' % n)
         commit(session)
     with repository.open_session("mail/anna", second, parent=first) as session:
         session.remove("m03")
@@ -131,14 +137,19 @@ def test_the_specification_alone_suffices_to_restore(
     config = reader.sealed("config", 1)
     assert (config["tenant"], config["part_min"], config["blob_max"]) == ("contoso", 6144, 4194304)
     assert config["flags"] == []
+    assert (config["chunk_above"], config["chunk"]) == (1 << 20, [512 << 10, 1 << 20, 8 << 20])
+    assert (config["chunk_large_from"], config["chunk_large"]) == (1 << 30, [1 << 20, 2 << 20, 8 << 20])
+    assert (config["page_items"], config["page_bytes"]) == (32, 128 << 10)
     restored = reader.restore("mail/anna", second)
     expected = {f"m{n:02d}": (f'{{"n":{n}}}', mail(n, attachment=n % 7)) for n in range(20) if n != 3}
     expected["m04"] = ('{"n":400}', expected["m04"][1])
     expected["inbox"] = ('{"a":"ä","b":1}', None)
     expected["raw"] = ("{}", bytes(range(256)) * 3)
+    expected["file"] = ("{}", FILE)
+    expected |= {f"event{n}": ("{}", b'{"event":%d}' % n) for n in range(3)}
     assert restored == expected
     snapshot = reader.sealed(f"snapshots/mail/anna/{second}", 4)
-    assert (snapshot["parent"], snapshot["complete"], snapshot["items"]) == (first, True, 20)
+    assert (snapshot["parent"], snapshot["complete"], snapshot["items"]) == (first, True, 24)
     assert set(snapshot) == {
         "shard", "session", "parent", "segments", "cursor", "nonce", "taken_at", "expires_at", "complete", "listed",
         "items", "bytes", "changed", "removed", "stored_bytes", "packs", "failed", "skipped", "engine",

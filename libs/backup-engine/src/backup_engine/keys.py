@@ -46,6 +46,7 @@ class DataKey:
     blob_id: bytes
     data: bytes
     meta: bytes
+    chunking: bytes
 
     @classmethod
     def of(cls, n: int, key: bytes) -> "DataKey":
@@ -57,6 +58,7 @@ class DataKey:
             blob_id=derive(key, "tenantkeep/1/id"),
             data=derive(key, "tenantkeep/1/data"),
             meta=derive(key, "tenantkeep/1/meta"),
+            chunking=derive(key, "tenantkeep/1/chunk"),
         )
 
     def for_pack(self, salt: bytes) -> bytes:
@@ -97,6 +99,10 @@ class KeyRing:
     @property
     def blob_id(self) -> bytes:
         return self.key(FIRST).blob_id
+
+    @property
+    def chunking(self) -> bytes:
+        return self.key(FIRST).chunking
 
     @property
     def numbers(self) -> tuple[int, ...]:

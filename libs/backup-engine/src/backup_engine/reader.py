@@ -1,19 +1,21 @@
 """From rows back to bytes: one range read for few blobs, whole packs for many."""
 
 import hashlib
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 from backup_engine.backing import Backing
 from backup_engine.errors import IntegrityError, NotFound
 from backup_engine.index import PackInfo, Place
-from backup_engine.model import ItemRow
+from backup_engine.model import BlobSlice, ItemRow
 from backup_engine.pack import BlobEntry, PackOpener
 
 _WHOLE = 0.25  # share of a pack above which it is fetched whole
 _GAP = 128 << 10  # bytes worth reading over to save a request
 _FETCHERS = 4
+_STREAM_WINDOW = 8 << 20  # bytes a stream reads ahead
 
 Blobs = dict[bytes, bytes]
 
@@ -32,6 +34,41 @@ class Reader:
         for pack, entries in self._places([row]).items():
             blobs |= self._fetch(pack, entries)
         return _checked(row, _assembled(row, blobs))
+
+    def stream(self, row: ItemRow) -> Iterator[bytes]:
+        """The bytes in pieces; the last one only when all of them have the size and digest of the manifest."""
+        if not row.has_body:
+            raise ValueError("this item has no body")
+        digest = hashlib.sha256()
+        size = 0
+        held = b""
+        for piece in self._pieces(row):
+            if held:
+                yield held
+            digest.update(piece)
+            size += len(piece)
+            held = piece
+        if size != row.size or digest.digest() != row.sha256:
+            raise _mismatch(row)
+        if held:
+            yield held
+
+    def _pieces(self, row: ItemRow) -> Iterator[bytes]:
+        """Slice by slice; the next few MiB are fetched while these are used."""
+        with ThreadPoolExecutor(1, thread_name_prefix="fetch") as fetcher:
+            ahead: deque[tuple[list[BlobSlice], Future[Blobs]]] = deque()
+            for group in _groups(row.recipe):
+                ahead.append((group, fetcher.submit(self._blobs_of, row, group)))
+                if len(ahead) > 1:
+                    yield from _taken(*ahead.popleft())
+            while ahead:
+                yield from _taken(*ahead.popleft())
+
+    def _blobs_of(self, row: ItemRow, slices: list[BlobSlice]) -> Blobs:
+        blobs: Blobs = {}
+        for pack, entries in self._places([replace(row, recipe=slices)]).items():
+            blobs |= self._fetch(pack, entries)
+        return blobs
 
     def read_many(self, rows: Iterable[ItemRow]) -> Iterator[tuple[ItemRow, bytes]]:
         """Every row that has a body, with it, in the order of the packs."""
@@ -122,7 +159,29 @@ def _assembled(row: ItemRow, blobs: Blobs) -> bytes:
     return b"".join(blobs[part.id][part.offset : part.offset + part.length] for part in row.recipe)
 
 
+def _groups(slices: Iterable[BlobSlice]) -> Iterator[list[BlobSlice]]:
+    group: list[BlobSlice] = []
+    size = 0
+    for one in slices:
+        group.append(one)
+        size += one.length
+        if size >= _STREAM_WINDOW:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _taken(group: list[BlobSlice], blobs: "Future[Blobs]") -> Iterator[bytes]:
+    found = blobs.result()
+    return (found[one.id][one.offset : one.offset + one.length] for one in group)
+
+
 def _checked(row: ItemRow, body: bytes) -> bytes:
     if len(body) != row.size or hashlib.sha256(body).digest() != row.sha256:
-        raise IntegrityError("the blobs of the item do not make up the bytes that came in", key=row.key)
+        raise _mismatch(row)
     return body
+
+
+def _mismatch(row: ItemRow) -> IntegrityError:
+    return IntegrityError("the blobs of the item do not make up the bytes that came in", key=row.key)

@@ -2,9 +2,10 @@
 
 import secrets
 from collections.abc import Iterable, Iterator
+from dataclasses import astuple
 from typing import Any, Literal
 
-from backup_engine import adoption, commits, header, manifest, names, rows
+from backup_engine import adoption, chunking, commits, header, manifest, names, rows
 from backup_engine.adoption import Inheritance
 from backup_engine.backing import Backing
 from backup_engine.custody import Custody
@@ -21,6 +22,7 @@ from backup_engine.index import BlobIndex
 from backup_engine.keys import KeyOpener, KeyRing, KeyWrapper
 from backup_engine.mime_cut import PART_MIN
 from backup_engine.model import ItemRow, Snapshot, VerificationReport
+from backup_engine.pages import PAGE_BYTES, PAGE_ITEMS
 from backup_engine.reader import Reader
 from backup_engine.recipe import BLOB_MAX
 from backup_engine.recovery import RecoveryPublicKey
@@ -69,6 +71,12 @@ class Repository:
             "repository": secrets.token_bytes(16),
             "part_min": PART_MIN,
             "blob_max": BLOB_MAX,
+            "chunk_above": chunking.WHOLE,
+            "chunk": list(astuple(chunking.USUAL)),
+            "chunk_large_from": chunking.LARGE_FROM,
+            "chunk_large": list(astuple(chunking.LARGE)),
+            "page_items": PAGE_ITEMS,
+            "page_bytes": PAGE_BYTES,
             "pack_size": tuning.pack_size,
             "pack_blobs": tuning.pack_blobs,
             "flags": [],
@@ -197,6 +205,13 @@ class Repository:
     def read(self, row: ItemRow) -> bytes:
         """The exact bytes of one item, checked against the manifest. Raises IntegrityError."""
         return self._reader.read(row)
+
+    def read_stream(self, row: ItemRow) -> Iterator[bytes]:
+        """The bytes of one item of any length in pieces, in bounded memory.
+
+        Raises IntegrityError; the last piece comes only after all bytes were checked against the manifest.
+        """
+        return self._reader.stream(row)
 
     def read_many(self, rows: Iterable[ItemRow]) -> Iterator[tuple[ItemRow, bytes]]:
         """Rows with a body and their bytes, in the order of the packs: the fast way to read many."""

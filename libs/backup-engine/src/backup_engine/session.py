@@ -4,7 +4,7 @@ import hashlib
 import logging
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
@@ -15,8 +15,8 @@ from backup_engine.adoption import Inheritance
 from backup_engine.backing import Backing
 from backup_engine.errors import FormatUnsupported, IntegrityError, RepositoryError, UnknownItem
 from backup_engine.header import Kind
+from backup_engine.intake import Intake, Stored
 from backup_engine.model import (
-    BlobSlice,
     Checkpoint,
     FailedItem,
     ItemRow,
@@ -28,9 +28,9 @@ from backup_engine.model import (
     StoredItem,
     VerificationReport,
 )
-from backup_engine.pack import PackEntry, blob_id
+from backup_engine.pack import PackEntry
 from backup_engine.packer import Packer
-from backup_engine.recipe import divide
+from backup_engine.pages import Pages
 from backup_engine.retention import Retained
 from backup_engine.state import State
 from backup_engine.verification import verify_references
@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 class Session:
     """Made by Repository.open_session.
 
-    put_item, put_record, update_meta, remove, known and keys may be called from several threads; checkpoint,
+    put_item and its kin, update_meta, remove, known and keys may be called from several threads; checkpoint,
     commit and abort by one thread at a time. A storage error in put_item, checkpoint or commit ends the
     session: abort it and let another one adopt it.
     """
@@ -60,6 +60,8 @@ class Session:
             folder=backing.tuning.folder,
         )
         self._packer = Packer(session, backing.storage, backing.ring, backing.index, backing.tuning)
+        self._intake = Intake(self._packer, backing.ring)
+        self._pages = Pages(self._intake)
         self._lock = threading.RLock()
         self._items = 0
         self._bytes = 0
@@ -87,28 +89,32 @@ class Session:
 
     def put_item(self, item: NewItem, body: bytes) -> StoredItem:
         """Store an item with its bytes; replaces the item of the same key."""
-        division = divide(body)
-        key = self._backing.ring.blob_id
-        ids = [blob_id(key, blob) for blob in division.blobs]
-        new = sum(len(blob) for ident, blob in zip(ids, division.blobs, strict=True) if self._packer.add(ident, blob))
-        sha256 = hashlib.sha256(body).digest()
-        recipe = tuple(BlobSlice(ids[s.blob], s.offset, s.length) for s in division.slices)
-        # The row follows its blobs: a checkpoint that takes the row finds the blobs submitted.
+        return self._stored(item, self._intake.mail(body))
+
+    def put_stream(self, item: NewItem, pieces: Iterable[bytes]) -> StoredItem:
+        """Store an item of any length from the pieces its bytes arrive in; cut by content, bounded memory."""
+        return self._stored(item, self._intake.stream(pieces))
+
+    def put_page_item(self, item: NewItem, body: bytes) -> StoredItem:
+        """Store a small item, such as an event's JSON, together with its neighbours. All its bytes count as new."""
         with self._lock:
-            self._put(_row(item, len(body), sha256, recipe))
+            self._settle_page(item.key)
+            self._require_usable()
+            if self._pages.add(item, body):
+                self._settle_page()
             self._items += 1
             self._bytes += len(body)
-        return StoredItem(item.key, len(body), sha256.hex(), new)
+        return StoredItem(item.key, len(body), hashlib.sha256(body).hexdigest(), len(body))
 
     def put_record(self, key: str, kind: str, version: str, parent: str, meta: Meta) -> None:
         """Store an item that has no body, e.g. a mail folder."""
         with self._lock:
-            self._put(_row(NewItem(key, kind, version, parent, meta), 0, None, ()))
+            self._put(ItemRow(key, kind, version, parent, meta, 0, None))
 
     def update_meta(self, key: str, version: str, parent: str, meta: Meta) -> None:
         """Change what is known about an item and keep its body. Raises UnknownItem."""
         with self._lock:
-            row = self._state.get(key)
+            row = self.known(key)
             if row is None:
                 raise UnknownItem(key)
             self._put(replace(row, version=version, parent=parent, meta=meta))
@@ -117,6 +123,7 @@ class Session:
         """The item is gone from the source; False when this state did not hold it."""
         with self._lock:
             self._require_usable()
+            self._settle_page(key)
             if key not in self._state:
                 return False
             self._state.remove(key)
@@ -124,13 +131,15 @@ class Session:
             return True
 
     def known(self, key: str) -> ItemRow | None:
-        """The item as of now: the parent snapshot and this session's changes. A look-up in memory."""
+        """The item as of now: the parent snapshot and this session's changes. A look-up on this machine."""
         with self._lock:
+            self._settle_page(key)
             return self._state.get(key)
 
     def keys(self, kind: str | None = None, parent: str | None = None) -> Iterator[ItemRow]:
         """The rows of the current state in order of key, optionally of one kind or below one parent."""
         with self._lock:
+            self._settle_page()
             rows = self._state.rows()
         return (row for row in rows if kind in {None, row.kind} and parent in {None, row.parent})
 
@@ -221,6 +230,7 @@ class Session:
 
     def _checkpoint(self, cursor: bytes) -> Checkpoint:
         with self._lock:
+            self._settle_page()
             changes = self._state.take_changes()
             counts = (self._items, self._bytes)
             changed, removed = self._changed, self._removed
@@ -249,7 +259,23 @@ class Session:
         """A run that found nothing new has nothing an adopter would miss."""
         return bool(self._state.changed or self._items or self._new_packs)
 
+    def _stored(self, item: NewItem, stored: Stored) -> StoredItem:
+        # The row follows its blobs: a checkpoint that takes the row finds the blobs submitted.
+        with self._lock:
+            self._put(stored.row(item))
+            self._items += 1
+            self._bytes += stored.size
+        return stored.answer(item)
+
+    def _settle_page(self, key: str | None = None) -> None:
+        """Close the open page, or only if `key` waits in it: its rows are part of the state then."""
+        if key is None or key in self._pages:
+            for row in self._pages.close():
+                self._state.put(row)
+                self._changed += 1
+
     def _put(self, row: ItemRow) -> None:
+        self._settle_page(row.key)
         self._require_usable()
         self._state.put(row)
         self._changed += 1
@@ -311,7 +337,3 @@ class Session:
                     self._backing.storage.delete(info.key)
         except RepositoryError:
             _log.warning("session objects left behind after commit", extra={"session": self.id}, exc_info=True)
-
-
-def _row(item: NewItem, size: int, sha256: bytes | None, recipe: tuple[BlobSlice, ...]) -> ItemRow:
-    return ItemRow(item.key, item.kind, item.version, item.parent, item.meta, size, sha256, recipe)
