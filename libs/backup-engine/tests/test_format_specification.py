@@ -153,7 +153,7 @@ def test_the_specification_alone_suffices_to_restore(
     assert set(snapshot) == {
         "shard", "session", "parent", "segments", "cursor", "nonce", "taken_at", "expires_at", "complete", "listed",
         "items", "bytes", "changed", "removed", "stored_bytes", "packs", "failed", "skipped", "engine",
-        "label", "retention_class",
+        "label", "retention_class", "locked_until",
     }  # fmt: skip
     assert (snapshot["taken_at"], len(snapshot["nonce"])) == ("2026-03-01T12:00:00+00:00", 16)
 

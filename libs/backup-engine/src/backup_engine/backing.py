@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from backup_engine.index import BlobIndex
 from backup_engine.keys import KeyRing
+from backup_engine.locks import LockingStorage
 from backup_engine.sealed import SealedObjects
 from backup_engine.storage.base import Storage
 from backup_engine.tuning import Tuning
@@ -11,7 +12,8 @@ from backup_engine.tuning import Tuning
 
 @dataclass(frozen=True, slots=True)
 class Backing:
-    storage: Storage
+    storage: Storage  # locks what it puts
+    locks: LockingStorage  # the same, to lock what is there already
     ring: KeyRing
     objects: SealedObjects
     index: BlobIndex

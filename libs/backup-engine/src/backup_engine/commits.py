@@ -16,7 +16,7 @@ from backup_engine.sealed import SealedObjects
 _AS_IS = [
     field.name
     for field in fields(Snapshot)
-    if field.name not in {"id", "taken_at", "expires_at", "packs", "failed", "skipped", "segments"}
+    if field.name not in {"id", "taken_at", "expires_at", "locked_until", "packs", "failed", "skipped", "segments"}
 ]
 
 
@@ -43,13 +43,14 @@ def existing(objects: SealedObjects, shard: str, session: str) -> Snapshot:
     return found
 
 
-def of_shard(backing: Backing, shard: str) -> Iterator[Snapshot]:
-    """The restore points of one shard, newest session first: one listing, one read each."""
-    for info in reversed(list(backing.storage.list(names.snapshot(names.check_shard(shard), "")))):
+def listed(backing: Backing, shard: str | None = None) -> Iterator[Snapshot]:
+    """The restore points of one shard, newest session first, or of all: one listing, one read each."""
+    prefix = names.SNAPSHOTS if shard is None else names.snapshot(names.check_shard(shard), "")
+    for info in reversed(list(backing.storage.list(prefix))):
         owner, session = names.snapshot_parts(info.key)
-        if owner == shard:  # not one of a shard below this one
+        if shard in {None, owner}:  # a shard may lie below another
             with suppress(NotFound):  # expired and removed since the listing
-                found = read(backing.objects, shard, session)
+                found = read(backing.objects, owner, session)
                 if found is not None:
                     yield found
 
@@ -91,6 +92,7 @@ def _encoded(snapshot: Snapshot) -> dict[str, Any]:
         "session": snapshot.id,
         "taken_at": written_moment(snapshot.taken_at),
         "expires_at": written_moment(snapshot.expires_at),
+        "locked_until": None if snapshot.locked_until is None else written_moment(snapshot.locked_until),
         "segments": list(snapshot.segments),
         "packs": encode_packs(snapshot.packs),
         "failed": [[item.key, item.reason, item.detail] for item in snapshot.failed],
@@ -105,6 +107,7 @@ def _decoded(payload: dict[str, Any], name: str) -> Snapshot:
             id=payload["session"],
             taken_at=read_moment(payload["taken_at"]),
             expires_at=read_moment(payload["expires_at"]),
+            locked_until=None if payload["locked_until"] is None else read_moment(payload["locked_until"]),
             segments=tuple(payload["segments"]),
             packs=decode_packs(payload["packs"]),
             failed=tuple(FailedItem(*item) for item in payload["failed"]),

@@ -1,11 +1,13 @@
 """What keeps restore points: the decision at commit, the tenant's floor under it, and legal holds above it."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
-from backup_engine import commits, floor, holds, names
+from backup_engine import closure, commits, floor, holds, names
 from backup_engine.backing import Backing
+from backup_engine.errors import NotFound
 from backup_engine.floor import Floor
-from backup_engine.holds import Hold, Release
+from backup_engine.holds import Hold, Release, Scope
 from backup_engine.model import Snapshot
 from backup_engine.retention import Earlier, Period, Retained, Scheme, decide
 
@@ -22,7 +24,7 @@ class Custody:
         A scheme without promotions costs no request besides the floor's; another one lists the shard and reads its
         restore points.
         """
-        earlier = [_fact(one) for one in commits.of_shard(self._backing, shard)] if scheme.first_of else []
+        earlier = [_fact(one) for one in commits.listed(self._backing, shard)] if scheme.first_of else []
         return floor.lift(self._backing, taken_at, decide(scheme, taken_at, complete=complete, earlier=earlier))
 
     def current_floor(self) -> Floor | None:
@@ -52,6 +54,40 @@ class Custody:
     def release_hold(self, hold: str, release: Release) -> Hold:
         """End a hold by a record of its own; the first release counts. Raises NotFound."""
         return holds.release(self._backing, names.check_session(hold), release)
+
+    def protect(self, hold: str) -> int:
+        """Bring the storage's own legal holds in line with the hold `hold`; how many requests that took.
+
+        A placed hold sets them on every object its restore points need, a released one lifts them where no other
+        hold needs them. Nothing on a storage without locks. Safe to repeat, so that a crash only costs a repeat.
+        Raises NotFound.
+        """
+        locks = self._backing.locks
+        known = {one.id: one for one in self.holds()}
+        if hold not in known:
+            raise NotFound(f"{hold} was never placed", key=names.hold(hold))
+        if locks.lock is None:
+            return 0
+        self._backing.index.refresh()
+        if known[hold].active:
+            return locks.hold_all(self._objects([known[hold]]), on=True)
+        others = self._objects([one for one in known.values() if one.active])
+        lifted = locks.hold_all(self._objects([known[hold]]) - others, on=False)
+        # Placed meanwhile: it may have set what was lifted just now.
+        late = [one for one in self.holds() if one.active and one.id not in known]
+        return lifted + locks.hold_all(self._objects(late), on=True)
+
+    def _objects(self, among: list[Hold]) -> set[str]:
+        found = {names.hold(one.id) for one in among}
+        for one in among:
+            for snapshot in self._covered(one.scope):
+                found |= closure.objects_of(self._backing, snapshot)
+        return found
+
+    def _covered(self, scope: Scope) -> Iterable[Snapshot]:
+        if scope.shard is not None and scope.snapshot is not None:
+            return [commits.existing(self._backing.objects, scope.shard, scope.snapshot)]
+        return commits.listed(self._backing, scope.shard)
 
 
 def _fact(snapshot: Snapshot) -> Earlier:

@@ -40,6 +40,7 @@ class BlobIndex:
         self._lock = threading.RLock()
         self._loaded: set[str] = set()
         self._packs: dict[str, PackInfo] = {}
+        self._sources: dict[str, str] = {}
         self._contents: dict[str, tuple[BlobEntry, ...]] = {}
         self._blobs: dict[bytes, tuple[Place, ...]] = {}
         self._avoided: frozenset[str] = frozenset()
@@ -58,6 +59,8 @@ class BlobIndex:
         with self._lock:
             for pack in packs:
                 self._add(pack)
+                if delta.startswith(names.INDEX_MERGED) or pack.name not in self._sources:
+                    self._sources[pack.name] = delta
             self._loaded.add(delta)
 
     def publish(self, delta: str, packs: Iterable[PackEntry]) -> None:
@@ -87,6 +90,11 @@ class BlobIndex:
         with self._lock:
             return iter([info for _, info in sorted(self._packs.items())])
 
+    def sources(self, packs: Iterable[str]) -> set[str]:
+        """The index objects that name these packs; a merged one instead of what it replaced."""
+        with self._lock:
+            return {self._sources[pack] for pack in packs if pack in self._sources}
+
     def entries(self, pack: str) -> Iterator[BlobEntry]:
         """What the pack holds, in order of record; nothing for a pack no index object names."""
         with self._lock:
@@ -107,7 +115,7 @@ class BlobIndex:
         with self._lock:
             gone = frozenset(packs)
             for name in gone & self._packs.keys():
-                del self._packs[name]
+                del self._packs[name], self._sources[name]
                 for entry in self._contents.pop(name):
                     self._drop(entry.id, name)
             self._avoided -= gone

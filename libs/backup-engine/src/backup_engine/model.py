@@ -154,6 +154,7 @@ class Snapshot:
     engine: str
     label: str = ""  # what people call the shard, e.g. the mail address: for listings without any service
     retention_class: str = ""  # the rule that fixed expires_at, e.g. "90d" or "monthly=1y"; "" when the caller chose
+    locked_until: datetime | None = None  # nothing it needs can be deleted before; None: the storage locks nothing
 
 
 SnapshotInfo = Snapshot  # a listing gives the whole commit object: it is small

@@ -12,6 +12,8 @@ INDEX_MERGED = "index/merged/"
 SNAPSHOTS = "snapshots/"
 SESSIONS = "sessions/"
 GC = "gc/"
+MANIFESTS = "manifests/"
+RECEIPTS = "receipts/"
 HOLDS = "holds/"
 POLICIES = "policies/"
 RELEASED = "-released"
@@ -66,7 +68,7 @@ def index_delta(session: str, seq: int) -> str:
 
 
 def segment(shard: str, session: str, run: int, part: int) -> str:
-    return f"manifests/{shard}/{session}-{run:06d}-{part:06d}"
+    return f"{MANIFESTS}{shard}/{session}-{run:06d}-{part:06d}"
 
 
 def segment_run(name: str) -> str:
@@ -128,3 +130,11 @@ def hold_id(name: str) -> str:
 
 def release(ident: str) -> str:
     return f"{HOLDS}{ident}{RELEASED}"
+
+
+def session_in(name: str) -> str:
+    """The session in the name of a pack, index delta, segment or snapshot; "" in any other."""
+    kind, *path = name.split("/")
+    part = {DATA: 0, INDEX: 0, MANIFESTS: -1, SNAPSHOTS: -1}.get(f"{kind}/")
+    found = _SESSION.match(path[part]) if part is not None and path else None
+    return found[0] if found else ""

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple
+from datetime import datetime
 from typing import Any, Literal
 
 from backup_engine import adoption, chunking, commits, header, manifest, names, rows
@@ -20,6 +21,7 @@ from backup_engine.errors import (
 from backup_engine.header import Kind
 from backup_engine.index import BlobIndex
 from backup_engine.keys import KeyOpener, KeyRing, KeyWrapper
+from backup_engine.locks import LockingStorage
 from backup_engine.mime_cut import PART_MIN
 from backup_engine.model import ItemRow, Snapshot, VerificationReport
 from backup_engine.pages import PAGE_BYTES, PAGE_ITEMS
@@ -95,15 +97,16 @@ class Repository:
         Raises NotFound when there is none, FormatUnsupported, KeyUnavailable, and IntegrityError when it is
         damaged or belongs to another tenant.
         """
+        locks = LockingStorage(storage)
         head = header.decode(storage.get(names.CONFIG, 0, header.LENGTH), names.CONFIG)
         try:
             ring = KeyRing.open(storage, opener)
         except NotFound as error:
             raise KeyUnavailable(f"config names keys/{head.key}, but the repository has no key") from error
-        objects = SealedObjects(storage, ring)
+        objects = SealedObjects(locks, ring)
         owner = _owner(objects.get(names.CONFIG, Kind.CONFIG), tenant)
-        index = BlobIndex(storage, objects)
-        repository = cls(Backing(storage, ring, objects, index, tuning or Tuning()), owner)
+        index = BlobIndex(locks, objects)
+        repository = cls(Backing(locks, locks, ring, objects, index, tuning or Tuning()), owner)
         repository.refresh()
         return repository
 
@@ -153,14 +156,27 @@ class Repository:
         """Take in what other processes stored since: one listing and one read per new index delta."""
         self._backing.index.refresh()
 
-    def open_session(self, shard: str, session: str, *, parent: str | None, adopt: str | None = None) -> Session:
+    def open_session(
+        self,
+        shard: str,
+        session: str,
+        *,
+        parent: str | None,
+        adopt: str | None = None,
+        keep_until: datetime | None = None,
+    ) -> Session:
         """Begin a backup of `shard` on top of snapshot `parent`, or go on where session `adopt` died.
+
+        `keep_until` is when the restore point will expire, as far as is known: where the storage locks objects,
+        what the session writes is locked that long at once. Without it that happens at the commit.
 
         `session` is a fresh ULID. With `adopt` the dead session is fenced first; raises AlreadyCommitted when
         it had committed after all. Its checkpoint decides parent and state, `parent` only counts without one.
         """
         names.check_shard(shard)
         names.check_session(session)
+        if keep_until is not None:
+            self._backing.locks.keep(session, keep_until)
         opened = {"shard": shard, "parent": parent, "adopts": adopt}
         self._backing.objects.put(names.session_open(session), Kind.SESSION_OPEN, opened)
         try:

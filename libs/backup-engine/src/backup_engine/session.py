@@ -10,7 +10,7 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Self
 
-from backup_engine import adoption, commits, floor, manifest, names
+from backup_engine import adoption, closure, commits, floor, manifest, names
 from backup_engine.adoption import Inheritance
 from backup_engine.backing import Backing
 from backup_engine.errors import FormatUnsupported, IntegrityError, RepositoryError, UnknownItem
@@ -171,8 +171,9 @@ class Session:
     ) -> Snapshot:
         """Make the restore point. Raises SessionFenced, and IntegrityError when V0 finds a problem.
 
-        `label` is what people call the shard. It expires at `expires_at`, or later where the
-        tenant's retention floor says so (`policies/`).
+        `label` is what people call the shard. Where the storage locks objects, everything it needs is locked before
+        it exists: StorageDenied when that is refused. It expires at `expires_at`, or later where the tenant's
+        retention floor says so (`policies/`).
         `verify` checks, before the commit, that every row's blobs are in the index and that storage lists
         the packs of this session with their sizes.
         """
@@ -212,6 +213,8 @@ class Session:
             label=label,
             retention_class=kept.name,
         )
+        locked_until = closure.secure(self._backing, snapshot, self._state.rows())
+        snapshot = replace(snapshot, locked_until=locked_until)
         commits.commit(self._backing.objects, snapshot)
         self._packer.close()
         self._remove_session_objects()
