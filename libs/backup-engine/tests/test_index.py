@@ -190,3 +190,14 @@ def test_what_is_no_index_object_is_refused(repository: Repository, reopened: Ca
     repository._backing.objects.put(delta_name(0), Kind.INTENT, {"shard": "box", "segments": []})
     with pytest.raises(IntegrityError, match="intent"):
         reopened()
+
+
+def test_the_source_of_a_pack_is_the_merged_file_once_there_is_one(index: BlobIndex) -> None:
+    first, second = pack(1, b"a" * 32), pack(2, b"b" * 32)
+    index.publish(delta_name(1), [first])
+    index.publish(delta_name(2), [second])
+    assert index.sources([first.name, pack_name(9)]) == {delta_name(1)}
+    index.add("index/merged/00000001/000000", [first])
+    assert index.sources([first.name, second.name]) == {"index/merged/00000001/000000", delta_name(2)}
+    index.forget([first.name])
+    assert index.sources([first.name]) == set()

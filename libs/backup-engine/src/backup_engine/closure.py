@@ -61,10 +61,10 @@ def _ask_earlier(backing: Backing, draft: Snapshot, until: datetime) -> None:
 
 
 def _vouched(backing: Backing, earlier: Snapshot) -> set[str]:
-    """What `earlier` certainly needed. Keys and merged index objects may be younger than it."""
+    """What `earlier` certainly needed. Later keys and merged index objects may be younger than it."""
     rows = manifest.items(backing.objects, earlier.segments)
     places = (backing.index.places(part.id) for row in rows for part in row.recipe)
     # Of a blob with two places, the one read now need not be the one that was read then.
     packs = {found[0].pack.name for found in places if len(found) == 1}
     deltas = {name for name in backing.index.sources(packs) if names.session_in(name)}
-    return {names.CONFIG, *earlier.segments, *packs, *deltas}
+    return {names.CONFIG, names.data_key(1), *earlier.segments, *packs, *deltas}

@@ -100,13 +100,11 @@ class LockingStorage:
     def _until(self, key: str) -> datetime | None:
         if self.lock is None or not key.startswith(_LOCKED):
             return None
-        now = self._clock()
         if key.startswith(names.INDEX_MERGED):
-            return lock_until(now + _MERGED)
+            return lock_until(self._clock() + _MERGED)
         with self._mutex:
             until = self._sessions.get(names.session_in(key)) or max(self._sessions.values(), default=None)
-        until = until or self._farthest_lock()
-        return until if until is not None and until > now else None
+        return until or self._farthest_lock()
 
     def _farthest_lock(self) -> datetime | None:
         """`config` is locked as long as the longest restore point: asked once, for processes that only maintain."""
@@ -116,7 +114,8 @@ class LockingStorage:
             except NotFound:
                 return None  # the repository is being made
             self._asked = True
-        return self._farthest
+        # A date that has passed is no lock, and stores refuse it.
+        return self._farthest if self._farthest is not None and self._farthest > self._clock() else None
 
     def _each(self, keys: Sequence[str], change: Callable[[str], None]) -> int:
         pool = Pool(min(_AT_ONCE, len(keys)), 2 * _AT_ONCE, "lock")
