@@ -32,6 +32,7 @@ PUBLISH = {
     "m365.evt.v1.acme.backup.chunk-stored": {"backup-service"},
     "m365.evt.v1.acme.job.succeeded": {"token-service", "backup-service", "monitor-service"},
     "m365.evt.v1.acme.sync.completed": set(),
+    "m365.evt.v1.acme.request.rejected": {"backup-service"},
     "m365.job.v1.acme.backup.j1": {"backup-service", "monitor-service"},
     "m365.job.v1.acme.restore.j1": {"backup-service", "monitor-service"},
     "m365.ext.v1.gateway.acme.backup.requested": {"gateway", "monitor-service"},

@@ -151,6 +151,16 @@ async def test_a_repeated_request_is_stored_once_and_names_the_same_run(pair: Pa
     assert BackupRequested.model_validate_json(body) == first
 
 
+async def test_nobody_else_can_use_up_the_message_id_of_a_request(pair: Pair) -> None:
+    """JetStream drops twins of a message id whoever sends them, and the id of the event can be computed by others."""
+    await pair.start()
+    request = BackupRequested(tenant="contoso", at=NOW, request="r1", configuration="c1")
+    taken = {"Nats-Msg-Id": event_id(request)}
+    await pair.gateway.publish_raw("m365.ext.v1.crm.contoso.backup.requested", b"{}", taken, streams.EXT)
+    await pair.gateway.request(request)
+    assert [subject.split(".")[3] for subject, _, _ in await pair.requests()] == ["crm", "gateway"]
+
+
 async def test_a_listener_hears_the_facts_of_its_subject_while_it_listens(pair: Pair) -> None:
     await pair.start()
     heard: asyncio.Queue[Envelope] = asyncio.Queue()

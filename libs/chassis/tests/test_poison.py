@@ -23,13 +23,14 @@ from chassis.errors import GiveUp
 from chassis.testing.servers import NatsProcess
 from contracts import dead_letters, streams
 from contracts.bus_users import inbox_prefix
-from contracts.envelope import headers
+from contracts.envelope import headers, run_id
 from contracts.events import (
     AnyJobEvent,
     BackupRequested,
     Event,
     JobQueued,
     JobWakeUp,
+    RequestRejected,
     RestoreRequested,
     TokenRefreshed,
     TokenRejected,
@@ -197,6 +198,42 @@ async def test_what_cannot_be_read_becomes_a_dead_letter_at_once(line: Line, dur
         assert "Nats-Rollup" not in head
     told = [entry for entry in line.logged if entry["log_level"] == "error" and entry["durable"] == durable.name]
     assert len(told) == len(sent)
+
+
+async def test_whoever_asked_hears_why_nobody_will_answer(line: Line) -> None:
+    """One rejection for each poisoned request, with its id as far as that could be read; never one of its values."""
+    durable = streams.BACKUP_REQUESTED
+    case = CASES[durable.name]
+    sent = poisons(case) | {"id without end": _with_id(case, "x" * 257), "given up": _with_id(case, "crm-1")}
+    subscribe(line.bus, durable, BackupRequested, _give_up, QUICK)
+    await line.bus.broker.start()
+    for subject, body, head in sent.values():
+        await line.js.publish(subject, body, headers=head or None)
+    await line.settled(durable, len(sent))
+    told = [await line.js.get_msg("M365_EVT", n + 1) for n in range(len(sent) - 1)]
+    rejections = [RequestRejected.model_validate_json(message.data or b"") for message in told]
+    assert {message.subject for message in told} == {
+        "m365.evt.v1.contoso.request.rejected",
+        "m365.evt.v1.fabrikam.request.rejected",
+    }
+    assert {rejected.source for rejected in rejections} == {"crm"}
+    # The tenant that is no name has no subject to be told on; its dead letter is all there is.
+    assert len({rejected.sequence for rejected in rejections}) == len(sent) - 1
+    assert (await line.js.stream_info("M365_EVT")).state.messages == len(sent) - 1
+    known = headers(BACKUP, "crm")["ce-id"]
+    assert {rejected.causation for rejected in rejections} == {known, "1", "", "crm-1"}
+    [given_up] = [rejected for rejected in rejections if rejected.causation == "crm-1"]
+    assert (given_up.reason, given_up.run) == ("never", run_id("crm", "crm-1"))
+    assert all(rejected.reason.startswith("unreadable: ") for rejected in rejections if rejected is not given_up)
+
+
+async def _give_up(_message: Delivered[BackupRequested]) -> None:
+    raise GiveUp("never")
+
+
+def _with_id(case: Case, identity: str) -> tuple[str, bytes, dict[str, str]]:
+    head = headers(BACKUP, "crm") | {"ce-id": identity, "Nats-Msg-Id": identity}
+    return case.subject, case.good.model_dump_json().encode(), head
 
 
 @pytest.mark.parametrize("durable", DURABLES, ids=lambda durable: durable.name)

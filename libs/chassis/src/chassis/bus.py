@@ -6,6 +6,7 @@ reconnects never end, every publish names its stream (so that an unbound subject
 
 import logging
 import random
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -82,6 +83,7 @@ class Bus:
         self.user = user
         self._clock = clock or SystemClock()
         self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
+        self._unguessable = secrets.token_hex(8)
 
     async def publish(self, event: Event, traceparent: str | None = None) -> None:
         """Publish a fact; returns when the stream holds it. Raises BusUnreachable after the budget."""
@@ -91,7 +93,11 @@ class Bus:
     async def request(self, request: Request) -> str:
         """Put a request of this user onto the bus; returns the id of the run it leads to."""
         headers = envelope.headers(request, self.user, telemetry.traceparent())
-        await self.publish_raw(request.requested_by(self.user), request.model_dump_json().encode(), headers, EXT)
+        # A message id drops twins of all sources: one that others can guess, they could use up before us (ADR 0020).
+        message = {"Nats-Msg-Id": f"{headers['ce-id']}/{self._unguessable}"}
+        await self.publish_raw(
+            request.requested_by(self.user), request.model_dump_json().encode(), headers | message, EXT
+        )
         return envelope.run_id(self.user, headers["ce-id"])
 
     async def wake(self, job: JobWakeUp, again: int = 0, traceparent: str | None = None) -> bool:

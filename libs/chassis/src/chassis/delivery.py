@@ -2,7 +2,7 @@
 
     handler returns          ack
     RetryLater(after)        nak with that delay, at most 30 s (longer waits belong into the job's `due_at`)
-    GiveUp, unreadable       dead-letter copy with payload and reason, then term
+    GiveUp, unreadable       dead-letter copy with payload and reason; of a request, `request.rejected`; then term
     an outage                nak with a short delay, for as long as it lasts
     any other exception      nak, later and later; dead letter after `attempts` deliveries
                              (of a batch, each message is tried alone first: one bad message buries no other)
@@ -31,10 +31,10 @@ from chassis.delivered import Delivered, M
 from chassis.errors import GiveUp, RetryLater
 from chassis.outages import is_outage
 from chassis.settings import BusSettings
-from contracts import dead_letters, subjects
+from contracts import dead_letters, envelope, subjects
 from contracts.bus_users import inbox_prefix
 from contracts.envelope import BadEnvelope, decode
-from contracts.events import Event
+from contracts.events import Event, RequestRejected
 from contracts.streams import DLQ, Durable
 
 log = structlog.get_logger()
@@ -240,6 +240,9 @@ class _Consumer(Generic[M]):
         log.error("message became a dead letter; replay it after the fix", durable=self._durable.name, reason=reason)
         subject = subjects.dead_letter(self._durable.name, tenant if subjects.is_token(tenant) else subjects.ANY_TENANT)
         await self._bus.publish_raw(subject, raw.data, headers, DLQ)
+        rejected = _rejection(raw, _one_line(reason))
+        if rejected is not None:
+            await self._bus.publish(rejected)
         await raw.term()
 
     async def _heartbeat(self, raws: list[RawMessage]) -> None:
@@ -260,6 +263,29 @@ def _only(raws: list[RawMessage], error: Exception) -> RawMessage:
     if len(raws) > 1:
         raise _NotTogether from error
     return raws[0]
+
+
+def _rejection(raw: RawMessage, reason: str) -> RequestRejected | None:
+    """For the asker of a request that nobody will answer; None for anything else."""
+    tenant, source = subjects.tenant_of(raw.subject), subjects.source_of(raw.subject)
+    if source is None:
+        return None
+    identity = envelope.claimed_id(raw.headers or {}, raw.data)
+    facts = {
+        "tenant": tenant,
+        "at": raw.metadata.timestamp,
+        "source": source,
+        "sequence": raw.metadata.sequence.stream,
+        "causation": identity,
+        "run": envelope.run_id(source, identity) if identity else None,
+        "subject_of_request": raw.subject,
+        "reason": reason,
+    }
+    try:
+        return RequestRejected.model_validate(facts)
+    except ValidationError:  # a tenant or source that is no name has no subject either
+        log.warning("nobody can be told of the rejected request", subject=raw.subject)
+        return None
 
 
 def _one_line(reason: str) -> str:

@@ -19,7 +19,10 @@ Facts (`m365.evt.v1`) are published by our services, requests (`m365.ext.v1`) by
 source. Messages are CloudEvents 1.0: ours in binary mode (`ce-*` headers), requests also in structured mode with the
 content type application/cloudevents+json. The tenant in the subject and in the body must agree. Ids are derived from
 what happened, so a repeat has the same id; consumers drop repeats. Unknown fields are to be ignored. What cannot be
-processed becomes a dead letter."""
+processed becomes a dead letter, and of a request its source hears request.rejected.
+
+A foreign source signs in to an account of its own, where JetStream's commands begin with m365.api instead of $JS.API,
+and reads the events of its tenants from the durable source-<name> of M365_EVT (docs/reference/connect.md)."""
 
 _PARAMETERS = {
     "tenant": "slug of the tenant, [a-z0-9-]{1,32}",
@@ -39,7 +42,7 @@ _REQUIRED = ("ce-id", "ce-source", "ce-type")
 _OPTIONAL = {
     "content-type": "application/json",
     "traceparent": "W3C trace context",
-    "Nats-Msg-Id": "the same as ce-id; JetStream drops repeats within the duplicate window",
+    "Nats-Msg-Id": "a repeat of it, by whomever, is dropped within the duplicate window: use one nobody can guess",
 }
 
 

@@ -62,6 +62,7 @@ BACKUP_SERVICE = _service(
         subjects.event("*", "backup", "*"),
         subjects.event("*", "job", "*"),
         subjects.event("*", "token", "rejected"),
+        subjects.event("*", "request", "rejected"),
         subjects.job("*", "*", "*"),
     ),
     streams.BACKUP_REQUESTED,

@@ -17,6 +17,8 @@ from contracts.events.base import Event
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://tenantkeep.dev/events")
 _STRUCTURED = "application/cloudevents"
 _REQUIRED = ("id", "source", "type")
+LONGEST_ID = 256
+"""Characters of a CloudEvents id: it is kept in documents and in every event that follows from the request."""
 
 
 class BadEnvelope(ValueError):
@@ -72,6 +74,18 @@ def decode(subject: str, message_headers: Mapping[str, str], body: bytes) -> Env
     return envelope
 
 
+def claimed_id(message_headers: Mapping[str, str], body: bytes) -> str:
+    """The id that a message says it has, read as far as it can be read; empty when there is none of sane length."""
+    lowered = {name.lower(): value for name, value in message_headers.items()}
+    found: object = unquote(lowered.get("ce-id", ""))
+    if lowered.get("content-type", "").lower().startswith(_STRUCTURED):
+        try:
+            found = _object(body, "structured CloudEvent").get("id")
+        except BadEnvelope:
+            return ""
+    return found if isinstance(found, str) and len(found) <= LONGEST_ID else ""
+
+
 def _binary(lowered: Mapping[str, str], body: bytes) -> Envelope:
     attributes = {name[3:]: unquote(value) for name, value in lowered.items() if name.startswith("ce-")}
     _check_required(attributes)
@@ -101,6 +115,8 @@ def _check_required(attributes: Mapping[str, str]) -> None:
     missing = [name for name in _REQUIRED if not attributes.get(name)]
     if missing:
         raise BadEnvelope(f"CloudEvents attribute missing: {', '.join(missing)}")
+    if len(attributes["id"]) > LONGEST_ID:
+        raise BadEnvelope(f"the CloudEvents id is longer than {LONGEST_ID} characters")
     if attributes.get("specversion", "1.0") != "1.0":
         raise BadEnvelope("only CloudEvents 1.0 is understood")
 

@@ -16,7 +16,7 @@ from contracts.bus_users import BUS_USERS
 from contracts.names import Slug
 from contracts.streams import EVT
 
-HEARD = ("job",)
+HEARD = ("job", "request")
 """Domains of the events that a source hears of its tenants."""
 
 API_PREFIX = "m365.api"

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from backup_engine import Repository
-from backup_service.domain.jobs import Claim, Outcome
+from backup_service.domain.jobs import Cause, Claim, Outcome
 from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
 from contracts.errors import ErrorClass
 from contracts.events import Counts, JobWakeUp
@@ -141,6 +141,10 @@ class Catalogue(RestorePoints, Protocol):
 
     async def configuration(self, tenant: str, configuration: str) -> BackupConfiguration | None: ...
 
+    async def configuration_called(self, tenant: str, text: str) -> str | None:
+        """Id of the configuration with this id or else this name; None when there is none. GiveUp when several."""
+        ...
+
     async def configurations(self, tenant: str, cursor: str | None, limit: int) -> Listing[BackupConfiguration]: ...
 
     async def restore_point(self, tenant: str, point: str) -> RestorePoint | None: ...
@@ -181,8 +185,9 @@ class Runs(Protocol):
         configuration: str,
         requested_at: datetime,
         details: Mapping[str, Any],
+        cause: Cause | None = None,
     ) -> bool:
-        """Record a requested run; False when it is known already (the request came twice)."""
+        """Record a run and what asked for it; False when it is known already (the request came twice)."""
         ...
 
     async def get(self, tenant: str, run: str) -> RunDocument | None: ...

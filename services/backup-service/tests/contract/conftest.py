@@ -58,6 +58,11 @@ class Ledger:
         found = [(one.envelope().type.split(".")[2], _body(one)) for one in self._stored("M365_EVT")]
         return [(name, body["version"]) for name, body in found if body.get("scope") == scope]
 
+    def causes(self) -> set[tuple[str, str, str]]:
+        """(scope, who asked, id of the asking) of every job event."""
+        bodies = [_body(one) for one in self._stored("M365_EVT")]
+        return {(body["scope"], body["requested_by"], body["causation"]) for body in bodies if "scope" in body}
+
     def chunks(self) -> list[str]:
         return [_body(one)["pack"] for one in self._stored("M365_EVT") if ".backup.chunk-stored" in one.subject]
 

@@ -1,5 +1,6 @@
 """From a request to jobs, on the documents as they are."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from backup_engine.errors import StorageDenied
 from backup_service.adapters.error_classes import Judgement
 from backup_service.usecases.plan_run import PlanRun
 from chassis.delivered import Delivered
+from chassis.errors import GiveUp
 from contracts.envelope import run_id
 from contracts.errors import ErrorClass
 from contracts.events import BackupRequested, RestoreRequested
@@ -104,6 +106,36 @@ async def test_request_delivered_twice_is_planned_once(
     await plan.backup_requested(backup(planner))
     assert len(planner.ledger.wakes()) == 2
     assert planner.ledger.events("run") == [("queued", 1), ("started", 2)]
+
+
+async def test_every_event_names_the_request_that_led_to_it(
+    planner: Any, plan: PlanRun, configuration: BackupConfiguration
+) -> None:
+    await plan.backup_requested(backup(planner))
+    for wake in planner.ledger.wakes():
+        assert await planner.jobs.claim(wake, 1) is not None
+    assert planner.ledger.causes() == {("run", "gateway", "r1"), ("job", "gateway", "r1")}
+
+
+async def test_a_configuration_may_be_called_by_its_name(
+    planner: Any, plan: PlanRun, configuration: BackupConfiguration
+) -> None:
+    request = backup(planner)
+    named = request.body.model_copy(update={"configuration": "Mail"})
+    await plan.backup_requested(dataclasses.replace(request, body=named))
+    run = await run_of(planner)
+    assert (run.configuration, run.state) == ("c1", JobState.RUNNING)
+
+
+async def test_a_name_that_two_configurations_have_is_refused(
+    planner: Any, plan: PlanRun, configuration: BackupConfiguration
+) -> None:
+    await planner.catalogue.add_configuration(configuration.model_copy(update={"id": "c2"}))
+    request = backup(planner)
+    named = request.body.model_copy(update={"configuration": "Mail"})
+    with pytest.raises(GiveUp, match="not unique"):
+        await plan.backup_requested(dataclasses.replace(request, body=named))
+    assert await run_of(planner) is None
 
 
 async def test_unknown_configuration_fails_the_run(planner: Any, plan: PlanRun) -> None:

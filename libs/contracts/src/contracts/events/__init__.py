@@ -17,6 +17,7 @@ from contracts.events.jobs import (
     JobWakeUp,
     parse_job_event,
 )
+from contracts.events.requests import RequestRejected
 from contracts.events.sync import SyncRequested
 from contracts.events.tokens import ConsentChanged, TokenRefreshed, TokenRejected
 
@@ -26,6 +27,7 @@ EVENTS: tuple[type[Event], ...] = (
     ConsentChanged,
     BackupChunkStored,
     *JOB_EVENTS,
+    RequestRejected,
     SyncRequested,
     BackupRequested,
     RestoreRequested,
@@ -50,6 +52,7 @@ __all__ = [
     "JobSucceeded",
     "JobWakeUp",
     "Request",
+    "RequestRejected",
     "RestoreRequested",
     "SyncRequested",
     "TokenRefreshed",

@@ -17,7 +17,7 @@ class BackupRequested(Request):
     NAME: ClassVar[str] = "requested"
 
     request: RequestId
-    configuration: Token
+    configuration: Token = Field(description="id of the backup configuration, or its name if that fits the pattern")
 
     def key(self) -> tuple[str, ...]:
         return (self.tenant, self.request)

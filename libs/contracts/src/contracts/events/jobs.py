@@ -67,6 +67,8 @@ class JobEvent(Event):
     configuration: Token | None = None
     resource: str | None = None
     counts: Counts = Counts()
+    requested_by: str = Field(default="", description="source of the request that led to this")
+    causation: str = Field(default="", description="ce-id of that request, unique within its source")
 
     def key(self) -> tuple[str, ...]:
         return (self.tenant, self.scope, self.id, str(self.version))

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from backup_service.adapters.mongo_runs import job_sums
 from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, key, plain
 from chassis.documents import SCHEMA, Collection, Document
+from chassis.errors import GiveUp
 from contracts.views import BackupConfiguration, Job, Listing, RestorePoint, Run, StorageTarget, View
 
 V = TypeVar("V", bound=View)
@@ -30,6 +31,15 @@ class MongoCatalogue:
 
     async def configuration(self, tenant: str, configuration: str) -> BackupConfiguration | None:
         return await _get(self._store.configurations, BackupConfiguration, tenant, configuration)
+
+    async def configuration_called(self, tenant: str, text: str) -> str | None:
+        if await self.configuration(tenant, text) is not None:
+            return text
+        named = self._store.configurations.find({"tenant": tenant, "name": text}, {"id": 1})
+        found = [str(document["id"]) for document in await named.limit(2).to_list(2)]
+        if len(found) > 1:
+            raise GiveUp("the name of the backup configuration is not unique: ask by its id")
+        return found[0] if found else None
 
     async def targets(self, tenant: str, cursor: str | None, limit: int) -> Listing[StorageTarget]:
         return await _page(self._store.targets, StorageTarget, {"tenant": tenant}, cursor, limit)

@@ -270,6 +270,7 @@ def new_job(run: Mapping[str, Any], resource: str, name: str, fields: Mapping[st
         "requeues": 0,
         # Every execution, tonight's retry included, belongs to the trace of the request.
         "traceparent": telemetry.traceparent() or run.get("traceparent"),
+        "cause": run.get("cause"),
         "queued_at": now,
         "started_at": None,
         "finished_at": None,
@@ -299,7 +300,14 @@ def _facts(document: Document, now: datetime) -> dict[str, Any]:
         "version": document["version"] + 1,
         "configuration": document["configuration"],
         "resource": document["resource"],
+        **caused(document),
     }
+
+
+def caused(document: Mapping[str, Any]) -> dict[str, str]:
+    """What the events of a run or job say about the request that led to it."""
+    cause = document.get("cause") or {}
+    return {"requested_by": cause.get("source", ""), "causation": cause.get("request", "")}
 
 
 def _end_event(facts: dict[str, Any], end: Finished, duration: float) -> Event:

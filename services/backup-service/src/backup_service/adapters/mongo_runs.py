@@ -6,9 +6,9 @@ from typing import Any
 
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from backup_service.adapters.mongo_jobs import SOURCE, new_job, queued
+from backup_service.adapters.mongo_jobs import SOURCE, caused, new_job, queued
 from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, key, plain
-from backup_service.domain.jobs import state_of_run
+from backup_service.domain.jobs import Cause, state_of_run
 from backup_service.ports import RunDocument
 from chassis import telemetry
 from chassis.bus import Bus
@@ -55,8 +55,9 @@ class MongoRuns:
         configuration: str,
         requested_at: datetime,
         details: Mapping[str, Any],
+        cause: Cause | None = None,
     ) -> bool:
-        """Record a requested run; False when it is known already (the request came twice)."""
+        """Record a run and what asked for it; False when it is known already (the request came twice)."""
         now = self._clock.now()
         document = {
             "_id": key(tenant, run),
@@ -75,6 +76,7 @@ class MongoRuns:
             "hold": None,
             "fatal": None,
             "details": dict(details),
+            "cause": None if cause is None else {"source": cause.source, "request": cause.request},
             "traceparent": telemetry.traceparent(),
         }
         event = JobQueued(**{**_run_facts(document, now), "version": 1})
@@ -264,6 +266,7 @@ def _run_facts(run: RunDocument, now: datetime) -> dict[str, Any]:
         "kind": JobKind(run["kind"]),
         "version": run["version"] + 1,
         "configuration": run["configuration"],
+        **caused(run),
     }
 
 

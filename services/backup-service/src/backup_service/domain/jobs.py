@@ -21,6 +21,14 @@ class RestoreOrder:
 
 
 @dataclass(frozen=True)
+class Cause:
+    """The request that led to a run: who asked, and the id (ce-id) of the asking."""
+
+    source: str
+    request: str
+
+
+@dataclass(frozen=True)
 class Claim:
     """One execution of a job. `session` fences it: the database, the repository and every log line carry it."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from backup_service.domain.jobs import Finished, HandedBack, Held
+from backup_service.domain.jobs import Cause, Finished, HandedBack, Held
 from backup_service.ports import Catalogue, JobPlan, Judge, RunDocument, Runs, Tenants
 from chassis.delivered import Delivered
 from contracts.envelope import run_id
@@ -30,8 +30,8 @@ class PlanRun:
         self._slots = slots
 
     async def backup_requested(self, request: Delivered[BackupRequested]) -> None:
-        body = request.body
-        await self._start(request, JobKind.BACKUP, body.configuration, {})
+        configuration = await self._catalogue.configuration_called(request.body.tenant, request.body.configuration)
+        await self._start(request, JobKind.BACKUP, configuration or request.body.configuration, {})
 
     async def restore_requested(self, request: Delivered[RestoreRequested]) -> None:
         body = request.body
@@ -48,7 +48,10 @@ class PlanRun:
     ) -> None:
         tenant, run = request.body.tenant, run_id(request.source, request.id)
         at = request.body.at
-        await self._runs.start(tenant, run, kind, configuration=configuration, requested_at=at, details=details)
+        cause = Cause(request.source, request.id)
+        await self._runs.start(
+            tenant, run, kind, configuration=configuration, requested_at=at, details=details, cause=cause
+        )
         found = await self._runs.get(tenant, run)
         if found is not None and not found["planned"]:
             await self.plan(found)
