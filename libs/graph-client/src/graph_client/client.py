@@ -93,9 +93,16 @@ class GraphClient:
         current = self._counters
         return Counters(current.requests, self._retrying.retries, current.throttled, current.bytes)
 
-    async def get(self, path: str, *, params: Mapping[str, str] | None = None, prefer: Sequence[str] = ()) -> Json:
-        """Read one JSON object."""
-        return await self._json("GET", path, params=params, prefer=prefer)
+    async def get(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        prefer: Sequence[str] = (),
+        attempts: int | None = None,
+    ) -> Json:
+        """Read one JSON object; `attempts` is for a question that may well have no usable answer."""
+        return await self._json("GET", path, params=params, prefer=prefer, attempts=attempts)
 
     async def post(self, path: str, json: Json, *, prefer: Sequence[str] = (), fresh: bool = False) -> Json:
         """Create or act; {} when the answer has no body. Repeated only if it certainly did nothing.
@@ -176,12 +183,12 @@ class GraphClient:
         body: Json | None = None,
         prefer: Sequence[str] = (),
         fresh: bool = False,
+        attempts: int | None = None,
     ) -> Json:
         url = self._addresses.url(path, params)
         content = None if body is None else jsonlib.dumps(body, ensure_ascii=False).encode()
         request = self._request(method, url, self._addresses.route(url), prefer, content=content)
-        if fresh:
-            request = dataclasses.replace(request, fresh=True)
+        request = dataclasses.replace(request, fresh=fresh, attempts=attempts)
         return _object(await self._rings.send(request), request)
 
     def _request(

@@ -20,6 +20,7 @@ class Request:
     `authorize` is False for pre-authenticated URLs, which answer 401 to an Authorization header
     (driveitem-createuploadsession). `max_bytes` bounds the decoded body of a request that is not streamed.
     `fresh` says that what the path names was made a moment ago: a 404 is asked again before it is believed.
+    `attempts` bounds how often a call without usable answer is made, below what the policy allows.
     """
 
     method: str
@@ -31,6 +32,7 @@ class Request:
     authorize: bool = True
     max_bytes: int | None = None
     fresh: bool = False
+    attempts: int | None = None
 
     @property
     def path(self) -> str:

@@ -131,7 +131,8 @@ class Retrying:
             too_long = error.after > self._budget.limits.max_wait
             return 1 if too_long or not self._repeatable(request, error) else self._policy.attempts
         if isinstance(error, Unreachable):
-            return self._policy.attempts if self._repeatable(request, error) else 1
+            patience = min(self._policy.attempts, request.attempts or self._policy.attempts)
+            return patience if self._repeatable(request, error) else 1
         if isinstance(error, NotFound) and request.fresh:
             return self._policy.fresh_not_found
         if isinstance(error, _MaybeSpurious) and request.method == "GET":

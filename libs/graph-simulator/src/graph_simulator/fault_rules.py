@@ -23,6 +23,7 @@ class FaultKind(StrEnum):
     DELTA_OVERFULL = "delta-overfull"
     DELTA_REPLAY = "delta-replay"
     UNREADABLE_ITEM = "unreadable-item"
+    UNLISTABLE_ITEM = "unlistable-item"
     RESET_MID_BODY = "reset-mid-body"
     RESET = "reset"
     SHORT_BODY = "short-body"
@@ -31,6 +32,9 @@ class FaultKind(StrEnum):
     STATUS = "status"
     DELAY = "delay"
     UNAVAILABLE = "unavailable"
+
+
+_OF_ONE_ITEM = (FaultKind.UNREADABLE_ITEM, FaultKind.UNLISTABLE_ITEM)
 
 
 class FaultInvalidError(ValueError):
@@ -109,10 +113,10 @@ def add_fault(connection: sqlite3.Connection, spec: dict[str, Any]) -> int:
         kind = FaultKind(spec["kind"])
         re.compile(str(spec.get("match", "")))
         skip = int(spec.get("skip", 0))
-        forever = kind in (FaultKind.UNREADABLE_ITEM, FaultKind.UNAVAILABLE)
+        forever = kind in (*_OF_ONE_ITEM, FaultKind.UNAVAILABLE)
         count = spec.get("count", None if forever else 1)
         remaining = None if count is None else int(count)
-        if kind is FaultKind.UNREADABLE_ITEM:
+        if kind in _OF_ONE_ITEM:
             spec = {**spec, "message": _message_of(connection, spec)}
     except (KeyError, ValueError, TypeError, re.error) as error:
         raise FaultInvalidError(f"{type(error).__name__}: {error}") from error
@@ -144,7 +148,7 @@ def _message_of(connection: sqlite3.Connection, spec: dict[str, Any]) -> int:
 
 
 def _applies(rule: FaultRule, method: str, path: str, message_pk: int | None) -> bool:
-    if rule.kind is FaultKind.UNREADABLE_ITEM:
+    if rule.kind in _OF_ONE_ITEM:
         return bool(rule.spec["message"] == message_pk)
     if str(rule.spec.get("method", method)).upper() != method:
         return False

@@ -53,6 +53,13 @@ class Mail(Protocol):
         """Go on from a stored link, or enumerate from the start. ResyncRequired when the link has expired."""
         ...
 
+    async def listing(self, mailbox: str, folder: str, skip: int, top: int) -> list[Message]:
+        """`top` messages of a folder after the first `skip`, oldest first; fewer only at the end.
+
+        Gives up early: raises Unreachable with status 500 when one of them cannot be listed.
+        """
+        ...
+
     async def message(self, mailbox: str, message: str) -> Message:
         """One message's identity and sidecar."""
         ...

@@ -42,6 +42,7 @@ class Exchange:
     letters: dict[str, dict[str, Letter]] = field(default_factory=dict)
     logs: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     unreadable: dict[str, Exception] = field(default_factory=dict)
+    unlistable: set[str] = field(default_factory=set)
     vanishing: set[str] = field(default_factory=set)
     fetched: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)

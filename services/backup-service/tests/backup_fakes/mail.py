@@ -15,7 +15,7 @@ from backup_fakes.exchange import Exchange, Letter
 from backup_fakes.fuse import Fuse
 from backup_service.domain.graph_message import TAG
 from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
-from graph_client.errors import NotFound, ResyncRequired
+from graph_client.errors import ItemUnreadable, NotFound, ResyncRequired, Unreachable
 
 T = TypeVar("T")
 _DRAFT = 0x8
@@ -91,10 +91,20 @@ class MemoryMail:
         letters = self._exchange.letters[mailbox]
         entries = dict.fromkeys(log[start:end])
         here = [letters[x].message() for x in entries if x in letters and letters[x].folder == folder]
+        if self._exchange.unlistable & {message.id for message in here}:
+            raise Unreachable("no usable answer", status=500)
         gone = set(entries) - {message.id for message in here}
         over = end == len(log)
         link = f"{'delta' if over else 'next'}|{folder}|{end}|{self._exchange.epoch}"
         return ChangePage(tuple(here), tuple(sorted(gone)), *((None, link) if over else (link, None))), end
+
+    async def listing(self, mailbox: str, folder: str, skip: int, top: int) -> list[Message]:
+        self._call()
+        letters = self._box(self._exchange.letters, mailbox).values()
+        found = [x.message() for x in letters if x.folder == folder][skip : skip + top]
+        if self._exchange.unlistable & {message.id for message in found}:
+            raise Unreachable("no usable answer", status=500)
+        return found
 
     async def message(self, mailbox: str, message: str) -> Message:
         self._exchange.asked.append(message)
@@ -102,6 +112,8 @@ class MemoryMail:
         found = self._letter(mailbox, message)
         if message in self._exchange.unreadable:
             raise self._exchange.unreadable[message]
+        if message in self._exchange.unlistable:
+            raise ItemUnreadable("the item cannot be read")
         return found.message()
 
     async def mime(self, mailbox: str, message: str) -> bytes:
@@ -112,6 +124,8 @@ class MemoryMail:
         found = self._letter(mailbox, message)
         if message in self._exchange.unreadable:
             raise self._exchange.unreadable[message]
+        if message in self._exchange.unlistable:
+            raise ItemUnreadable("the item cannot be read")
         self._exchange.fetched.append(message)
         return found.mime
 

@@ -19,7 +19,7 @@ from backup_service.domain import mail_digest
 from backup_service.domain.graph_message import new_message, upload_item
 from backup_service.domain.mime import Attachment, parse
 from graph_client import Budget, GraphClient, Limits, SystemClock, segment
-from graph_client.errors import ItemUnreadable, NotFound, ResyncRequired
+from graph_client.errors import ItemUnreadable, NotFound, ResyncRequired, Unreachable
 from graph_simulator.testing import SimulatorProcess, seed
 
 _NUMBER = count()
@@ -67,6 +67,9 @@ class MemoryOffice:
     def damage(self, letter: str) -> None:
         self._exchange.unreadable[letter] = ItemUnreadable("damaged")
 
+    def spoil(self, letter: str) -> None:
+        self._exchange.unlistable.add(letter)
+
     def forget_for_a_moment(self) -> None:
         """The mailbox in memory knows at once what it holds."""
 
@@ -95,6 +98,9 @@ class GraphOffice:
 
     def damage(self, letter: str) -> None:
         self._server.control("POST", "faults", {"kind": "unreadable-item", "item_id": letter})
+
+    def spoil(self, letter: str) -> None:
+        self._server.control("POST", "faults", {"kind": "unlistable-item", "item_id": letter})
 
     def forget_for_a_moment(self) -> None:
         body = {"error": {"code": "ErrorItemNotFound", "message": "The specified object was not found in the store."}}
@@ -240,6 +246,28 @@ async def test_changes_are_told_in_the_state_they_have_now(office: Any, folder: 
     assert changed.sidecar["isRead"] is True
     arrived = [message for page in await follow(office, other, there) for message in page.messages]
     assert {(message.id, message.folder) for message in arrived} == {(moved, other)}
+
+
+async def test_a_folder_is_listed_by_place_oldest_first(office: Any, folder: str) -> None:
+    made = [await add(office, folder, item=f"i{n}") for n in range(3)]
+    listed = [message.id for message in await office.mail.listing(office.mailbox, folder, 0, 10)]
+    assert sorted(listed) == sorted(made)
+    assert [m.id for m in await office.mail.listing(office.mailbox, folder, 1, 1)] == listed[1:2]
+    assert await office.mail.listing(office.mailbox, folder, 3, 5) == []
+
+
+async def test_one_damaged_mail_spoils_every_page_that_shows_it(office: Any, folder: str) -> None:
+    made = [await add(office, folder, item=f"i{n}") for n in range(3)]
+    listed = [message.id for message in await office.mail.listing(office.mailbox, folder, 0, 10)]
+    office.spoil(made[1])
+    place = listed.index(made[1])
+    with pytest.raises(Unreachable) as spoiled:
+        await office.mail.listing(office.mailbox, folder, 0, 10)
+    assert spoiled.value.status == 500
+    with pytest.raises(Unreachable):
+        await follow(office, folder)
+    for other in {0, 1, 2} - {place}:
+        assert [m.id for m in await office.mail.listing(office.mailbox, folder, other, 1)] == [listed[other]]
 
 
 async def test_expired_link_asks_for_a_new_enumeration(office: Any, folder: str) -> None:

@@ -208,11 +208,6 @@ HOLDS: dict[str, tuple[dict[str, Any], HoldReason]] = {
         {"kind": "throttle", "match": VALUE, "retry_after": "90", "count": None},
         HoldReason.TENANT_THROTTLED,
     ),
-    # Exchange answers so for a page with a mail it cannot list: held, never green (the folder is not read past it).
-    "a page that cannot be listed": (
-        status(500, "InternalServerError", match=DELTA, count=None),
-        HoldReason.GRAPH_UNREACHABLE,
-    ),
 }
 
 
@@ -225,6 +220,23 @@ async def test_what_needs_time_or_people_holds_the_job(
     assert job.state is JobState.WAITING
     assert job.hold is not None
     assert job.hold.reason is reason
+
+
+async def test_a_mail_that_cannot_be_listed_costs_no_other(office: Office) -> None:
+    office.fault(kind="unlistable-item", nth=4)
+    job = await office.worker.backup()
+    assert job.state is JobState.PARTIAL
+    (problem,) = job.item_errors
+    assert problem.error is ErrorClass.CORRUPT_SOURCE_ITEM
+    stored = await office.stored()
+    assert len(stored) == MAILS - 1
+    assert set(stored) < set(office.seeded())
+
+
+async def test_a_delta_that_never_answers_is_gone_around(office: Office) -> None:
+    office.fault(**status(500, "InternalServerError", match=DELTA, count=None))
+    assert (await office.worker.backup()).state is JobState.SUCCEEDED
+    assert await office.stored() == office.seeded()
 
 
 async def test_a_run_outlives_the_revocation_of_its_token(office: Office) -> None:

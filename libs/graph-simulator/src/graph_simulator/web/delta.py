@@ -18,7 +18,7 @@ from graph_simulator.database import last_seq, state_secret
 from graph_simulator.fault_rules import FaultKind
 from graph_simulator.web.call import Call, Json
 from graph_simulator.web.delta_faults import Links, disturbed, page_size
-from graph_simulator.web.message_view import render, selected
+from graph_simulator.web.message_view import listed, selected
 from graph_simulator.web.problems import GraphProblem, bad_request, json_response
 
 DEFAULT_PAGE = 10
@@ -93,7 +93,7 @@ async def message_delta(call: Call) -> Response:
             (folder["pk"], after, limit),
         ).fetchall()
 
-    return answer(call, f"m{folder['pk']}", live, lambda row: render(call, row, selected(call), {}))
+    return answer(call, f"m{folder['pk']}", live, lambda row: listed(call, row, selected(call), {}))
 
 
 def _changes(call: Call, position: Position, live: Callable[[int, int], list[sqlite3.Row]], size: int) -> list[Change]:

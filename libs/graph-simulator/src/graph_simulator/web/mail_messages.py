@@ -148,7 +148,8 @@ async def move_message(call: Call) -> Response:
 
 
 def _refuse_unreadable(call: Call, row: sqlite3.Row) -> None:
-    rule = call.faults.take(FaultKind.UNREADABLE_ITEM, "GET", "", message_pk=row["pk"])
+    kinds = (FaultKind.UNREADABLE_ITEM, FaultKind.UNLISTABLE_ITEM)
+    rule = next(filter(None, (call.faults.take(kind, "GET", "", message_pk=row["pk"]) for kind in kinds)), None)
     if rule is not None:
         raise GraphProblem(500, str(rule.spec.get("code", "ErrorCorruptData")), "The item cannot be read.")
 

@@ -7,9 +7,11 @@ import json
 import sqlite3
 
 from graph_simulator import messages, mime_properties
+from graph_simulator.fault_rules import FaultKind
 from graph_simulator.identifiers import change_key
 from graph_simulator.web.call import Call, Json
 from graph_simulator.web.mail_attachments import attachment_list
+from graph_simulator.web.problems import GraphProblem
 from graph_simulator.web.selection import parse_expand, parse_select, property_ids
 
 STORED = [
@@ -67,7 +69,17 @@ def render(call: Call, row: sqlite3.Row, select: frozenset[str] | None, expand: 
 
 def render_page(call: Call, rows: list[sqlite3.Row]) -> list[Json]:
     select, expand = selected(call), parse_expand(call.options.get("expand"))
-    return [render(call, row, select, expand) for row in rows]
+    return [listed(call, row, select, expand) for row in rows]
+
+
+def listed(call: Call, row: sqlite3.Row, select: frozenset[str] | None, expand: dict[str, str]) -> Json:
+    """Return one message of a list; one that Exchange cannot list costs the whole page a 500, which names no item.
+
+    Reported in microsoftgraph/microsoft-graph-docs#2913.
+    """
+    if call.faults.take(FaultKind.UNLISTABLE_ITEM, "GET", "", message_pk=row["pk"]) is not None:
+        raise GraphProblem(500, "InternalServerError", "An internal server error occurred.")
+    return render(call, row, select, expand)
 
 
 def extended_properties(connection: sqlite3.Connection, row: sqlite3.Row, wanted: list[str]) -> list[Json]:

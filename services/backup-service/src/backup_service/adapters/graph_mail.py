@@ -16,6 +16,7 @@ _SELECT = ",".join(("id", "changeKey", "parentFolderId", *SIDECAR_FIELDS))
 _PAGE_SIZE = 200
 _LARGEST_MAIL = 200 << 20
 _CHUNK = 10 * 320 * 1024
+_TRIES_PER_LISTING = 2
 
 
 class GraphMail:
@@ -65,6 +66,12 @@ class GraphMail:
                 page.next_link,
                 page.delta_link,
             )
+
+    async def listing(self, mailbox: str, folder: str, skip: int, top: int) -> list[Message]:
+        params = {"$select": _SELECT, "$orderby": "receivedDateTime", "$top": str(top), "$skip": str(skip)}
+        path = f"{_user(mailbox)}/mailFolders/{segment(folder)}/messages"
+        page = await self._client.get(path, params=params, prefer=(_IMMUTABLE,), attempts=_TRIES_PER_LISTING)
+        return [_message(entry, folder) for entry in page.get("value", ())]
 
     async def message(self, mailbox: str, message: str) -> Message:
         entry = await self._client.get(_item(mailbox, message), params={"$select": _SELECT}, prefer=(_IMMUTABLE,))

@@ -1,7 +1,7 @@
 """Read one mailbox into a session: the delta of every folder, what changed fetched once, checkpoints on the way."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,11 +13,12 @@ from backup_service.domain.cursor import CursorUnreadable, MailCursor
 from backup_service.domain.jobs import Claim
 from backup_service.domain.mail import FOLDER, MAIL, ChangePage, Folder, Message
 from backup_service.ports import Jobs, Mail
+from backup_service.usecases.list_around import UNLISTABLE, list_around
 from backup_service.usecases.uninterrupted import uninterrupted
 from chassis.clock import Clock
 from contracts.errors import ErrorClass
 from contracts.events import Counts
-from graph_client.errors import BodyTooLarge, Forbidden, ItemUnreadable, NotFound, ResyncRequired
+from graph_client.errors import BodyTooLarge, Forbidden, ItemUnreadable, NotFound, ResyncRequired, Unreachable
 
 log = structlog.get_logger()
 
@@ -62,7 +63,7 @@ class MailboxBackup:
         folders = await self._mail.folders(self._claim.resource)
         self._expected = sum(folder.total for folder in folders)
         await uninterrupted(self._store_folders, folders)
-        await self._retry_unread()
+        await self._retry_unread(list(self._cursor.retry))
         left = [folder for folder in folders if folder.id not in self._cursor.done]
         stored = await uninterrupted(self._stored_in, {folder.id for folder in left} - self._cursor.links.keys())
         for folder in left:
@@ -122,9 +123,9 @@ class MailboxBackup:
             if known is None or (known.parent, dict(known.meta)) != (folder.parent, meta):
                 self._session.put_record(folder.id, FOLDER, "", folder.parent, meta)
 
-    async def _retry_unread(self) -> None:
+    async def _retry_unread(self, items: Collection[str]) -> None:
         """Items that could not be read before: no delta names them again, so they are asked for by id."""
-        for item in list(self._cursor.retry):
+        for item in items:
             try:
                 message = await self._mail.message(self._claim.resource, item)
             except NotFound:
@@ -143,8 +144,42 @@ class MailboxBackup:
         except ResyncRequired:
             log.info("delta cursor has expired; the folder is enumerated again")
             self._cursor.links.pop(folder.id, None)
-            await self._follow(folder, None, (await uninterrupted(self._stored_in, {folder.id})).get(folder.id, set()))
+            await self._follow(folder, None, await self._stored_of(folder))
+        except Unreachable as error:
+            if error.status != UNLISTABLE:
+                raise
+            await self._go_around(folder)
+            return
         self._cursor.done.add(folder.id)
+
+    async def _go_around(self, folder: Folder) -> None:
+        """Some mail of the folder cannot be listed: store the others, and say which places are missing.
+
+        No delta link comes of this, so the folder is listed again at every run until Exchange can list it; what is
+        stored is not fetched again. Nor is the folder done: whoever takes over must find the missing places himself.
+        """
+        log.warning("a page of the folder cannot be listed; its mails are listed around the damaged ones")
+        self._cursor.links.pop(folder.id, None)
+        unseen, places = await self._stored_of(folder), list[int]()
+        async for found in list_around(self._mail, self._claim.resource, folder.id):
+            if isinstance(found, int):
+                places.append(found)
+            else:
+                await self._store_page(folder, ChangePage(tuple(found), (), None, None))
+                unseen.difference_update(message.id for message in found)
+            await self._mark_progress()
+        for item in unseen:
+            self._cursor.retry.setdefault(item, self._claim.session)
+        before = len(self._failed)
+        await self._retry_unread(unseen)
+        # A stored mail that fails by its id is one of the places; the others were never seen.
+        for place in places[len(self._failed) - before :]:
+            key = f"{folder.id}#{place}"
+            detail = f"no page that shows mail {place + 1} of the folder, oldest first, can be listed"
+            self._failed[key] = FailedItem(key, ErrorClass.CORRUPT_SOURCE_ITEM.value, detail)
+
+    async def _stored_of(self, folder: Folder) -> set[str]:
+        return (await uninterrupted(self._stored_in, {folder.id})).get(folder.id, set())
 
     async def _follow(self, folder: Folder, link: str | None, unseen: set[str]) -> None:
         """Take in what the link names; `unseen` is what a full enumeration must name to keep it."""
