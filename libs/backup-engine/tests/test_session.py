@@ -299,7 +299,7 @@ def test_an_unchanged_mailbox_costs_few_requests(
     assert {name: meter.requests[name] - before.get(name, 0) for name in meter.requests} == {
         "put": 3,  # open, intent, snapshot
         "get": 2,  # parent snapshot, its segment
-        "list": 4,  # index, gc, policies, session objects
+        "list": 5,  # damage, index, gc, policies, session objects
         "delete": 2,
     }
     assert second.segments == first.segments

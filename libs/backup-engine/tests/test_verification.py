@@ -125,8 +125,9 @@ def test_level_2_finds_a_flipped_bit_anywhere_and_names_the_items(
     assert report.problems[0].kind == "damaged_pack"
     assert report.problems[0].key == damaged
     items = [problem.key for problem in report.problems if problem.kind == "damaged_item"]
-    assert "m00" in items
-    assert len(items) < 15
+    # Header and trailer are repeated in the index: the items are readable without them.
+    in_a_record = position in {70, 3000}
+    assert items == (["m00"] if in_a_record else [])
 
 
 def test_a_check_that_could_not_run_is_an_error_not_a_result(

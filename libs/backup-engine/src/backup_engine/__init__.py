@@ -1,11 +1,14 @@
 """The backup repository: cut, encrypt, pack, index, snapshot, restore, verify."""
 
+from backup_engine.damage import AffectedItems, DamageRecord
+from backup_engine.drill import Drilled, DrillReport
 from backup_engine.errors import (
     AlreadyCommitted,
     AlreadyExists,
     FormatUnsupported,
     IntegrityError,
     InvalidName,
+    KeyMissing,
     KeyUnavailable,
     LockUnsupported,
     NotFound,
@@ -18,6 +21,7 @@ from backup_engine.errors import (
     StorageUnreachable,
     UnknownItem,
 )
+from backup_engine.full_check import RollingReport
 from backup_engine.keys import KeyWrapper
 from backup_engine.model import (
     Checkpoint,
@@ -32,21 +36,29 @@ from backup_engine.model import (
     StoredItem,
     VerificationReport,
 )
+from backup_engine.receipts import ChainReport, Receipt
 from backup_engine.recovery import RecoveryKey, RecoveryPublicKey, SealedRecoveryKey
+from backup_engine.repair import Repaired
 from backup_engine.repository import Repository
 from backup_engine.rotation import Rewrapped
 from backup_engine.session import Session
 from backup_engine.tuning import Tuning
 
 __all__ = [
+    "AffectedItems",
     "AlreadyCommitted",
     "AlreadyExists",
+    "ChainReport",
     "Checkpoint",
+    "DamageRecord",
+    "DrillReport",
+    "Drilled",
     "FailedItem",
     "FormatUnsupported",
     "IntegrityError",
     "InvalidName",
     "ItemRow",
+    "KeyMissing",
     "KeyUnavailable",
     "KeyWrapper",
     "LockUnsupported",
@@ -55,11 +67,14 @@ __all__ = [
     "ObjectLocked",
     "PackRef",
     "Problem",
+    "Receipt",
     "RecoveryKey",
     "RecoveryPublicKey",
+    "Repaired",
     "Repository",
     "RepositoryError",
     "Rewrapped",
+    "RollingReport",
     "SealedRecoveryKey",
     "Session",
     "SessionFenced",

@@ -35,12 +35,20 @@ class Inheritance:
 
 
 def from_parent(backing: Backing, shard: str, parent: str | None) -> Progress:
-    """Start from a snapshot. Raises NotFound when there is none of that name."""
+    """Start from a snapshot, or from the newest one before it that no damage record concerns.
+
+    Raises NotFound when there is none of that name.
+    """
     if parent is None:
         return Progress(parent=None)
-    snapshot = commits.read(backing.objects, shard, names.check_session(parent))
+    name = names.snapshot(shard, names.check_session(parent))
+    if name in backing.damage.named:
+        return Progress(parent=None)
+    snapshot = commits.read(backing.objects, shard, parent)
     if snapshot is None:
-        raise NotFound(f"{parent} is a fenced session, not a snapshot", key=names.snapshot(shard, parent))
+        raise NotFound(f"{parent} is a fenced session, not a snapshot", key=name)
+    if not backing.damage.named.keys().isdisjoint(snapshot.segments):
+        return from_parent(backing, shard, snapshot.parent)
     return Progress(parent=parent, segments=snapshot.segments, cursor=snapshot.cursor)
 
 
@@ -92,7 +100,8 @@ def _fence(backing: Backing, shard: str, dead: str, *, by: str) -> None:
 
 
 def _last_checkpoint(backing: Backing, shard: str, session: str) -> Progress | None:
-    found = [info.key for info in backing.storage.list(names.checkpoints(session))]
+    listed = backing.storage.list(names.checkpoints(session))
+    found = [info.key for info in listed if info.key not in backing.damage.named]
     if not found:
         return None
     payload = backing.objects.require(found[-1], Kind.CHECKPOINT)

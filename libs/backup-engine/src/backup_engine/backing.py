@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from backup_engine.damage import DamageLog
 from backup_engine.index import BlobIndex
 from backup_engine.keys import KeyRing
 from backup_engine.locks import LockingStorage
@@ -17,4 +18,5 @@ class Backing:
     ring: KeyRing
     objects: SealedObjects
     index: BlobIndex
+    damage: DamageLog
     tuning: Tuning

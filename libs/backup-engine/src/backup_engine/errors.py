@@ -12,6 +12,7 @@ RepositoryError
 ├── IntegrityError          bytes are not what was written
 ├── FormatUnsupported       written by a newer engine, or by one that is not ours
 ├── KeyUnavailable          no wrapped key could be opened
+│   └── KeyMissing          the repository holds no key of that number
 ├── SessionFenced           another session took this one over
 ├── AlreadyCommitted        the session to adopt did commit: its snapshot is the result
 ├── UnknownItem             a change to an item this state does not hold
@@ -76,6 +77,10 @@ class KeyUnavailable(RepositoryError):
     pass
 
 
+class KeyMissing(KeyUnavailable):
+    pass
+
+
 class SessionFenced(RepositoryError):
     """The session may not commit: `fenced_by` took it over."""
 
@@ -105,3 +110,7 @@ class InvalidName(RepositoryError):
 
 class InvalidRetention(RepositoryError):
     pass
+
+
+UNREADABLE = (IntegrityError, FormatUnsupported, KeyMissing)
+"""The object itself is wrong, whatever the reason; anything else says that the check could not run."""

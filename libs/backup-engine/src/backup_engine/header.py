@@ -30,8 +30,10 @@ class Kind(enum.IntEnum):
     CHECKPOINT = 7
     INTENT = 8
     HOLD = 11
+    RECEIPT = 12
     MERGED_INDEX = 13
     RETENTION_FLOOR = 14
+    DAMAGE = 16
 
 
 class Codec(enum.IntEnum):

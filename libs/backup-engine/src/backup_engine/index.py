@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from backup_engine import index_objects, names
-from backup_engine.errors import IntegrityError, NotFound
+from backup_engine.errors import UNREADABLE, IntegrityError, NotFound
 from backup_engine.header import Kind
 from backup_engine.index_objects import IndexObject
 from backup_engine.pack import BlobEntry, PackEntry
@@ -44,6 +44,7 @@ class BlobIndex:
         self._contents: dict[str, tuple[BlobEntry, ...]] = {}
         self._blobs: dict[bytes, tuple[Place, ...]] = {}
         self._avoided: frozenset[str] = frozenset()
+        self.damaged: dict[str, str] = {}  # index objects that cannot be read, with the reason
 
     def refresh(self) -> None:
         """Read the index objects that appeared since the last time: one listing, one GET each."""
@@ -131,6 +132,12 @@ class BlobIndex:
                 found = index_objects.decode(*self._objects.get_any(name), name)
             except NotFound:
                 return name  # maintenance replaced it after the listing
+            except UNREADABLE as error:
+                # One damaged object must not close the repository: what it names counts as absent, and verification
+                # tells of it (format, section 14).
+                self.damaged[name] = str(error)
+                self._loaded.add(name)
+                continue
             self._take(name, found)
         return ""
 

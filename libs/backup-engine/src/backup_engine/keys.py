@@ -8,7 +8,7 @@ from typing import Protocol
 
 from backup_engine import key_records, names
 from backup_engine.derivation import KEY_BYTES, derive
-from backup_engine.errors import IntegrityError, KeyUnavailable, NotFound, RepositoryError
+from backup_engine.errors import IntegrityError, KeyMissing, KeyUnavailable, NotFound, RepositoryError
 from backup_engine.key_records import TRANSIT, X25519, KeyRecord, Revisions
 from backup_engine.recovery import RecoveryKey
 from backup_engine.storage.base import Storage
@@ -129,6 +129,22 @@ class KeyRing:
             except NotFound:
                 continue
 
+    def check(self, name: str) -> None:
+        """Read and open a stored record again. Raises IntegrityError when it does not give the key in use.
+
+        Raises NotFound, and KeyUnavailable when it cannot be told because the keeper is out of reach.
+        """
+        n, revision = key_records.parts(name)
+        record = key_records.read(self.storage, n, revision)
+        try:
+            key = self._open(record)
+        except KeyUnavailable as error:
+            if not isinstance(self.opener, RecoveryKey):
+                self.opener.new_data_key()  # it answers, so it refuses this record and not everything
+            raise IntegrityError(f"{name} does not open: {error}", key=name) from error
+        if not hmac.compare_digest(key, self.key(n).secret):
+            raise IntegrityError(f"{name} holds another key than before", key=name)
+
     def newest(self, n: int) -> KeyRecord:
         """Raises KeyUnavailable when data key n has no record."""
         for record in self.records(n):
@@ -152,7 +168,7 @@ class KeyRing:
                 # An older revision may still open: a planted or damaged record must not shut everything.
                 first_error = first_error or error
         name = names.data_key(n)
-        raise first_error or KeyUnavailable(f"an object names {name}, which is not in the repository")
+        raise first_error or KeyMissing(f"an object names {name}, which is not in the repository")
 
     def _open(self, record: KeyRecord) -> bytes:
         error: KeyUnavailable | None = None
@@ -168,7 +184,8 @@ class KeyRing:
                     f"{record.name} was not written by a holder of the first data key", key=record.name
                 )
             return key
-        raise error or KeyUnavailable(f"{record.name} holds no wrap {_for(self.opener)} opens")
+        why = f"does not open: {error}" if error else f"holds no wrap {_for(self.opener)} opens"
+        raise KeyUnavailable(f"{record.name} {why}") from error
 
     def _unwrapped(self, wrap: dict[str, str], record: KeyRecord) -> bytes:
         if isinstance(self.opener, RecoveryKey):

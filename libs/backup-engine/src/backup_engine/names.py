@@ -17,10 +17,13 @@ RECEIPTS = "receipts/"
 HOLDS = "holds/"
 POLICIES = "policies/"
 RELEASED = "-released"
+RECEIPTS = "receipts/"
+DAMAGE = "damage/"
 
 _POLICY_DIGITS = 8
 _SESSION = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}")
+_NUMBER = re.compile(r"\d{8}")
 _PACK = re.compile(r"data/(?P<session>[0-9A-Z]{26})/\d{6}-(?P<sha256>[0-9a-f]{64})")
 
 
@@ -84,6 +87,29 @@ def snapshot_parts(name: str) -> tuple[str, str]:
     """Shard and session of a commit name."""
     shard, _, session = name.removeprefix(SNAPSHOTS).rpartition("/")
     return check_shard(shard), check_session(session)
+
+
+def receipt(n: int) -> str:
+    return f"{RECEIPTS}{n:08d}"
+
+
+def receipt_number(name: str) -> int:
+    return _number(name, RECEIPTS)
+
+
+def damage(n: int) -> str:
+    return f"{DAMAGE}{n:08d}"
+
+
+def damage_number(name: str) -> int:
+    return _number(name, DAMAGE)
+
+
+def _number(name: str, prefix: str) -> int:
+    text = name.removeprefix(prefix)
+    if not _NUMBER.fullmatch(text):
+        raise IntegrityError(f"{name} is not a numbered name", key=name)
+    return int(text)
 
 
 def session_objects(session: str) -> str:

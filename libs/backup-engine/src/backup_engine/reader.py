@@ -122,7 +122,8 @@ class Reader:
             self._backing.index.refresh()  # another process may have published it since
             place = self._backing.index.find(ident)
         if place is None:
-            raise IntegrityError("a blob of the item is in no index delta", key=row.key)
+            damaged = next(iter(self._backing.index.damaged), row.key)
+            raise IntegrityError("a blob of the item is in no index delta", key=damaged)
         return place
 
     def _fetch(self, pack: PackInfo, entries: list[BlobEntry]) -> Blobs:

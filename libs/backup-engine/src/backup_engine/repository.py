@@ -9,7 +9,9 @@ from typing import Any, Literal
 from backup_engine import adoption, chunking, commits, header, manifest, names, rows
 from backup_engine.adoption import Inheritance
 from backup_engine.backing import Backing
+from backup_engine.checks import Checks
 from backup_engine.custody import Custody
+from backup_engine.damage import DamageLog
 from backup_engine.errors import (
     AlreadyCommitted,
     AlreadyExists,
@@ -49,6 +51,7 @@ class Repository:
         self._backing = backing
         self.keys = RepositoryKeys(backing.ring, tenant)
         self._reader = Reader(backing)
+        self.checks = Checks(self, backing)
         self._commits: dict[str, Snapshot | None] = {}  # commit objects never change; None is a tombstone
 
     @classmethod
@@ -105,8 +108,8 @@ class Repository:
             raise KeyUnavailable(f"config names keys/{head.key}, but the repository has no key") from error
         objects = SealedObjects(locks, ring)
         owner = _owner(objects.get(names.CONFIG, Kind.CONFIG), tenant)
-        index = BlobIndex(locks, objects)
-        repository = cls(Backing(locks, locks, ring, objects, index, tuning or Tuning()), owner)
+        index, damage = BlobIndex(locks, objects), DamageLog(locks, objects)
+        repository = cls(Backing(locks, locks, ring, objects, index, damage, tuning or Tuning()), owner)
         repository.refresh()
         return repository
 
@@ -153,8 +156,10 @@ class Repository:
         return Custody(self._backing)
 
     def refresh(self) -> None:
-        """Take in what other processes stored since: one listing and one read per new index delta."""
+        """Take in what other processes stored since: two listings, one read per new index object and damage record."""
+        self._backing.damage.refresh()
         self._backing.index.refresh()
+        self._backing.index.avoid(self._backing.damage.packs)
 
     def open_session(
         self,
@@ -194,12 +199,15 @@ class Repository:
         return Inheritance(adoption.from_parent(self._backing, shard, parent))
 
     def snapshots(self, shard: str | None = None) -> list[Snapshot]:
-        """Restore points, newest first: one listing, one read for each not seen before."""
+        """Restore points, newest first: one listing, one read for each not seen before.
+
+        One whose commit object a damage record names is left out; until then it raises IntegrityError.
+        """
         prefix = names.SNAPSHOTS if shard is None else names.snapshot(names.check_shard(shard), "")
         found = []
         for info in self._backing.storage.list(prefix):
             owner, session = names.snapshot_parts(info.key)
-            if shard in {None, owner}:
+            if shard in {None, owner} and info.key not in self._backing.damage.named:
                 snapshot = self._commit(owner, session)
                 if snapshot is not None:
                     found.append(snapshot)

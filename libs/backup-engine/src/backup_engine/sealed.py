@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from backup_engine import header, messagepack
 from backup_engine.compression import compress, decompress
-from backup_engine.errors import IntegrityError, NotFound
+from backup_engine.errors import IntegrityError, KeyMissing, NotFound
 from backup_engine.header import Header, Kind
 from backup_engine.keys import KeyRing
 from backup_engine.storage.base import Storage
@@ -25,12 +25,15 @@ class SealedObjects:
 
     def put(self, name: str, kind: Kind, payload: dict[str, Any]) -> None:
         """Raises AlreadyExists when the name is taken, and every other storage error."""
+        self._storage.put(name, self.seal(name, kind, payload))
+
+    def seal(self, name: str, kind: Kind, payload: dict[str, Any]) -> bytes:
+        """The bytes to store under `name`; sealing twice gives two different ones."""
         codec, coded = compress(messagepack.encode(payload))
         key = self._ring.writing
         head = Header(kind=kind, key=key.n, codec=codec)
         aad = head.encode()
-        sealed = AESGCM(key.for_object(head.salt)).encrypt(_NONCE, coded, aad + name.encode())
-        self._storage.put(name, aad + sealed)
+        return aad + AESGCM(key.for_object(head.salt)).encrypt(_NONCE, coded, aad + name.encode())
 
     def get(self, name: str, kind: Kind) -> dict[str, Any]:
         """Raises NotFound, IntegrityError, FormatUnsupported, KeyUnavailable."""
@@ -40,11 +43,17 @@ class SealedObjects:
         return payload
 
     def get_any(self, name: str) -> tuple[Kind, dict[str, Any]]:
-        body = self._storage.get(name)
+        return self.open(name, self._storage.get(name))
+
+    def open(self, name: str, body: bytes) -> tuple[Kind, dict[str, Any]]:
+        """What the bytes stored under `name` say. Raises IntegrityError, FormatUnsupported, KeyUnavailable."""
         head = header.decode(body, name)
         if head.kind is Kind.PACK:
             raise IntegrityError(f"{name} holds a pack", key=name)
-        key = self._ring.key(head.key).for_object(head.salt)
+        try:
+            key = self._ring.key(head.key).for_object(head.salt)
+        except KeyMissing as error:
+            raise KeyMissing(f"{name}: {error}") from error
         aad = body[: header.LENGTH] + name.encode()
         try:
             coded = AESGCM(key).decrypt(_NONCE, body[header.LENGTH :], aad)

@@ -143,6 +143,16 @@ class Session:
             rows = self._state.rows()
         return (row for row in rows if kind in {None, row.kind} and parent in {None, row.parent})
 
+    def unreadable(self) -> list[ItemRow]:
+        """Items of the current state whose bytes the repository has lost: put them again while the source has them.
+
+        Empty, without a look, while no damage is known.
+        """
+        backing = self._backing
+        if not backing.damage.named and not backing.index.damaged:
+            return []
+        return [row for row in self.keys() if any(part.id not in backing.index for part in row.recipe)]
+
     def checkpoint(self, cursor: bytes) -> Checkpoint:
         """Make everything put so far durable, together with the cursor that covers it.
 
@@ -186,7 +196,7 @@ class Session:
         self._backing.objects.put(names.intent(self.id), Kind.INTENT, intent)
         self._refuse_collector()
         if verify:
-            self.verification = self._verified()
+            self.verification = self._verified({item.key for item in failed})
         items, size = self._totals()
         progress = self._progress
         kept = floor.lift(self._backing, taken_at, Retained(retention_class, expires_at))
@@ -322,8 +332,10 @@ class Session:
         if next(self._backing.storage.list(names.GC), None) is not None:
             raise FormatUnsupported("a newer release collects garbage in this repository: use it for backups, too")
 
-    def _verified(self) -> VerificationReport:
-        report = verify_references(self._backing, self._state.rows(), self._progress.packs)
+    def _verified(self, failed: set[str]) -> VerificationReport:
+        """V0 over all items but the failed ones, which the snapshot lists: their older version may be lost, too."""
+        rows = (row for row in self._state.rows() if row.key not in failed)
+        report = verify_references(self._backing, rows, self._progress.packs)
         if not report.good:
             first = report.problems[0]
             raise IntegrityError(

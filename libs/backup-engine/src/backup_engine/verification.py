@@ -3,16 +3,17 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import zip_longest
 
-from backup_engine import header, names
+from backup_engine import names
 from backup_engine.backing import Backing
-from backup_engine.errors import IntegrityError, NotFound
 from backup_engine.index import PackInfo
 from backup_engine.model import ItemRow, PackRef, Problem, VerificationReport
-from backup_engine.pack import PackEntry, PackOpener, open_trailer
+from backup_engine.pack_check import MISSING_PACK, check_bytes, check_trailer
 from backup_engine.reader import Reader
+
+READERS = 4  # packs read at the same time; each is in memory once
 
 
 @dataclass(slots=True)
@@ -34,12 +35,15 @@ def verify_references(
     findings = _Findings()
     items = 0
     complete: Counter[frozenset[str]] = Counter()  # items whose blobs are all in the index, by the packs they need
+    damaged = backing.damage.packs
     for row in rows:
         items += 1
         places = [backing.index.find(part.id) for part in row.recipe]
         packs = frozenset(place.pack.name for place in places if place is not None)
         if missing := places.count(None):
             findings.add("missing_blob", row.key, f"{missing} blobs are in no index delta")
+        elif damaged and packs & damaged:
+            findings.add("missing_blob", row.key, "blobs lie only in packs that are known to be damaged")
         else:
             complete[packs] += 1
     wanted = set().union(*complete) if written is None else {pack.key for pack in written}
@@ -74,88 +78,48 @@ def verify_trailers(backing: Backing, packs: Iterable[PackRef], items: int) -> V
     for ref in packs:
         info = backing.index.pack(ref.key)
         if info is None:
-            findings.add("missing_pack", ref.key, "not in the index")
+            findings.add(MISSING_PACK, ref.key, "not in the index")
             continue
-        try:
-            tail = backing.storage.get(ref.key, info.size - info.trailer)
-            read += len(tail)
-            entry = open_trailer(backing.ring, ref.key, info.size, tail)
-            _compare(backing, info, entry)
+        found = check_trailer(backing, info)
+        read += found.read
+        if found.problem is None:
             covered += 1
-        except NotFound:
-            findings.add("missing_pack", ref.key, "not in storage")
-        except IntegrityError as error:
-            findings.add("damaged_pack", ref.key, str(error))
+        else:
+            findings.problems.append(found.problem)
     return VerificationReport(1, items, covered, read, covered, len(packs), tuple(findings.problems))
 
 
 def verify_bytes(backing: Backing, rows: Iterable[ItemRow]) -> VerificationReport:
     """V2: read all packs of the restore point whole, open every record, put every item together. Counts packs."""
     findings = _Findings()
-    good: set[str] = set()
-    packs: set[str] = set()
+    packs: dict[str, PackInfo] = {}
     whole: list[ItemRow] = []
-    read = items = 0
+    items = 0
     for row in rows:
         items += 1
-        places = [backing.index.find(part.id) for part in row.recipe]
-        if any(place is None for place in places):
+        places = [place for part in row.recipe if (place := backing.index.find(part.id)) is not None]
+        if len(places) < len(row.recipe):
             findings.add("missing_blob", row.key, "blobs are in no index delta")
             continue
-        packs |= {place.pack.name for place in places if place is not None}
+        packs |= {place.pack.name: place.pack for place in places}
         whole.append(row)
-    for name in sorted(packs):
-        info = backing.index.pack(name)
-        if info is not None and _open_all(backing, info, findings):
-            good.add(name)
-            read += info.size
-    _put_together(backing, whole, good, findings)
-    return VerificationReport(2, items, len(good), read, len(good), len(packs), tuple(findings.problems))
+    ordered = [info for _, info in sorted(packs.items())]
+    with ThreadPoolExecutor(READERS, thread_name_prefix="verify") as readers:
+        found = list(readers.map(lambda info: check_bytes(backing, info), ordered))
+    findings.problems += [one.problem for one in found if one.problem is not None]
+    good = {info.name: one.read for info, one in zip(ordered, found, strict=True) if one.problem is None}
+    _put_together(backing, whole, frozenset().union(*(one.lost for one in found)), findings)
+    return VerificationReport(2, items, len(good), sum(good.values()), len(good), len(packs), tuple(findings.problems))
 
 
-def _open_all(backing: Backing, info: PackInfo, findings: _Findings) -> bool:
-    try:
-        body = backing.storage.get(info.name)
-        entry = open_trailer(backing.ring, info.name, len(body), body)
-        _check_frame(info.name, body, entry)
-        _compare(backing, info, entry)
-        opener = PackOpener(backing.ring, entry.header, info.name)
-        for blob in entry.blobs:
-            opener.blob(blob, body[blob.offset : blob.offset + blob.stored])
-    except NotFound:
-        findings.add("missing_pack", info.name, "not in storage")
-        return False
-    except IntegrityError as error:
-        findings.add("damaged_pack", info.name, str(error))
-        return False
-    return True
-
-
-def _check_frame(name: str, body: bytes, entry: PackEntry) -> None:
-    if hashlib.sha256(body).hexdigest() != names.pack_sha256(name):
-        raise IntegrityError("the bytes do not have the digest the name says", key=name)
-    if body[: header.LENGTH] != entry.header:
-        raise IntegrityError("the two headers differ", key=name)
-
-
-def _put_together(backing: Backing, rows: list[ItemRow], good: set[str], findings: _Findings) -> None:
+def _put_together(backing: Backing, rows: list[ItemRow], lost: frozenset[bytes], findings: _Findings) -> None:
     readable = []
     for row in rows:
-        places = [backing.index.find(part.id) for part in row.recipe]
-        if {place.pack.name for place in places if place is not None} <= good:
+        if lost.isdisjoint(part.id for part in row.recipe):
             readable.append(row)
         else:
-            findings.add("damaged_item", row.key, "one of its packs is damaged or missing")
+            findings.add("damaged_item", row.key, "a blob of it is damaged or missing")
     reader = Reader(backing)
     for row, body in reader.read_blobs(readable):
         if len(body) != row.size or hashlib.sha256(body).digest() != row.sha256:
             findings.add("damaged_item", row.key, "its blobs do not make up the bytes that came in")
-
-
-def _compare(backing: Backing, info: PackInfo, entry: PackEntry) -> None:
-    """The pack's own directory against the index."""
-    if (entry.size, entry.trailer, entry.header) != (info.size, info.trailer, info.header):
-        raise IntegrityError("size, trailer or header differ from the index", key=info.name)
-    for blob, indexed in zip_longest(entry.blobs, backing.index.entries(info.name)):
-        if blob != indexed:
-            raise IntegrityError(f"record {(blob or indexed).i} differs from the index", key=info.name)

@@ -32,10 +32,10 @@ class LocalKeyWrapper:
 
     def unwrap(self, wrapped: str) -> bytes:
         self._require()
-        body = base64.b64decode(wrapped)
         try:
+            body = base64.b64decode(wrapped)
             key = self._aead.decrypt(body[:_NONCE], body[_NONCE:], None)
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise KeyUnavailable("the wrapped key is not of this wrapper") from error
         self.unwrapped += 1
         return key
