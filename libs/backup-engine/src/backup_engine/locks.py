@@ -17,7 +17,7 @@ from backup_engine.storage.base import LockMode, ObjectInfo, Retention, Storage
 
 _LOCKED = (
     names.CONFIG, names.KEYS, names.DATA, names.INDEX, names.MANIFESTS, names.SNAPSHOTS, names.RECEIPTS,
-    names.POLICIES, names.HOLDS,
+    names.POLICIES, names.HOLDS, names.DAMAGE,
 )  # fmt: skip
 _MERGED = timedelta(days=31)  # a merged index is replaced by the next one; commits lock the current one for longer
 _AT_ONCE = 8  # requests that extend or hold
