@@ -4,6 +4,7 @@ import typer
 
 from tenantkeep.commands import backup, dead_letters, health, jobs, login, simulator, source, storage, tenant
 from tenantkeep.commands.demo.command import demo
+from tenantkeep.recover import command as recover
 
 
 def register(app: typer.Typer) -> None:
@@ -15,6 +16,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(jobs.app, name="jobs")
     app.add_typer(dead_letters.app, name="dead-letters")
     app.add_typer(source.app, name="source")
+    app.add_typer(recover.app, name="recover")
     app.command("health")(health.health)
     app.add_typer(simulator.app, name="simulator")
     app.command("demo")(demo)

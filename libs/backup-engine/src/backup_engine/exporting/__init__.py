@@ -6,6 +6,17 @@ does not carry). Usable with nothing but storage and a key.
 
 from backup_engine.exporting.archive import MANIFEST, zip_chunks
 from backup_engine.exporting.formats import FORMATS, Writer
-from backup_engine.exporting.letters import FOLDER, MAIL, Letter, folder_paths, letters
+from backup_engine.exporting.letters import FOLDER, MAIL, Letter, folder_paths, letters, mail_rows
 
-__all__ = ["FOLDER", "FORMATS", "MAIL", "MANIFEST", "Letter", "Writer", "folder_paths", "letters", "zip_chunks"]
+__all__ = [
+    "FOLDER",
+    "FORMATS",
+    "MAIL",
+    "MANIFEST",
+    "Letter",
+    "Writer",
+    "folder_paths",
+    "letters",
+    "mail_rows",
+    "zip_chunks",
+]

@@ -37,11 +37,20 @@ def letters(repository: Repository, shard: str, snapshot: str, wanted: Wanted | 
     A damaged item costs only itself. Raises NotFound, StorageUnreachable, StorageDenied, KeyUnavailable, and
     IntegrityError when the list of items itself cannot be read.
     """
+    places = {row.key: (row, folder) for row, folder in mail_rows(repository, shard, snapshot, wanted)}
+    bodies = _bodies(repository, [row for row, _ in places.values()])
+    for number, (row, body, problem) in enumerate(bodies, start=1):
+        yield Letter(row, places[row.key][1], number, body, problem)
+
+
+def mail_rows(
+    repository: Repository, shard: str, snapshot: str, wanted: Wanted | None = None
+) -> list[tuple[ItemRow, tuple[str, ...]]]:
+    """The mails with their folders, without their bytes. Blocking."""
     rows = list(repository.items(shard, snapshot))
     paths = folder_paths({row.key: (str(row.meta["name"]), row.parent) for row in rows if row.kind == FOLDER})
-    chosen = [row for row in rows if row.kind == MAIL and (not wanted or wanted(row, paths.get(row.parent, ())))]
-    for number, (row, body, problem) in enumerate(_bodies(repository, chosen), start=1):
-        yield Letter(row, paths.get(row.parent, ()), number, body, problem)
+    found = [(row, paths.get(row.parent, ())) for row in rows if row.kind == MAIL]
+    return [place for place in found if wanted is None or wanted(*place)]
 
 
 def folder_paths(folders: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, ...]]:

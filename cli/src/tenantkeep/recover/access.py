@@ -1,0 +1,21 @@
+"""Where the repository lies and what opens it, as people gave it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+
+@dataclass(frozen=True)
+class Access:
+    """The options of `tenantkeep recover`; nothing is opened yet."""
+
+    storage: str | None = None
+    key: Path | None = None
+    passphrase_file: Path | None = None
+    passphrase: SecretStr | None = None
+    access_key: str | None = None
+    secret_key: SecretStr | None = None
+    secret_key_file: Path | None = None
+    region: str = "us-east-1"
+    ca_file: Path | None = None

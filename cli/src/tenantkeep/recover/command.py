@@ -1,0 +1,175 @@
+"""`tenantkeep recover …`: read a repository with storage and recovery key alone."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr
+
+from tenantkeep.commands import settings
+from tenantkeep.commands.options import Json, Lang
+from tenantkeep.commands.output import Screen, reported
+from tenantkeep.recover.access import Access
+
+app = typer.Typer(
+    help=(
+        "Read backups with nothing running: the storage and the recovery key are enough.\n\n"
+        "Needs no service, no database, no vault and no network but the storage's. Writes nothing there.\n\n"
+        "Start with: tenantkeep recover --storage s3://s3.example.com/bucket/prefix --access-key AKIA…"
+        " --secret-key-file s3.secret --key contoso.recovery-key list"
+    ),
+    no_args_is_help=True,
+)
+
+Point = Annotated[str, typer.Argument(help="Restore point, or a mailbox: then its newest restore point.")]
+
+
+class Format(StrEnum):
+    """What an export becomes."""
+
+    ZIP = "zip"
+    EML = "eml"
+    MBOX = "mbox"
+    MAILDIR = "maildir"
+
+
+@app.callback()
+def recover(
+    context: typer.Context,
+    *,
+    storage: Annotated[
+        str | None,
+        typer.Option(help="s3://HOST[:PORT]/BUCKET/PREFIX or file:///FOLDER.", envvar="TENANTKEEP_RECOVER_STORAGE"),
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="Recovery key file of the tenant.", envvar="TENANTKEEP_RECOVER_KEY")
+    ] = None,
+    passphrase_file: Annotated[Path | None, typer.Option(help="File with its passphrase. [default: ask]")] = None,
+    passphrase: Annotated[str | None, typer.Option(hidden=True, envvar="TENANTKEEP_RECOVERY_PASSPHRASE")] = None,
+    access_key: Annotated[
+        str | None, typer.Option(help="S3 access key id.", envvar="TENANTKEEP_RECOVER_ACCESS_KEY")
+    ] = None,
+    secret_key_file: Annotated[Path | None, typer.Option(help="File with the S3 secret key.")] = None,
+    secret_key: Annotated[str | None, typer.Option(hidden=True, envvar="TENANTKEEP_RECOVER_SECRET_KEY")] = None,
+    region: Annotated[str, typer.Option(help="Region of the bucket.")] = "us-east-1",
+    ca_file: Annotated[
+        Path | None, typer.Option(help="PEM bundle to trust. [default: TENANTKEEP_CA_FILE, else the system's]")
+    ] = None,
+) -> None:
+    """Where the repository lies and what opens it; the commands below take it from here."""
+    context.obj = Access(
+        storage=storage,
+        key=key,
+        passphrase_file=passphrase_file,
+        passphrase=None if passphrase is None else SecretStr(passphrase),
+        access_key=access_key,
+        secret_key=None if secret_key is None else SecretStr(secret_key),
+        secret_key_file=secret_key_file,
+        region=region,
+        ca_file=ca_file or settings.load().ca_file,
+    )
+
+
+@app.command("list")
+@reported
+def list_(context: typer.Context, *, lang: Lang = "en", as_json: Json = False) -> None:
+    """List the mailboxes and the newest restore point of each.
+
+    Example: tenantkeep recover --storage file:///mnt/backup --key contoso.recovery-key list
+    """
+    from tenantkeep.recover import actions  # noqa: PLC0415 - loads the engine, see the package
+
+    actions.list_mailboxes(context.obj, Screen(lang, as_json=as_json))
+
+
+@app.command("restore-points")
+@reported
+def restore_points(
+    context: typer.Context,
+    mailbox: Annotated[str | None, typer.Argument(help="Only of this mailbox, by address or id.")] = None,
+    *,
+    lang: Lang = "en",
+    as_json: Json = False,
+) -> None:
+    """List restore points, newest first. Each one is complete by itself.
+
+    Example: tenantkeep recover --storage … --key … restore-points anna@contoso.example
+    """
+    from tenantkeep.recover import actions  # noqa: PLC0415 - loads the engine, see the package
+
+    actions.list_restore_points(context.obj, Screen(lang, as_json=as_json), mailbox)
+
+
+@app.command("items")
+@reported
+def items(
+    context: typer.Context,
+    point: Point,
+    *,
+    folder: Annotated[
+        list[str] | None, typer.Option(help="Only of this folder and those below, such as Inbox.")
+    ] = None,
+    subject: Annotated[str | None, typer.Option(help="Only mails with this in the subject; reads every mail.")] = None,
+    lang: Lang = "en",
+    as_json: Json = False,
+) -> None:
+    """List the mails of a restore point; their keys select them in `export --item`.
+
+    Example: tenantkeep recover --storage … --key … items anna@contoso.example --subject invoice
+    """
+    from tenantkeep.recover import actions  # noqa: PLC0415 - loads the engine, see the package
+
+    actions.list_items(context.obj, Screen(lang, as_json=as_json), point, tuple(folder or ()), subject)
+
+
+@app.command("export")
+@reported
+def export(
+    context: typer.Context,
+    point: Annotated[
+        str | None, typer.Argument(help="Restore point, or a mailbox: then its newest. Not with --all.")
+    ] = None,
+    *,
+    out: Annotated[Path, typer.Option(help="File (zip) or folder to make; nothing is written over.")],
+    form: Annotated[Format, typer.Option("--format", help="zip and eml with a manifest; mbox is mboxrd.")] = Format.ZIP,
+    every: Annotated[bool, typer.Option("--all", help="The newest restore point of every mailbox.")] = False,
+    folder: Annotated[list[str] | None, typer.Option(help="Only this folder and those below.")] = None,
+    item: Annotated[list[str] | None, typer.Option(help="Only this mail, by key.")] = None,
+    lang: Lang = "en",
+    as_json: Json = False,
+) -> None:
+    """Write a restore point to files: the stored bytes, each mail compared with its SHA-256.
+
+    Exit code 3: everything but the damaged mails that are listed.
+
+    Example: tenantkeep recover --storage … --key … export anna@contoso.example --out anna.zip
+
+    Example: tenantkeep recover --storage … --key … export --all --format maildir --out /mnt/everyone
+    """
+    from tenantkeep.recover import actions  # noqa: PLC0415 - loads the engine, see the package
+
+    actions.export(
+        context.obj,
+        Screen(lang, as_json=as_json),
+        point=point,
+        every=every,
+        out=out,
+        form=form.value,
+        folders=tuple(folder or ()),
+        items=tuple(item or ()),
+    )
+
+
+@app.command("keys")
+@reported
+def keys(context: typer.Context, *, lang: Lang = "en", as_json: Json = False) -> None:
+    """Show which keys open the repository; needs none of them.
+
+    Destroying all of them, and only all of them, makes the backups unreadable for ever.
+
+    Example: tenantkeep recover --storage s3://s3.example.com/bucket/contoso --access-key … keys
+    """
+    from tenantkeep.recover import actions  # noqa: PLC0415 - loads the engine, see the package
+
+    actions.show_keys(context.obj, Screen(lang, as_json=as_json))
