@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backup_engine import NewItem, Repository, Snapshot
-from backup_engine.exporting import FORMATS, MANIFEST, Letter, folder_paths, letters, zip_chunks
+from backup_engine.exporting import ARCHIVES, FORMATS, MANIFEST, Letter, folder_paths, letters, zip_chunks
 from backup_engine.exporting.names import mail_path, part
 from backup_engine.exporting.subject import subject_of
 from backup_engine.storage import MemoryStorage
@@ -99,6 +99,35 @@ def test_every_mail_comes_with_its_place_and_exact_bytes(repository: Repository,
     assert {letter.row.key: letter.body for letter in found} == BODIES
     assert sorted(letter.number for letter in found) == [1, 2, 3, 4]
     assert {letter.folder for letter in found} == {("Inbox",), ("Inbox", "CON/..: x")}
+
+
+def unpacked(repository: Repository, snapshot: Snapshot, kind: str, target: Path) -> list[dict[str, object]]:
+    """Unpack an archive of this kind; its manifest."""
+    with zipfile.ZipFile(io.BytesIO(b"".join(ARCHIVES[kind](repository, SHARD, snapshot.id)))) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist()[-1] == MANIFEST
+        assert len(set(archive.namelist())) == len(archive.namelist())
+        archive.extractall(target)
+        return [json.loads(line) for line in archive.read(MANIFEST).splitlines()]
+
+
+@pytest.mark.parametrize("kind", ["eml", "mbox", "maildir"])
+def test_an_archive_holds_what_the_writer_of_its_kind_writes(
+    repository: Repository, snapshot: Snapshot, tmp_path: Path, kind: str
+) -> None:
+    entries = unpacked(repository, snapshot, kind, tmp_path / "archive")
+    FORMATS[kind](letters(repository, SHARD, snapshot.id), tmp_path / "written")
+
+    def files(root: Path) -> dict[str, bytes]:
+        names = (path for path in root.rglob("*") if path.is_file() and path.name != MANIFEST)
+        return {str(path.relative_to(root)): path.read_bytes() for path in names}
+
+    assert files(tmp_path / "archive") == files(tmp_path / "written")
+    assert {entry["sha256"] for entry in entries} == {hashlib.sha256(body).hexdigest() for body in BODIES.values()}
+    assert all((tmp_path / "archive" / str(entry["path"])).is_file() for entry in entries)
+    if kind == "maildir":
+        with closing(mailbox.Maildir(tmp_path / "archive" / "Inbox", create=False)) as inbox:
+            assert len(inbox) == 3
 
 
 def test_one_mail_or_one_folder_can_be_asked_for(repository: Repository, snapshot: Snapshot) -> None:

@@ -7,6 +7,7 @@ import typer
 from pydantic import ValidationError
 
 from contracts.api import BackupConfigurationBody, RestoreBody
+from contracts.names import ExportFormat
 from contracts.texts import Text
 from contracts.views import RestorePoint
 from tenantkeep.commands import figures, labels
@@ -154,13 +155,17 @@ def export(
     *,
     point: Annotated[str, typer.Argument(metavar="RESTORE_POINT", help="Id, or a mailbox for its newest one.")],
     out: Annotated[Path, typer.Option(help="New ZIP file, or a folder to unpack into.")],
+    kind: Annotated[
+        ExportFormat, typer.Option("--format", help="eml: a file per mail; mbox: a file per folder; maildir.")
+    ] = ExportFormat.EML,
     tenant: TenantName = None,
     lang: Lang = "en",
     as_json: Json = False,
 ) -> None:
-    """Save a mailbox as EML files, byte for byte as Microsoft 365 delivered them.
+    """Save a mailbox, byte for byte as Microsoft 365 delivered it: EML, mbox (mboxrd) or Maildir.
 
     Example: tenantkeep backup export anna@contoso.com --out anna.zip
+    Example: tenantkeep backup export anna@contoso.com --format maildir --out ~/Maildir-anna
     """
     screen = Screen(lang, as_json=as_json)
     with connect() as gateway:
@@ -168,9 +173,9 @@ def export(
         chosen = restore_point(gateway, slug, point)
         with download_bar(screen, chosen.bytes) as watch:
             if out.suffix.lower() == ".zip":
-                to_zip(gateway, slug, chosen.id, out, watch)
+                to_zip(gateway, slug, chosen.id, out, watch, kind=kind)
             else:
-                to_folder(gateway, slug, chosen.id, out, watch)
+                to_folder(gateway, slug, chosen.id, out, watch, kind=kind)
     if as_json:
         screen.document({"restore_point": chosen, "out": str(out)})
         return

@@ -10,7 +10,7 @@ import httpx
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from contracts import api
-from contracts.names import Profile
+from contracts.names import ExportFormat, Profile
 from contracts.problem import Problem
 from contracts.texts import Text
 from contracts.views import (
@@ -131,9 +131,9 @@ class Gateway:
     def replay_dead_letter(self, letter: str) -> DeadLetter:
         return self._post(f"/dead-letters/{_part(letter)}/replay", None, DeadLetter)
 
-    def open_export(self, tenant: str, restore_point: str) -> api.Download:
+    def open_export(self, tenant: str, restore_point: str, kind: ExportFormat = ExportFormat.EML) -> api.Download:
         path = f"/tenants/{_part(tenant)}/restore-points/{_part(restore_point)}/exports"
-        return self._post(path, api.ExportBody(), api.Download)
+        return self._post(path, api.ExportBody(format=kind), api.Download)
 
     @contextmanager
     def download(self, place: api.Download) -> Iterator[Iterator[bytes]]:

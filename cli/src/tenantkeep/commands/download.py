@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from contracts.names import ExportFormat
 from contracts.texts import Text
 from tenantkeep.commands.client import Gateway
 from tenantkeep.commands.errors import CommandError, usage
@@ -12,13 +13,21 @@ from tenantkeep.commands.errors import CommandError, usage
 _BLOCK = 1 << 20
 
 
-def to_zip(gateway: Gateway, tenant: str, restore_point: str, target: Path, watch: Callable[[int], None]) -> int:
+def to_zip(
+    gateway: Gateway,
+    tenant: str,
+    restore_point: str,
+    target: Path,
+    watch: Callable[[int], None],
+    *,
+    kind: ExportFormat = ExportFormat.EML,
+) -> int:
     """Stream the export into `target`, which appears only when it is complete. Returns its bytes.
 
     `watch` is told the length of each block.
     """
     refuse_existing(target)
-    place = gateway.open_export(tenant, restore_point)
+    place = gateway.open_export(tenant, restore_point, kind)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     size = 0
@@ -35,12 +44,20 @@ def to_zip(gateway: Gateway, tenant: str, restore_point: str, target: Path, watc
     return size
 
 
-def to_folder(gateway: Gateway, tenant: str, restore_point: str, target: Path, watch: Callable[[int], None]) -> int:
+def to_folder(
+    gateway: Gateway,
+    tenant: str,
+    restore_point: str,
+    target: Path,
+    watch: Callable[[int], None],
+    *,
+    kind: ExportFormat = ExportFormat.EML,
+) -> int:
     """Unpack the export into the new or empty folder `target`. Returns the number of files."""
     refuse_existing(target)
     target.mkdir(parents=True, exist_ok=True)
     archive = target / ".export.zip"
-    to_zip(gateway, tenant, restore_point, archive, watch)
+    to_zip(gateway, tenant, restore_point, archive, watch, kind=kind)
     try:
         return unpack(archive, target)
     finally:

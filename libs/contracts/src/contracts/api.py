@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from contracts.names import Source, Token
+from contracts.names import ExportFormat, Source, Token
 from contracts.rpc import RegisterTenant
 from contracts.views import ProbeStep, StorageTarget
 
@@ -66,7 +66,7 @@ class BackupConfigurationBody(Body):
 
 
 class ExportBody(Body):
-    format: Literal["eml"] = "eml"
+    format: ExportFormat = ExportFormat.EML
 
 
 class RestoreBody(Body):

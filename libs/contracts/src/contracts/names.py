@@ -19,6 +19,14 @@ class JobKind(StrEnum):
     RESTORE = "restore"
 
 
+class ExportFormat(StrEnum):
+    """What is in the ZIP archive of an export."""
+
+    EML = "eml"
+    MBOX = "mbox"
+    MAILDIR = "maildir"
+
+
 class JobState(StrEnum):
     WAITING = "waiting"
     RUNNING = "running"

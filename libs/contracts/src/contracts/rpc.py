@@ -9,7 +9,7 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.names import Profile, Slug, Source, Token
+from contracts.names import ExportFormat, Profile, Slug, Source, Token
 from contracts.views import (
     BackupConfiguration,
     ConsentLink,
@@ -138,7 +138,7 @@ class RestorePointsOf(Page):
 
 class OpenExport(_Question):
     restore_point: Token
-    format: Literal["eml"] = "eml"
+    format: ExportFormat = ExportFormat.EML
 
 
 class DeadLettersOf(Page):

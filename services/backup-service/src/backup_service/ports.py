@@ -10,7 +10,7 @@ from backup_service.domain.jobs import Cause, Claim, Outcome
 from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
 from contracts.errors import ErrorClass
 from contracts.events import Counts, JobWakeUp
-from contracts.names import HoldReason, JobKind
+from contracts.names import ExportFormat, HoldReason, JobKind
 from contracts.views import BackupConfiguration, Job, Listing, ProbeStep, RestorePoint, Run, StorageTarget
 
 
@@ -168,10 +168,12 @@ class Catalogue(RestorePoints, Protocol):
 
     async def jobs(self, tenant: str, run: str, cursor: str | None, limit: int) -> Listing[Job]: ...
 
-    async def add_ticket(self, tenant: str, point: str, secret: str, expires_at: datetime) -> None: ...
+    async def add_ticket(
+        self, tenant: str, point: str, export: ExportFormat, secret: str, expires_at: datetime
+    ) -> None: ...
 
-    async def redeem(self, tenant: str, secret: str, now: datetime) -> str | None:
-        """The restore point a ticket opens, once; None for anything but a fresh ticket of this tenant."""
+    async def redeem(self, tenant: str, secret: str, now: datetime) -> tuple[str, ExportFormat] | None:
+        """The restore point a ticket opens and how, once; None for anything but a fresh ticket of this tenant."""
         ...
 
 

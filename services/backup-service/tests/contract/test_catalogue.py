@@ -1,6 +1,7 @@
 """Targets, configurations, restore points and download tickets: of one tenant, page by page, once."""
 
 import io
+import re
 import zipfile
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from backup_engine import NewItem
 from backup_service.entrypoints.download import application
 from backup_service.usecases.export_mailbox import ExportMailbox
 from backup_service.usecases.manage import Manage
+from contracts.names import ExportFormat
 from contracts.problem import ProblemError
 from contracts.rpc import CreateConfiguration, CreateTarget, OpenExport
 from contracts.views import ProbeStep, RestorePoint
@@ -129,6 +131,19 @@ async def test_ticket_opens_its_export_once(
     assert second.headers["content-type"] == "application/problem+json"
     archive = zipfile.ZipFile(io.BytesIO(first.content))
     assert archive.read("Inbox/000001 hello.eml") == MAIL
+
+
+@pytest.mark.parametrize(("export", "name"), [("mbox", r"Inbox\.mbox"), ("maildir", r"Inbox/cur/\d+\.000001\..*:2,S?")])
+async def test_a_ticket_remembers_the_format(
+    planner: Any, manage: Manage, engine: EngineInMemory, point: RestorePoint, *, export: str, name: str
+) -> None:
+    wanted = OpenExport(restore_point=point.id, format=ExportFormat(export))
+    ticket = await manage.open_export("contoso", wanted)
+    assert ticket.filename == f"anna_at_contoso.example-20260302T080000Z.{export}.zip"
+    chunks = await ExportMailbox(planner.catalogue, engine, planner.clock)("contoso", ticket.ticket)
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(chunks)))
+    (found,) = [entry for entry in archive.namelist() if re.fullmatch(name, entry)]
+    assert MAIL in archive.read(found)
 
 
 async def test_ticket_expires(planner: Any, manage: Manage, engine: EngineInMemory, point: RestorePoint) -> None:

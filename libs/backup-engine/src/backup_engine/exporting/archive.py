@@ -1,23 +1,25 @@
-"""A ZIP of EML files, built while it is read: no disk, and one mail at a time in memory."""
+"""ZIP archives of a restore point, built while they are read: no disk, and one mail at a time in memory."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from zipstream import ZIP_STORED, ZipStream
 
-from backup_engine.exporting.letters import Letter
+from backup_engine.exporting.layouts import maildir_folders, maildir_path, mbox_entry, mbox_path
+from backup_engine.exporting.letters import Letter, letters, letters_by_place
+from backup_engine.repository import Repository
 
 MANIFEST = "manifest.jsonl"
 """Last member: one JSON line per mail with path, original folder, SHA-256 and sidecar; a damaged mail has no path."""
 
 
 def zip_chunks(letters: Iterable[Letter]) -> Iterator[bytes]:
-    """The archive in pieces. Blocking."""
+    """An archive of one EML file per mail, in pieces. Blocking."""
     archive = ZipStream(compress_type=ZIP_STORED)
     manifest: list[bytes] = []
     for letter in letters:
-        manifest.append(json.dumps(manifest_entry(letter), ensure_ascii=False, sort_keys=True).encode() + b"\n")
+        manifest.append(_line(letter, None if letter.body is None else letter.path))
         if letter.body is not None:
             archive.add(letter.body, letter.path)
             yield from archive.all_files()
@@ -25,7 +27,56 @@ def zip_chunks(letters: Iterable[Letter]) -> Iterator[bytes]:
     yield from archive
 
 
-def manifest_entry(letter: Letter) -> dict[str, Any]:
+def eml_archive(repository: Repository, shard: str, snapshot: str) -> Iterator[bytes]:
+    """EML files in folders named like the mail folders. Blocking, as are the others."""
+    return zip_chunks(letters(repository, shard, snapshot))
+
+
+def maildir_archive(repository: Repository, shard: str, snapshot: str) -> Iterator[bytes]:
+    """A Maildir per mail folder; unpack it on a system that allows colons in names."""
+    archive = ZipStream(compress_type=ZIP_STORED)
+    manifest: list[bytes] = []
+    begun: set[str] = set()
+    for letter in letters(repository, shard, snapshot):
+        manifest.append(_line(letter, None if letter.body is None else maildir_path(letter)))
+        if letter.body is None:
+            continue
+        for folder in maildir_folders(letter.folder):
+            if folder not in begun:
+                archive.mkdir(folder)
+                begun.add(folder)
+        archive.add(letter.body, maildir_path(letter))
+        yield from archive.all_files()
+    archive.add(b"".join(manifest), MANIFEST)
+    yield from archive
+
+
+def mbox_archive(repository: Repository, shard: str, snapshot: str) -> Iterator[bytes]:
+    """An mbox file (mboxrd) per mail folder; the manifest names them in the order of the files."""
+    archive = ZipStream(compress_type=ZIP_STORED)
+    manifest: list[bytes] = []
+    for name, found in letters_by_place(repository, shard, snapshot, mbox_path):
+        archive.add(_mbox(name, found, manifest), name)
+        yield from archive.all_files()
+    archive.add(b"".join(manifest), MANIFEST)
+    yield from archive
+
+
+ARCHIVES: Mapping[str, Callable[[Repository, str, str], Iterator[bytes]]] = {
+    "eml": eml_archive,
+    "mbox": mbox_archive,
+    "maildir": maildir_archive,
+}
+
+
+def _mbox(name: str, found: Iterable[Letter], manifest: list[bytes]) -> Iterator[bytes]:
+    for letter in found:
+        manifest.append(_line(letter, None if letter.body is None else name))
+        if letter.body is not None:
+            yield mbox_entry(letter, letter.body)
+
+
+def manifest_entry(letter: Letter, path: str | None = None) -> dict[str, Any]:
     """What MIME does not carry, and the digest to check the file with."""
     row = letter.row
     entry = {
@@ -36,4 +87,8 @@ def manifest_entry(letter: Letter) -> dict[str, Any]:
     }
     if letter.body is None:
         return {**entry, "key": row.key, "damaged": letter.problem}
-    return {**entry, "path": letter.path}
+    return {**entry, "path": letter.path if path is None else path}
+
+
+def _line(letter: Letter, path: str | None) -> bytes:
+    return json.dumps(manifest_entry(letter, path), ensure_ascii=False, sort_keys=True).encode() + b"\n"

@@ -2,19 +2,14 @@
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 from backup_engine.exporting.archive import MANIFEST, manifest_entry, zip_chunks
+from backup_engine.exporting.layouts import maildir_folders, maildir_path, mbox_entry, mbox_path, received
 from backup_engine.exporting.letters import Letter
-from backup_engine.exporting.names import part
 
 Writer = Callable[[Iterable[Letter], Path], None]
-
-_FROM = re.compile(rb"^(>*From )", re.MULTILINE)
-_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def write_zip(letters: Iterable[Letter], target: Path) -> None:
@@ -35,21 +30,15 @@ def write_eml(letters: Iterable[Letter], target: Path) -> None:
 
 
 def write_mbox(letters: Iterable[Letter], target: Path) -> None:
-    """An mbox file per mail folder, in the quoting of mboxrd; line ends stay as they are.
-
-    Taking one `>` from lines of `>From ` gives back the stored bytes; a mail without a final line end gains one.
-    """
+    """An mbox file per mail folder, in the quoting of mboxrd."""
     target.mkdir(exist_ok=True)
     for letter in letters:
         if letter.body is None:
             continue
-        *parents, last = [part(name, "folder") for name in letter.folder] or ["mailbox"]
-        file = target.joinpath(*parents, f"{last}.mbox")
+        file = target / mbox_path(letter.folder)
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("ab") as mbox:
-            mbox.write(f"From MAILER-DAEMON {_received(letter):%a %b %d %H:%M:%S %Y}\n".encode())
-            mbox.write(_FROM.sub(rb">\1", letter.body))
-            mbox.write(b"\n" if letter.body.endswith(b"\n") else b"\n\n")
+            mbox.write(mbox_entry(letter, letter.body))
 
 
 def write_maildir(letters: Iterable[Letter], target: Path) -> None:
@@ -58,13 +47,12 @@ def write_maildir(letters: Iterable[Letter], target: Path) -> None:
     for letter in letters:
         if letter.body is None:
             continue
-        place = target.joinpath(*(part(name, "folder") for name in letter.folder))
-        for name in ("cur", "new", "tmp"):
-            (place / name).mkdir(parents=True, exist_ok=True)
-        received = _received(letter).timestamp()
-        file = place / "cur" / f"{received:.0f}.{letter.number:06d}.tenantkeep,S={letter.row.size}:2,{_flags(letter)}"
+        for name in maildir_folders(letter.folder):
+            (target / name).mkdir(parents=True, exist_ok=True)
+        file = target / maildir_path(letter)
         _write(file, letter.body)
-        os.utime(file, (received, received))
+        moment = received(letter).timestamp()
+        os.utime(file, (moment, moment))
 
 
 FORMATS: Mapping[str, Writer] = {
@@ -79,18 +67,3 @@ def _write(file: Path, body: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("xb") as opened:
         opened.write(body)
-
-
-def _received(letter: Letter) -> datetime:
-    try:
-        found = datetime.fromisoformat(str(letter.row.meta.get("receivedDateTime")))
-    except ValueError:
-        return _EPOCH
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _flags(letter: Letter) -> str:
-    meta = letter.row.meta
-    flag = meta.get("flag")
-    flagged = isinstance(flag, Mapping) and flag.get("flagStatus") == "flagged"
-    return ("D" if meta.get("isDraft") else "") + ("F" if flagged else "") + ("S" if meta.get("isRead") else "")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 
 from backup_engine.errors import IntegrityError
 from backup_engine.exporting.names import mail_path
@@ -51,6 +52,25 @@ def mail_rows(
     paths = folder_paths({row.key: (str(row.meta["name"]), row.parent) for row in rows if row.kind == FOLDER})
     found = [(row, paths.get(row.parent, ())) for row in rows if row.kind == MAIL]
     return [place for place in found if wanted is None or wanted(*place)]
+
+
+def letters_by_place(
+    repository: Repository, shard: str, snapshot: str, place: Callable[[tuple[str, ...]], str]
+) -> Iterator[tuple[str, Iterator[Letter]]]:
+    """Every mail as with `letters`, together with those whose folder has the same place; read each before the next.
+
+    Places that differ in case only are one: not every system tells them apart.
+    """
+    folders: dict[str, tuple[str, ...]] = {}
+    places: dict[str, tuple[str, list[ItemRow]]] = {}
+    for row, folder in mail_rows(repository, shard, snapshot):
+        folders[row.key] = folder
+        name = place(folder)
+        places.setdefault(name.casefold(), (name, []))[1].append(row)
+    number = count(1)
+    for _, (name, chosen) in sorted(places.items()):
+        bodies = _bodies(repository, chosen)
+        yield name, (Letter(row, folders[row.key], next(number), body, why) for row, body, why in bodies)
 
 
 def folder_paths(folders: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, ...]]:

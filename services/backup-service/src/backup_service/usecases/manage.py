@@ -6,6 +6,7 @@ from datetime import timedelta
 from backup_service.ports import Catalogue, Repositories
 from chassis.clock import Clock
 from chassis.ids import derived
+from contracts.names import ExportFormat
 from contracts.problem import invalid, not_found
 from contracts.rpc import CreateConfiguration, CreatedTarget, CreateTarget, OpenExport
 from contracts.views import BackupConfiguration, DownloadTicket, StorageTarget
@@ -51,6 +52,7 @@ class Manage:
             raise not_found("restore point")
         secret = secrets.token_urlsafe(32)
         expires_at = self._clock.now() + TICKET_LIFE
-        await self._catalogue.add_ticket(tenant, point.id, secret, expires_at)
-        name = f"{point.resource_name or point.resource}-{point.taken_at:%Y%m%dT%H%M%SZ}.zip".replace("@", "_at_")
+        await self._catalogue.add_ticket(tenant, point.id, wanted.format, secret, expires_at)
+        kind = "" if wanted.format is ExportFormat.EML else f".{wanted.format}"
+        name = f"{point.resource_name or point.resource}-{point.taken_at:%Y%m%dT%H%M%SZ}{kind}.zip".replace("@", "_at_")
         return DownloadTicket(ticket=secret, expires_at=expires_at, filename=name)
