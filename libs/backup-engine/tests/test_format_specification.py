@@ -61,9 +61,10 @@ class SpecificationReader:
         digest = hashlib.sha256(head).digest()
         aead = AESGCM(hkdf(hkdf(self.key, "tenantkeep/1/data"), "tenantkeep/1/pack", salt))
         trailer = aead.decrypt(b"\xff" * 12, body[-68 - length : -68], digest + b"trailer")
+        directory = zstandard.decompress(trailer)
         blobs = {}
         position = 64
-        for i, (ident, offset, stored, size, codec) in enumerate(msgpack.unpackb(zstandard.decompress(trailer))):
+        for i, (ident, offset, stored, size, codec) in enumerate(struct.iter_unpack(">32sIIIB3x", directory)):
             assert offset == position
             position += stored
             record = body[offset : offset + stored]
@@ -93,7 +94,7 @@ class SpecificationReader:
             body = self.objects[pack["name"]]
             assert (pack["size"], pack["header"]) == (len(body), body[:64])
             found = self.pack(pack["name"])
-            assert [blob[0] for blob in pack["blobs"]] == sorted(found)
+            assert [blob[0] for blob in struct.iter_unpack(">32s16x", pack["blobs"])] == list(found)
             blobs |= found
         return blobs
 

@@ -1,25 +1,24 @@
 """The index: which blob lies where (format, section 6). Holds durable blobs only."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from backup_engine import index_objects, names
+from backup_engine.entries import BlobEntries, BlobEntry
 from backup_engine.errors import UNREADABLE, IntegrityError, NotFound
 from backup_engine.header import Kind
-from backup_engine.index_objects import IndexObject
-from backup_engine.pack import BlobEntry, PackEntry
+from backup_engine.index_cache import IndexCache
+from backup_engine.index_contents import Contents, PackInfo
+from backup_engine.pack import PackEntry
 from backup_engine.sealed import SealedObjects
 from backup_engine.storage.base import Storage
+from backup_engine.tuning import Tuning
 
+__all__ = ["BlobIndex", "PackInfo", "Place"]
+
+_BATCH = 1 << 19  # blobs read before they join the index
 _ROUNDS = 5  # of listing and reading, while maintenance replaces what was listed
-
-
-class PackInfo(NamedTuple):
-    name: str
-    size: int
-    trailer: int
-    header: bytes
 
 
 class Place(NamedTuple):
@@ -28,29 +27,34 @@ class Place(NamedTuple):
 
 
 class BlobIndex:
-    """All index objects of a repository in memory; one per Repository, shared by its sessions, thread-safe.
+    """All index objects of a repository; one per Repository, shared by its sessions, thread-safe.
 
     Only what a durable delta names gets in, so that no session can lean on another's unfinished pack. A blob
     may lie in several packs (two writers, a repair, a rewriting): every place is kept.
     """
 
-    def __init__(self, storage: Storage, objects: SealedObjects) -> None:
+    def __init__(self, storage: Storage, objects: SealedObjects, cache: IndexCache, tuning: Tuning) -> None:
         self._storage = storage
         self._objects = objects
         self._lock = threading.RLock()
-        self._loaded: set[str] = set()
-        self._packs: dict[str, PackInfo] = {}
-        self._sources: dict[str, str] = {}
-        self._contents: dict[str, tuple[BlobEntry, ...]] = {}
-        self._blobs: dict[bytes, tuple[Place, ...]] = {}
+        self._cache = cache
+        self._tuning = tuning
+        self._contents = self._empty()
+        self._loaded: set[str] = set()  # index objects that are part of the contents
+        self._replaced: set[str] = set()  # those that a merged file stands for
+        self._sources: dict[str, str] = {}  # the index object that names a pack
+        self._partial: set[str] = set()  # index objects some of whose packs were forgotten
         self._avoided: frozenset[str] = frozenset()
         self.damaged: dict[str, str] = {}  # index objects that cannot be read, with the reason
 
     def refresh(self) -> None:
-        """Read the index objects that appeared since the last time: one listing, one GET each."""
+        """Read the index objects that appeared since the last time: one listing, one GET each.
+
+        When some have vanished, maintenance has taken packs out: everything is read again.
+        """
         with self._lock:
             for _ in range(_ROUNDS):
-                lost = self._read_new()
+                lost = self._read_new([found.key for found in self._storage.list(names.INDEX)])
                 if not lost:
                     return
             raise IntegrityError(f"{lost} is listed but cannot be read", key=lost)
@@ -58,11 +62,10 @@ class BlobIndex:
     def add(self, delta: str, packs: Iterable[PackEntry]) -> None:
         """Take in an index object that is durable under the name `delta`."""
         with self._lock:
-            for pack in packs:
-                self._add(pack)
-                if delta.startswith(names.INDEX_MERGED) or pack.name not in self._sources:
-                    self._sources[pack.name] = delta
+            packs = list(packs)
+            self._name_source(delta, packs)
             self._loaded.add(delta)
+            self._take(packs)
 
     def publish(self, delta: str, packs: Iterable[PackEntry]) -> None:
         """Write the delta, then take it in. The packs must be durable."""
@@ -72,34 +75,52 @@ class BlobIndex:
 
     def __contains__(self, ident: bytes) -> bool:
         """Whether a writer may refer to the blob: it lies in some pack that is not avoided."""
-        return any(place.pack.name not in self._avoided for place in self._blobs.get(ident, ()))
+        return self._contents.holds(ident, self._avoided)
 
     def find(self, ident: bytes) -> Place | None:
         """Where to read the blob: a place in a pack that is not avoided if there is one, else any."""
-        places = self._blobs.get(ident, ())
+        places = self.places(ident)
         return next((place for place in places if place.pack.name not in self._avoided), next(iter(places), None))
+
+    def find_many(self, idents: Sequence[bytes]) -> list[Place | None]:
+        """Like find, for many blobs at once: several times as fast."""
+        found = self._contents.first_places(idents)
+        avoided = self._avoided
+        return [
+            Place(*first) if first is not None and first[0].name not in avoided else self.find(ident)
+            for ident, first in zip(idents, found, strict=True)
+        ]
+
+    def missing(self, idents: Sequence[bytes]) -> list[bytes]:
+        """Those a writer may not refer to."""
+        avoided = self._contents.numbers(self._avoided)
+        return [
+            ident
+            for ident, pack in zip(idents, self._contents.first_packs(idents), strict=True)
+            if (pack is None or pack in avoided) and ident not in self
+        ]
 
     def places(self, ident: bytes) -> list[Place]:
         """Every place of the blob, avoided ones included."""
-        return list(self._blobs.get(ident, ()))
+        return [Place(pack, entry) for pack, entry in self._contents.places(ident)]
 
     def pack(self, name: str) -> PackInfo | None:
-        return self._packs.get(name)
+        return self._contents.pack(name)
 
     def packs(self) -> Iterator[PackInfo]:
         """Every pack some index object names, in order of name; a consistent copy."""
         with self._lock:
-            return iter([info for _, info in sorted(self._packs.items())])
+            return iter(self._contents.packs())
 
     def sources(self, packs: Iterable[str]) -> set[str]:
         """The index objects that name these packs; a merged one instead of what it replaced."""
         with self._lock:
             return {self._sources[pack] for pack in packs if pack in self._sources}
 
-    def entries(self, pack: str) -> Iterator[BlobEntry]:
+    def entries(self, pack: str) -> BlobEntries:
         """What the pack holds, in order of record; nothing for a pack no index object names."""
         with self._lock:
-            return iter(self._contents.get(pack, ()))
+            return self._contents.entries(pack)
 
     @property
     def avoided(self) -> frozenset[str]:
@@ -115,22 +136,28 @@ class BlobIndex:
         """These packs were removed from storage."""
         with self._lock:
             gone = frozenset(packs)
-            for name in gone & self._packs.keys():
-                del self._packs[name], self._sources[name]
-                for entry in self._contents.pop(name):
-                    self._drop(entry.id, name)
+            self._contents.forget(gone)
+            for name in gone & self._sources.keys():
+                self._partial.add(self._sources.pop(name))
             self._avoided -= gone
 
-    def _read_new(self) -> str:
+    def _read_new(self, listed: list[str]) -> str:
         """Read what is listed and not loaded; the name of one that vanished meanwhile, or nothing."""
-        listed = [found.key for found in self._storage.list(names.INDEX)]
+        if not self._loaded and (kept := self._contents.restore()) is not None:
+            self._loaded, self._replaced, self._sources = set(kept["loaded"]), set(kept["replaced"]), kept["sources"]
+        if self._is_outdated(listed):
+            self._contents, self._loaded, self._replaced = self._empty(), set(), set()
+            self._sources, self._partial, self.damaged = {}, set(), {}
+        packs: list[PackEntry] = []
+        blobs = 0
         # Merged files first: what they replace need not be read.
         for name in sorted(listed, key=lambda name: not name.startswith(names.INDEX_MERGED)):
-            if name in self._loaded:
+            if name in self._loaded or name in self._replaced:
                 continue
             try:
                 found = index_objects.decode(*self._objects.get_any(name), name)
             except NotFound:
+                self._take(packs)
                 return name  # maintenance replaced it after the listing
             except UNREADABLE as error:
                 # One damaged object must not close the repository: what it names counts as absent, and verification
@@ -138,22 +165,37 @@ class BlobIndex:
                 self.damaged[name] = str(error)
                 self._loaded.add(name)
                 continue
-            self._take(name, found)
+            self._name_source(name, found.packs)
+            self._loaded.add(name)
+            self._replaced.update(found.replaces)
+            packs += found.packs
+            blobs += sum(len(pack.blobs) for pack in found.packs)
+            if blobs >= _BATCH:
+                self._take(packs)
+                packs, blobs = [], 0
+        self._take(packs)
         return ""
 
-    def _take(self, name: str, found: IndexObject) -> None:
-        self.add(name, found.packs)
-        self._loaded.update(found.replaces)
+    def _is_outdated(self, listed: list[str]) -> bool:
+        """Whether packs may have left the index: an object is gone, or a merged file stands for one that was read."""
+        new_merged = {name for name in listed if name.startswith(names.INDEX_MERGED)} - self._loaded
+        return bool(self._loaded) and (bool(new_merged) or not self._loaded.issubset(listed))
 
-    def _add(self, pack: PackEntry) -> None:
-        if pack.name in self._packs:  # a merged file repeats what its deltas said
-            return
-        info = self._packs[pack.name] = PackInfo(pack.name, pack.size, pack.trailer, pack.header)
-        self._contents[pack.name] = tuple(sorted(pack.blobs, key=lambda entry: entry.i))
-        for entry in pack.blobs:
-            self._blobs[entry.id] = (*self._blobs.get(entry.id, ()), Place(info, entry))
+    def _name_source(self, name: str, packs: Iterable[PackEntry]) -> None:
+        for pack in packs:
+            if name.startswith(names.INDEX_MERGED) or pack.name not in self._sources:
+                self._sources[pack.name] = name
 
-    def _drop(self, ident: bytes, pack: str) -> None:
-        left = tuple(place for place in self._blobs.pop(ident, ()) if place.pack.name != pack)
-        if left:
-            self._blobs[ident] = left
+    def _empty(self) -> Contents:
+        return Contents(self._cache, recent=self._tuning.index_recent, mapped=self._tuning.index_mapped)
+
+    def _take(self, packs: Iterable[PackEntry]) -> None:
+        # What the table stands for when another process takes it over; the rest it shall look at itself.
+        self._contents.add(
+            packs,
+            lambda: {
+                "loaded": sorted(self._loaded - self.damaged.keys() - self._partial),
+                "replaced": sorted(self._replaced),
+                "sources": self._sources,
+            },
+        )

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from backup_engine.entries import BlobEntries
 from backup_engine.errors import IntegrityError
 from backup_engine.header import Kind
-from backup_engine.pack import BlobEntry, PackEntry
+from backup_engine.pack import PackEntry
 
 KINDS = {Kind.INDEX_DELTA, Kind.MERGED_INDEX}
 
@@ -24,7 +25,7 @@ def encode(packs: Iterable[PackEntry], replaces: Iterable[str] = ()) -> dict[str
                 "size": pack.size,
                 "trailer": pack.trailer,
                 "header": pack.header,
-                "blobs": sorted(tuple(entry) for entry in pack.blobs),
+                "blobs": BlobEntries.of(pack.blobs).packed,
             }
             for pack in sorted(packs, key=lambda pack: pack.name)
         ]
@@ -40,11 +41,10 @@ def decode(kind: Kind, payload: dict[str, Any], name: str) -> IndexObject:
         raise IntegrityError(f"{name} holds a {kind.name.lower()}, not a part of the index", key=name)
     try:
         return IndexObject(tuple(_packs(payload)), tuple(payload.get("replaces", ())))
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise IntegrityError(f"{name} is no index delta", key=name) from error
 
 
 def _packs(payload: dict[str, Any]) -> Iterator[PackEntry]:
     for pack in payload["packs"]:
-        blobs = tuple(BlobEntry(*entry) for entry in pack["blobs"])
-        yield PackEntry(pack["name"], pack["size"], pack["trailer"], pack["header"], blobs)
+        yield PackEntry(pack["name"], pack["size"], pack["trailer"], pack["header"], BlobEntries(pack["blobs"]))

@@ -105,6 +105,11 @@ class KeyRing:
         return self.key(FIRST).chunking
 
     @property
+    def cache(self) -> bytes:
+        """Authenticates what is kept on this machine; nothing in the repository depends on it."""
+        return derive(self.key(FIRST).secret, "tenantkeep/cache")
+
+    @property
     def numbers(self) -> tuple[int, ...]:
         return tuple(self._revisions)
 

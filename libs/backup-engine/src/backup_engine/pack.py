@@ -3,35 +3,27 @@
 import hashlib
 import hmac
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import zstandard
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from backup_engine import header, messagepack
+from backup_engine import header
 from backup_engine.compression import decompress
+from backup_engine.entries import BlobEntries, BlobEntry
 from backup_engine.errors import IntegrityError
 from backup_engine.header import Codec, Header, Kind
 from backup_engine.keys import DataKey, KeyRing
+
+__all__ = ["TAIL", "BlobEntry", "PackBuilder", "PackEntry", "PackOpener", "blob_id", "open_trailer", "trailer_size"]
 
 _LENGTH = struct.Struct(">I")
 _TRAILER_NONCE = b"\xff" * 12
 _TRAILER_LABEL = b"trailer"
 _SHORTEST = 2 * header.LENGTH + _LENGTH.size
 TAIL = 64 << 10  # bytes read first when a trailer's length is not known
-
-
-class BlobEntry(NamedTuple):
-    """Where one blob lies in its pack."""
-
-    id: bytes
-    i: int  # record number
-    offset: int
-    stored: int  # bytes of ciphertext with tag
-    length: int  # bytes of the blob
-    codec: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +34,7 @@ class PackEntry:
     size: int
     trailer: int  # bytes at the end: directory, second header, length
     header: bytes
-    blobs: tuple[BlobEntry, ...]
+    blobs: Sequence[BlobEntry]  # in record order
 
 
 def blob_id(key: bytes, blob: bytes) -> bytes:
@@ -70,8 +62,7 @@ class PackBuilder:
 
     def close(self) -> tuple[bytes, int]:
         """The whole pack, and how many bytes at its end make the trailer."""
-        directory = messagepack.encode([[e.id, e.offset, e.stored, e.length, e.codec] for e in self.entries])
-        frame = zstandard.ZstdCompressor(level=3).compress(directory)
+        frame = zstandard.ZstdCompressor(level=3).compress(BlobEntries.of(self.entries).packed)
         sealed = self._aead.encrypt(_TRAILER_NONCE, frame, self._digest + _TRAILER_LABEL)
         tail = sealed + self._head + _LENGTH.pack(len(sealed))
         self._pieces.append(tail)
@@ -104,13 +95,12 @@ class PackOpener:
             raise IntegrityError(f"record {entry.i} of {self._name} holds another blob", key=self._name)
         return blob
 
-    def directory(self, sealed: bytes) -> tuple[BlobEntry, ...]:
+    def directory(self, sealed: bytes) -> BlobEntries:
         try:
             frame = self._aead.decrypt(_TRAILER_NONCE, sealed, self._digest + _TRAILER_LABEL)
-            rows = messagepack.decode(zstandard.ZstdDecompressor().decompress(frame))
+            return BlobEntries(zstandard.ZstdDecompressor().decompress(frame))
         except (InvalidTag, zstandard.ZstdError, ValueError) as error:
             raise IntegrityError(f"the trailer of {self._name} is damaged", key=self._name) from error
-        return tuple(BlobEntry(row[0], i, *row[1:]) for i, row in enumerate(rows))
 
 
 def trailer_size(tail: bytes, name: str) -> int:

@@ -5,6 +5,7 @@ import threading
 
 from backup_engine import names
 from backup_engine.compression import compress
+from backup_engine.entries import BlobEntries
 from backup_engine.index import BlobIndex
 from backup_engine.keys import KeyRing
 from backup_engine.pack import PackBuilder, PackEntry
@@ -69,7 +70,7 @@ class Packer:
         """The index answers for these blobs now."""
         with self._intake:
             for pack in packs:
-                self._claimed.difference_update(entry.id for entry in pack.blobs)
+                self._claimed.difference_update(BlobEntries.of(pack.blobs).ids())
 
     def close(self) -> None:
         self._compressors.close()
@@ -107,6 +108,6 @@ class Packer:
         body, trailer = builder.close()
         name = names.pack(self._session, seq, hashlib.sha256(body).hexdigest())
         self._storage.put(name, body)
-        entry = PackEntry(name, len(body), trailer, builder.header.encode(), tuple(builder.entries))
+        entry = PackEntry(name, len(body), trailer, builder.header.encode(), BlobEntries.of(builder.entries))
         with self._done:
             self._durable.append(entry)

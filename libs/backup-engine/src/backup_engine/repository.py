@@ -22,6 +22,7 @@ from backup_engine.errors import (
 )
 from backup_engine.header import Kind
 from backup_engine.index import BlobIndex
+from backup_engine.index_cache import IndexCache
 from backup_engine.keys import KeyOpener, KeyRing, KeyWrapper
 from backup_engine.locks import LockingStorage
 from backup_engine.mime_cut import PART_MIN
@@ -108,8 +109,9 @@ class Repository:
             raise KeyUnavailable(f"config names keys/{head.key}, but the repository has no key") from error
         objects = SealedObjects(locks, ring)
         owner = _owner(objects.get(names.CONFIG, Kind.CONFIG), tenant)
-        index, damage = BlobIndex(locks, objects), DamageLog(locks, objects)
-        repository = cls(Backing(locks, locks, ring, objects, index, damage, tuning or Tuning()), owner)
+        tuning = tuning or Tuning()
+        index = BlobIndex(locks, objects, IndexCache(tuning.folder, ring.cache), tuning)
+        repository = cls(Backing(locks, locks, ring, objects, index, DamageLog(locks, objects), tuning), owner)
         repository.refresh()
         return repository
 
