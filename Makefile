@@ -7,10 +7,10 @@ READY   := $(VENV)/.ready
 SRC     := $(addsuffix /src,$(MEMBERS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status test soak bench check fmt generate lock clean
+.PHONY: help setup demo up down status test soak bench bench-engine check fmt generate lock clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 setup: $(READY) ## create .venv from requirements.lock (hash-pinned)
 
@@ -43,6 +43,9 @@ soak: $(READY) ## the long tests, at full size
 
 bench: $(READY) ## the main job's figures, into tests/bench/out; counters may not get worse
 	@$(BIN)/python tests/bench/bench_main_job.py
+
+bench-engine: $(READY) ## our engine against restic, into tests/bench/out; MAILS=n REPEAT=n MBOX=file RESTIC=path
+	@PYTHONPATH=tests/bench $(BIN)/python -m engine_bench
 
 check: $(READY) ## lint, types, import contracts, generated documents up to date
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
