@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from backup_engine import NewItem, Repository, Snapshot, StorageUnreachable
 from backup_engine.receipts import Arc
-from backup_engine.rolling import position
+from backup_engine.rolling import Reading, position
 from backup_engine.storage import MemoryStorage
 from backup_engine.testing.faulty import FaultyStorage
 from backup_engine.testing.keys import LocalKeyWrapper
@@ -86,6 +86,24 @@ def test_a_step_goes_on_where_the_last_one_ended(
     assert second.receipt.attestation.arc.start == position(ring[1])
     assert (first.report.denominator, second.report.denominator) == (2, 3)
     assert (first.read_since, second.read_since) == (None, None)
+
+
+def test_a_step_that_is_stopped_keeps_what_it_has_read(
+    repository: Repository, snapshot: Snapshot, memory: MemoryStorage, ulid: Ulid
+) -> None:
+    seen: list[Reading] = []
+
+    def watch(reading: Reading) -> bool:
+        seen.append(reading)
+        return reading.objects < 3
+
+    ring = sorted(memory.objects, key=position)
+    first = repository.checks.rolling(at=NOW, session=ulid(9), watch=watch)
+    assert ([one.objects for one in seen], seen[0].of) == ([1, 2, 3], first.objects)
+    assert (first.report.denominator, first.report.good) == (3, True)
+    second = repository.checks.rolling(at=NOW + DAY, session=ulid(9))
+    assert second.receipt.attestation.arc is not None
+    assert second.receipt.attestation.arc.start == position(ring[2])
 
 
 def test_a_step_reads_at_least_one_object(repository: Repository, snapshot: Snapshot, ulid: Ulid) -> None:

@@ -15,6 +15,7 @@ from backup_engine.full_check import RollingReport
 from backup_engine.model import Snapshot, VerificationReport
 from backup_engine.reader import Reader
 from backup_engine.receipts import Attestation, ChainReport, Receipt, Receipts
+from backup_engine.rolling import Watch
 
 if TYPE_CHECKING:
     from backup_engine.repository import Repository
@@ -49,13 +50,17 @@ class Checks:
         share: float = 1.0,
         max_bytes: float = math.inf,
         max_objects: float = math.inf,
+        watch: Watch | None = None,
     ) -> RollingReport:
         """V2: read the next `share` of all stored bytes whole, the longest unread first; name and repair damage.
 
         `session` is a fresh ULID for what the repair stores. Writes the receipt and, for news, a damage record.
+        `watch` is told after every object; when it answers False the step ends early and the next goes on there.
         """
         limit = full_check.Limit(share, max_bytes, max_objects)
-        return full_check.verify_rolling(self._backing, self._receipts, at=at, session=session, limit=limit)
+        return full_check.verify_rolling(
+            self._backing, self._receipts, at=at, session=session, limit=limit, watch=watch
+        )
 
     def drill(self, *, at: datetime, seed: int, items: int, scratch: Path) -> DrillReport:
         """V3: restore `items` random items of restore points that have not expired into `scratch`, and compare.

@@ -15,6 +15,7 @@ from backup_engine.model import ItemRow, Problem, Snapshot, VerificationReport
 from backup_engine.object_check import DAMAGED_OBJECT, MISSING_OBJECT, ObjectCheck
 from backup_engine.receipts import Attestation, Receipt, Receipts
 from backup_engine.repair import Repaired
+from backup_engine.rolling import Watch
 
 _KEPT = (names.CONFIG, names.KEYS, names.POLICIES, names.HOLDS, names.DAMAGE)
 
@@ -48,6 +49,7 @@ def verify_rolling(
     at: datetime,
     session: str,
     limit: Limit,
+    watch: Watch | None = None,
 ) -> RollingReport:
     """Read the next part of the repository whole; name, repair and record what is wrong."""
     sizes = {info.key: info.size for info in backing.storage.list("")}
@@ -59,7 +61,12 @@ def verify_rolling(
     check = ObjectCheck(backing, receipts, sizes, at, _changed(before, kept))
     share = limit.share * sum(expected.values()) if limit.share < 1 else math.inf
     step = rolling.take_step(
-        check, expected, rolling.end_of(before), max_bytes=min(share, limit.bytes), max_objects=limit.objects
+        check,
+        expected,
+        rolling.end_of(before),
+        max_bytes=min(share, limit.bytes),
+        max_objects=limit.objects,
+        watch=watch,
     )
     report = _report(step, list(_gone(before, kept)))
     known = set(backing.damage.named)

@@ -5,7 +5,7 @@ reads are those unread for longest, whatever was added in between, and the only 
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,20 +33,50 @@ class Step:
         return tuple(problem for _, finding in self.findings for problem in finding.problems)
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How far a step has come."""
+
+    objects: int
+    of: int  # objects the step wants to read
+    bytes: int
+
+
+Watch = Callable[[Reading], bool]
+"""Told after every object, in the thread of the step; False ends the step there, with a receipt for what it read."""
+
+
 def position(name: str) -> bytes:
     return hashlib.sha256(name.encode()).digest()
 
 
-def take_step(check: ObjectCheck, sizes: dict[str, int], start: bytes, *, max_bytes: float, max_objects: float) -> Step:
-    """Check objects from `start` on until a limit is met; at least one, at most all.
+def take_step(
+    check: ObjectCheck,
+    sizes: dict[str, int],
+    start: bytes,
+    *,
+    max_bytes: float,
+    max_objects: float,
+    watch: Watch | None = None,
+) -> Step:
+    """Check objects from `start` on until a limit is met or `watch` says so; at least one, at most all.
 
     `sizes` holds every object there should be, in bytes.
     """
     chosen = _chosen(sizes, start, max_bytes, max_objects)
-    with ThreadPoolExecutor(READERS, thread_name_prefix="verify") as readers:
-        findings = tuple(zip(chosen, readers.map(check, chosen), strict=True))
-    whole = len(chosen) == len(sizes)
-    return Step(Arc(start, start if whole else position(chosen[-1])), len(sizes), findings)
+    findings: list[tuple[str, Finding]] = []
+    read = 0
+    readers = ThreadPoolExecutor(READERS, thread_name_prefix="verify")
+    try:
+        for name, finding in zip(chosen, readers.map(check, chosen), strict=True):
+            findings.append((name, finding))
+            read += finding.read
+            if watch is not None and not watch(Reading(len(findings), len(chosen), read)):
+                break
+    finally:
+        readers.shutdown(wait=True, cancel_futures=True)
+    end = start if len(findings) == len(sizes) else position(findings[-1][0])
+    return Step(Arc(start, end), len(sizes), tuple(findings))
 
 
 def _chosen(sizes: dict[str, int], start: bytes, max_bytes: float, max_objects: float) -> list[str]:

@@ -34,6 +34,33 @@ async def test_first_backup_holds_the_whole_mailbox(worker: Any, exchange: Excha
     assert await worker.mirror() == exchange.mirror(ANNA)
 
 
+async def test_what_the_storage_lost_is_fetched_again(worker: Any, exchange: Exchange, mails: list[str]) -> None:
+    first = await worker.backup()
+    assert first.restore_point is not None
+    for name in [name for name in worker.repositories.storage.objects if name.startswith("data/")]:
+        del worker.repositories.storage.objects[name]
+    worker.restart()
+    repository = await worker.repositories.open("contoso", "t1")
+    assert repository.checks.rolling(at=worker.clock.now(), session="01ARZ3NDEKTSV4RRFFQ69G5FAV").affected
+    second = await worker.backup()
+    assert (second.state, second.restore_point is not None) == (JobState.SUCCEEDED, True)
+    assert await worker.mirror() == exchange.mirror(ANNA)
+    worker.restart()
+    repository = await worker.repositories.open("contoso", "t1")
+    for point in (first.restore_point, second.restore_point):
+        assert repository.verify(f"c1/{ANNA}", str(point), 0).good
+        rows = list(repository.items(f"c1/{ANNA}", str(point), "mail"))
+        assert len(list(repository.read_many(rows))) == len(rows) > 0
+
+
+async def test_every_backup_leaves_a_receipt(worker: Any, mails: list[str]) -> None:
+    job = await worker.backup()
+    repository = await worker.repositories.open("contoso", "t1")
+    (receipt,) = repository.checks.receipts()
+    assert receipt.attestation.snapshot == job.restore_point
+    assert [report.level for report in receipt.reports] == [0, 1]
+
+
 async def test_the_tree_of_folders_is_kept(worker: Any, inbox: str, archive: str) -> None:
     await worker.backup()
     assert await worker.folders() == {inbox: ("Inbox", ""), archive: ("Archive", inbox)}

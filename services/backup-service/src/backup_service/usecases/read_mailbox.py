@@ -63,7 +63,9 @@ class MailboxBackup:
         folders = await self._mail.folders(self._claim.resource)
         self._expected = sum(folder.total for folder in folders)
         await uninterrupted(self._store_folders, folders)
-        await self._retry_unread(list(self._cursor.retry))
+        # What the storage has lost is asked for, too: unchanged at its source, so no delta names it.
+        lost = await uninterrupted(self._session.unreadable)
+        await self._retry_unread({**self._cursor.retry, **{row.key: "" for row in lost}})
         left = [folder for folder in folders if folder.id not in self._cursor.done]
         stored = await uninterrupted(self._stored_in, {folder.id for folder in left} - self._cursor.links.keys())
         for folder in left:

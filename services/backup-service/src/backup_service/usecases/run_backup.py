@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime
+from functools import partial
 from typing import Literal
 
 from backup_engine import Repository
@@ -74,7 +75,9 @@ class RunBackup:
                 await asyncio.to_thread(repository.verify, claim.shard, snapshot.id, level=level) for level in _LEVELS
             ]
             digest = await asyncio.to_thread(repository.content_digest, claim.shard, snapshot.id)
-        await self._points.add_restore_point(_restore_point(claim, snapshot, reports, digest, self._clock.now()))
+            now = self._clock.now()
+            await asyncio.to_thread(partial(repository.checks.attest, snapshot, reports, at=now))
+        await self._points.add_restore_point(_restore_point(claim, snapshot, reports, digest, now))
         final = {
             "listed": snapshot.listed,
             "failed": len(snapshot.failed),
