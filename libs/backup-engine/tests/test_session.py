@@ -6,7 +6,6 @@ import pytest
 
 from backup_engine import (
     FailedItem,
-    FormatUnsupported,
     IntegrityError,
     InvalidName,
     NewItem,
@@ -299,7 +298,7 @@ def test_an_unchanged_mailbox_costs_few_requests(
     assert {name: meter.requests[name] - before.get(name, 0) for name in meter.requests} == {
         "put": 3,  # open, intent, snapshot
         "get": 2,  # parent snapshot, its segment
-        "list": 5,  # damage, index, gc, policies, session objects
+        "list": 6,  # damage, index, gc twice, policies, session objects
         "delete": 2,
     }
     assert second.segments == first.segments
@@ -349,12 +348,14 @@ def test_a_pack_that_vanished_before_the_commit_stops_it(
     assert repository.snapshots() == []
 
 
-def test_a_repository_with_a_collector_is_left_to_newer_releases(
-    repository: Repository, commit: Commit, ulid: Ulid
-) -> None:
-    repository._backing.objects.put("gc/1/condemned", Kind.INTENT, {})
-    with repository.open_session("box", ulid(1), parent=None) as session, pytest.raises(FormatUnsupported):
+def test_a_condemned_list_that_cannot_be_read_stops_writers(repository: Repository, commit: Commit, ulid: Ulid) -> None:
+    session = repository.open_session("box", ulid(1), parent=None)
+    repository._backing.objects.put("gc/00000001/condemned", Kind.INTENT, {})
+    with pytest.raises(IntegrityError, match="intent, not a condemned"):
         commit(session)
+    with pytest.raises(IntegrityError, match="intent, not a condemned"):
+        repository.open_session("box", ulid(2), parent=None)
+    assert repository.snapshots() == []
 
 
 @pytest.mark.parametrize("shard", ["", "a//b", "../x", "/a", "a/", "ä"])

@@ -23,6 +23,7 @@ from backup_engine.errors import (
 )
 from backup_engine.full_check import RollingReport
 from backup_engine.keys import KeyWrapper
+from backup_engine.maintenance import MaintenanceReport, Waste
 from backup_engine.model import (
     Checkpoint,
     FailedItem,
@@ -62,6 +63,7 @@ __all__ = [
     "KeyUnavailable",
     "KeyWrapper",
     "LockUnsupported",
+    "MaintenanceReport",
     "NewItem",
     "NotFound",
     "ObjectLocked",
@@ -89,4 +91,5 @@ __all__ = [
     "Tuning",
     "UnknownItem",
     "VerificationReport",
+    "Waste",
 ]

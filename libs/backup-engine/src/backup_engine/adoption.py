@@ -1,16 +1,19 @@
 """Taking over from a dead session (format, section 9)."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from backup_engine import commits, names
+from backup_engine import commits, manifest, names, recheck
 from backup_engine.backing import Backing
 from backup_engine.errors import AlreadyCommitted, IntegrityError, NotFound
 from backup_engine.header import Kind
 from backup_engine.model import PackRef
 from backup_engine.pack import TAIL, PackEntry, open_trailer, trailer_size
 from backup_engine.storage.base import ObjectInfo
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,10 @@ class Inheritance:
 def from_parent(backing: Backing, shard: str, parent: str | None) -> Progress:
     """Start from a snapshot, or from the newest one before it that no damage record concerns.
 
-    Raises NotFound when there is none of that name.
+    From nothing when it has expired and a collector is about to remove it: call it after the session's `open` is
+    durable and the condemned lists are read. Raises NotFound when there is none of that name.
     """
-    if parent is None:
+    if parent is None or names.snapshot(shard, parent) in backing.condemned.snapshots:
         return Progress(parent=None)
     name = names.snapshot(shard, names.check_session(parent))
     if name in backing.damage.named:
@@ -63,7 +67,7 @@ def take_over(backing: Backing, shard: str, session: str, dead: str, parent: str
     while candidate is not None:
         _fence(backing, shard, candidate, by=session)
         chain.append(candidate)
-        progress = _last_checkpoint(backing, shard, candidate)
+        progress = _progress_of(backing, shard, candidate)
         if progress is not None:
             break
         candidate = _predecessor(backing, shard, candidate, parent, known={session, *chain})
@@ -71,7 +75,12 @@ def take_over(backing: Backing, shard: str, session: str, dead: str, parent: str
         progress = from_parent(backing, shard, parent)
     backing.index.refresh()
     covered = {pack.key for pack in progress.packs}
-    left = [info for one in chain for info in backing.storage.list(names.packs_of(one)) if info.key not in covered]
+    left = [
+        info
+        for one in chain
+        for info in backing.storage.list(names.packs_of(one))
+        if info.key not in covered | backing.condemned.packs
+    ]
     known = [info for info in left if backing.index.pack(info.key) is not None]
     return Inheritance(
         progress,
@@ -79,6 +88,22 @@ def take_over(backing: Backing, shard: str, session: str, dead: str, parent: str
         orphans=tuple(_read_trailer(backing, info) for info in left if info not in known),
         indexed=tuple(PackRef(info.key, info.size, names.pack_sha256(info.key)) for info in known),
     )
+
+
+def _progress_of(backing: Backing, shard: str, session: str) -> Progress | None:
+    """The last checkpoint, unless a collector has taken away what it covers."""
+    if session in backing.condemned.sessions:
+        return None
+    progress = _last_checkpoint(backing, shard, session)
+    if progress is None or not backing.condemned.packs:
+        return progress
+    inherited = from_parent(backing, shard, progress.parent).segments
+    own = [name for name in progress.segments if name not in inherited]
+    backing.index.refresh()
+    if recheck.is_lost(backing, manifest.items(backing.objects, own)):
+        _log.warning("progress of a dead session was collected: starting from its parent", extra={"session": session})
+        return None
+    return progress
 
 
 def encode_checkpoint(shard: str, progress: Progress) -> dict[str, Any]:
@@ -135,7 +160,7 @@ def _predecessor(backing: Backing, shard: str, session: str, parent: str | None,
 def _unfinished(backing: Backing, shard: str, parent: str | None, known: set[str]) -> Iterator[str]:
     opened = {"shard": shard, "parent": parent}
     sessions = {info.key.split("/")[1] for info in backing.storage.list(names.SESSIONS) if info.key.endswith("/open")}
-    for session in sorted(sessions - known, reverse=True):
+    for session in sorted(sessions - known - backing.condemned.sessions, reverse=True):
         payload = backing.objects.get(names.session_open(session), Kind.SESSION_OPEN)
         if {"shard": payload["shard"], "parent": payload["parent"]} != opened:
             continue

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from backup_engine.condemned import Condemned
 from backup_engine.damage import DamageLog
 from backup_engine.index import BlobIndex
 from backup_engine.keys import KeyRing
@@ -18,5 +19,6 @@ class Backing:
     ring: KeyRing
     objects: SealedObjects
     index: BlobIndex
+    condemned: Condemned
     damage: DamageLog
     tuning: Tuning

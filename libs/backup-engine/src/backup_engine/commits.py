@@ -79,6 +79,14 @@ def fence(objects: SealedObjects, shard: str, session: str, *, by: str) -> Snaps
     return None
 
 
+def raise_if_fenced(objects: SealedObjects, shard: str, session: str) -> None:
+    """Raises SessionFenced when there is a tombstone at the commit name."""
+    with suppress(NotFound):
+        kind, payload = objects.get_any(names.snapshot(shard, session))
+        if kind is Kind.TOMBSTONE:
+            raise SessionFenced(session, fenced_by=payload["fenced_by"])
+
+
 def has_committed(objects: SealedObjects, shard: str, session: str) -> bool:
     try:
         return read(objects, shard, session) is not None

@@ -44,11 +44,15 @@ class Custody:
         return holds.read_all(self._backing)
 
     def place_hold(self, hold: Hold) -> None:
-        """Raises NotFound when the restore point does not exist; repeating it changes nothing."""
+        """Raises NotFound when the restore point does not exist or is being removed; repeating it changes nothing."""
         holds.place(self._backing, hold)
         scope = hold.scope
-        # After the hold is durable: a restore point that is there now was not removed before it.
+        # After the hold is durable: a collector that overlooks it has told before what it removes.
         if scope.shard is not None and scope.snapshot is not None:
+            name = names.snapshot(scope.shard, scope.snapshot)
+            self._backing.condemned.refresh()
+            if name in self._backing.condemned.snapshots:
+                raise NotFound(f"{name} has expired and is being removed: the hold came too late", key=name)
             commits.existing(self._backing.objects, scope.shard, scope.snapshot)
 
     def release_hold(self, hold: str, release: Release) -> Hold:

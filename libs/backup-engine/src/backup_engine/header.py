@@ -29,6 +29,8 @@ class Kind(enum.IntEnum):
     SESSION_OPEN = 6
     CHECKPOINT = 7
     INTENT = 8
+    CONDEMNED = 9
+    DONE = 10
     HOLD = 11
     RECEIPT = 12
     MERGED_INDEX = 13

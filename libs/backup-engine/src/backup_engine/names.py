@@ -9,6 +9,7 @@ KEYS = "keys/"
 DATA = "data/"
 INDEX = "index/"
 INDEX_MERGED = "index/merged/"
+MANIFESTS = "manifests/"
 SNAPSHOTS = "snapshots/"
 SESSIONS = "sessions/"
 GC = "gc/"
@@ -24,6 +25,7 @@ _POLICY_DIGITS = 8
 _SESSION = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}")
 _NUMBER = re.compile(r"\d{8}")
+_RUN = re.compile(r"gc/(?P<n>\d{8})/(?:condemned|done)")
 _PACK = re.compile(r"data/(?P<session>[0-9A-Z]{26})/\d{6}-(?P<sha256>[0-9a-f]{64})")
 
 
@@ -164,3 +166,39 @@ def session_in(name: str) -> str:
     part = {DATA: 0, INDEX: 0, MANIFESTS: -1, SNAPSHOTS: -1}.get(f"{kind}/")
     found = _SESSION.match(path[part]) if part is not None and path else None
     return found[0] if found else ""
+
+
+def condemned(run: int) -> str:
+    return f"{GC}{run:08d}/condemned"
+
+
+def done(run: int) -> str:
+    return f"{GC}{run:08d}/done"
+
+
+def run_number(name: str) -> int:
+    match = _RUN.fullmatch(name)
+    if match is None:
+        raise IntegrityError(f"{name} is not the name of a collector's record", key=name)
+    return int(match["n"])
+
+
+def merged_index(generation: int, n: int) -> str:
+    return f"{INDEX_MERGED}{generation:08d}/{n:06d}"
+
+
+def merged_generation(name: str) -> int:
+    generation = name.removeprefix(INDEX_MERGED).partition("/")[0]
+    if not generation.isdecimal():
+        raise IntegrityError(f"{name} is not the name of a merged index file", key=name)
+    return int(generation)
+
+
+def session_of(name: str) -> str:
+    """The session an object below `sessions/` belongs to."""
+    return check_session(name.removeprefix(SESSIONS).partition("/")[0])
+
+
+def segment_session(name: str) -> str:
+    """The session that wrote a manifest segment."""
+    return check_session(name.rpartition("/")[2].partition("-")[0])

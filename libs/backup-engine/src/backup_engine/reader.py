@@ -127,14 +127,37 @@ class Reader:
         return place
 
     def _fetch(self, pack: PackInfo, entries: list[BlobEntry]) -> Blobs:
+        try:
+            return self._fetch_from(pack, entries)
+        except NotFound as missing:
+            return self._fetch_elsewhere(pack, entries, missing)
+
+    def _fetch_elsewhere(self, pack: PackInfo, entries: list[BlobEntry], missing: NotFound) -> Blobs:
+        """Maintenance may have moved the blobs since this process looked."""
+        index = self._backing.index
+        self._backing.condemned.refresh()
+        index.refresh()
+        index.avoid([pack.name])
+        moved: dict[PackInfo, list[BlobEntry]] = defaultdict(list)
+        for entry in entries:
+            place = index.find(entry.id)
+            if place is None or place.pack.name == pack.name:
+                raise IntegrityError(f"{pack.name} is missing", key=pack.name) from missing
+            moved[place.pack].append(place.entry)
+        blobs: Blobs = {}
+        for other, found in moved.items():
+            try:
+                blobs |= self._fetch_from(other, found)
+            except NotFound as error:
+                raise IntegrityError(f"{other.name} is missing", key=other.name) from error
+        return blobs
+
+    def _fetch_from(self, pack: PackInfo, entries: list[BlobEntry]) -> Blobs:
         opener = PackOpener(self._backing.ring, pack.header, pack.name)
         blobs: Blobs = {}
         for run in _runs(pack, entries):
             start, end = run[0].offset, run[-1].offset + run[-1].stored
-            try:
-                body = self._backing.storage.get(pack.name, start, end - start)
-            except NotFound as error:
-                raise IntegrityError(f"{pack.name} is missing", key=pack.name) from error
+            body = self._backing.storage.get(pack.name, start, end - start)
             for entry in run:
                 record = body[entry.offset - start : entry.offset - start + entry.stored]
                 blobs[entry.id] = opener.blob(entry, record)

@@ -10,6 +10,7 @@ from backup_engine.model import ItemRow
 from backup_engine.pack import TAIL, PackEntry, open_trailer, trailer_size
 from backup_engine.pack_check import readable_records
 from backup_engine.packer import Packer
+from backup_engine.upkeep import upkeep_session
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +26,14 @@ def from_storage(
     needed = {part.id for row in rows for part in row.recipe}
     unnamed = _unnamed(backing, sizes, {blob for blob in needed if not backing.index.places(blob)})
     packer = Packer(session, backing.storage, backing.ring, backing.index, backing.tuning)
-    try:
-        saved = sum(_save(backing, packer, name, needed) for name in damaged if name.startswith(names.DATA))
-        written = packer.flush()
-    finally:
-        packer.close()
-    if packs := [*written, *unnamed]:
-        backing.index.publish(names.index_delta(session, 0), packs)
+    with upkeep_session(backing, session):
+        try:
+            saved = sum(_save(backing, packer, name, needed) for name in damaged if name.startswith(names.DATA))
+            written = packer.flush()
+        finally:
+            packer.close()
+        if packs := [*written, *unnamed]:
+            backing.index.publish(names.index_delta(session, 0), packs)
     return Repaired(saved, len(unnamed))
 
 

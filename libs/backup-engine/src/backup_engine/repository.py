@@ -2,14 +2,16 @@
 
 import secrets
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import astuple
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from backup_engine import adoption, chunking, commits, header, manifest, names, rows
 from backup_engine.adoption import Inheritance
 from backup_engine.backing import Backing
 from backup_engine.checks import Checks
+from backup_engine.condemned import Condemned
 from backup_engine.custody import Custody
 from backup_engine.damage import DamageLog
 from backup_engine.errors import (
@@ -25,6 +27,7 @@ from backup_engine.index import BlobIndex
 from backup_engine.index_cache import IndexCache
 from backup_engine.keys import KeyOpener, KeyRing, KeyWrapper
 from backup_engine.locks import LockingStorage
+from backup_engine.maintenance import MaintenanceReport, Policy, maintain
 from backup_engine.mime_cut import PART_MIN
 from backup_engine.model import ItemRow, Snapshot, VerificationReport
 from backup_engine.pages import PAGE_BYTES, PAGE_ITEMS
@@ -111,7 +114,8 @@ class Repository:
         owner = _owner(objects.get(names.CONFIG, Kind.CONFIG), tenant)
         tuning = tuning or Tuning()
         index = BlobIndex(locks, objects, IndexCache(tuning.folder, ring.cache), tuning)
-        repository = cls(Backing(locks, locks, ring, objects, index, DamageLog(locks, objects), tuning), owner)
+        condemned, damage = Condemned(locks, objects, index), DamageLog(locks, objects)
+        repository = cls(Backing(locks, locks, ring, objects, index, condemned, damage, tuning), owner)
         repository.refresh()
         return repository
 
@@ -158,10 +162,31 @@ class Repository:
         return Custody(self._backing)
 
     def refresh(self) -> None:
-        """Take in what other processes stored since: two listings, one read per new index object and damage record."""
+        """Take in what others stored, found damaged and condemned: three listings, one read for each new object."""
         self._backing.damage.refresh()
         self._backing.index.refresh()
         self._backing.index.avoid(self._backing.damage.packs)
+        self._backing.condemned.refresh()
+
+    def maintain(
+        self,
+        now: datetime,
+        *,
+        grace: timedelta = timedelta(hours=24),
+        session_grace: timedelta = timedelta(days=7),
+        rewrite_below: float = 0.5,
+        rewrite_limit: int = 1 << 30,
+    ) -> MaintenanceReport:
+        """Remove what has expired and what nothing needs any more, and keep index and packs in shape.
+
+        Call it from time to time, e.g. daily: a call deletes what an earlier one condemned at least `grace` before,
+        then condemns anew. Sessions without commit that are older than `session_grace` are given up for dead; packs
+        of which less than `rewrite_below` is needed are rewritten, up to `rewrite_limit` bytes of them in one call.
+        Backups, restores and other calls of this may run at the same time; a call that dies is gone on with by the
+        next. What cannot be read stops the collection and stands in the report. Raises storage errors.
+        """
+        policy = Policy(grace, session_grace, rewrite_below, rewrite_limit)
+        return maintain(self._backing, self._commit, now, policy)
 
     def open_session(
         self,
@@ -178,7 +203,8 @@ class Repository:
         what the session writes is locked that long at once. Without it that happens at the commit.
 
         `session` is a fresh ULID. With `adopt` the dead session is fenced first; raises AlreadyCommitted when
-        it had committed after all. Its checkpoint decides parent and state, `parent` only counts without one.
+        it had committed after all. Its checkpoint decides parent and state, `parent` only counts without one. A parent
+        that has expired and is being removed counts as none.
         """
         names.check_shard(shard)
         names.check_session(session)
@@ -186,6 +212,8 @@ class Repository:
             self._backing.locks.keep(session, keep_until)
         opened = {"shard": shard, "parent": parent, "adopts": adopt}
         self._backing.objects.put(names.session_open(session), Kind.SESSION_OPEN, opened)
+        # After `open` is durable: a collector that overlooks this session has told before what it takes away.
+        self.refresh()
         try:
             inheritance = self._inherit(shard, session, parent, adopt)
         except AlreadyCommitted:
@@ -197,7 +225,6 @@ class Repository:
         if adopt is not None:
             dead = names.check_session(adopt)
             return adoption.take_over(self._backing, shard, session, dead, parent)
-        self.refresh()
         return Inheritance(adoption.from_parent(self._backing, shard, parent))
 
     def snapshots(self, shard: str | None = None) -> list[Snapshot]:
@@ -210,9 +237,10 @@ class Repository:
         for info in self._backing.storage.list(prefix):
             owner, session = names.snapshot_parts(info.key)
             if shard in {None, owner} and info.key not in self._backing.damage.named:
-                snapshot = self._commit(owner, session)
-                if snapshot is not None:
-                    found.append(snapshot)
+                with suppress(NotFound):  # expired and removed since the listing
+                    snapshot = self._commit(owner, session)
+                    if snapshot is not None:
+                        found.append(snapshot)
         return sorted(found, key=lambda snapshot: (snapshot.taken_at, snapshot.id), reverse=True)
 
     def snapshot(self, shard: str, snapshot: str) -> Snapshot:
@@ -251,7 +279,9 @@ class Repository:
         self.refresh()
         found = self.snapshot(shard, snapshot)
         if level == 1:
-            return verify_trailers(self._backing, found.packs, found.items)
+            # Packs of the session that nothing needs any more may have been collected.
+            kept = [pack for pack in found.packs if pack.key not in self._backing.condemned.packs]
+            return verify_trailers(self._backing, kept, found.items)
         table = self.items(shard, snapshot)
         return verify_bytes(self._backing, table) if level else verify_references(self._backing, table, None)
 

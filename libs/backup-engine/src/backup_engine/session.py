@@ -13,7 +13,7 @@ from typing import Self
 from backup_engine import adoption, closure, commits, floor, manifest, names
 from backup_engine.adoption import Inheritance
 from backup_engine.backing import Backing
-from backup_engine.errors import FormatUnsupported, IntegrityError, RepositoryError, UnknownItem
+from backup_engine.errors import IntegrityError, RepositoryError, UnknownItem
 from backup_engine.header import Kind
 from backup_engine.intake import Intake, Stored
 from backup_engine.model import (
@@ -31,6 +31,7 @@ from backup_engine.model import (
 from backup_engine.pack import PackEntry
 from backup_engine.packer import Packer
 from backup_engine.pages import Pages
+from backup_engine.recheck import own_copies
 from backup_engine.retention import Retained
 from backup_engine.state import State
 from backup_engine.verification import verify_references
@@ -194,9 +195,14 @@ class Session:
             self._checkpoint(cursor)
         intent = {"shard": self.shard, "segments": list(self._progress.segments)}
         self._backing.objects.put(names.intent(self.id), Kind.INTENT, intent)
-        self._refuse_collector()
-        if verify:
-            self.verification = self._verified({item.key for item in failed})
+        try:
+            self._leave_condemned()
+            if verify:
+                self.verification = self._verified({item.key for item in failed})
+        except IntegrityError:
+            # Whose session was given up for dead, its packs may be gone, and nothing is damaged.
+            commits.raise_if_fenced(self._backing.objects, self.shard, self.id)
+            raise
         items, size = self._totals()
         progress = self._progress
         kept = floor.lift(self._backing, taken_at, Retained(retention_class, expires_at))
@@ -253,20 +259,27 @@ class Session:
             self._publish(packs)
             self._packer.forget(packs)
         self._write_runs(changes)
-        new_packs, self._new_packs = tuple(self._new_packs), []
+        new_packs = self._count_new_packs()
         self._progress = replace(
             self._progress,
             segments=self._state.segments,
             cursor=cursor,
             changed=self._progress.changed + changed,
             removed=self._progress.removed + removed,
-            stored_bytes=self._progress.stored_bytes + sum(pack.size for pack in new_packs),
-            packs=self._progress.packs + new_packs,
         )
         n = self._next("checkpoint")
         payload = adoption.encode_checkpoint(self.shard, self._progress)
         self._backing.objects.put(names.checkpoint(self.id, n), Kind.CHECKPOINT, payload)
         return Checkpoint(n, new_packs, *counts)
+
+    def _count_new_packs(self) -> tuple[PackRef, ...]:
+        new, self._new_packs = tuple(self._new_packs), []
+        self._progress = replace(
+            self._progress,
+            stored_bytes=self._progress.stored_bytes + sum(pack.size for pack in new),
+            packs=self._progress.packs + new,
+        )
+        return new
 
     def _needs_checkpoint(self) -> bool:
         """A run that found nothing new has nothing an adopter would miss."""
@@ -328,9 +341,12 @@ class Session:
             size += row.size
         return items, size
 
-    def _refuse_collector(self) -> None:
-        if next(self._backing.storage.list(names.GC), None) is not None:
-            raise FormatUnsupported("a newer release collects garbage in this repository: use it for backups, too")
+    def _leave_condemned(self) -> None:
+        """Rely on nothing a collector is about to delete (see recheck)."""
+        copies = own_copies(self._backing, self._state.rows(), self._packer)
+        if copies:
+            self._publish(copies)
+            self._count_new_packs()
 
     def _verified(self, failed: set[str]) -> VerificationReport:
         """V0 over all items but the failed ones, which the snapshot lists: their older version may be lost, too."""
