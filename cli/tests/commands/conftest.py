@@ -31,10 +31,12 @@ from contracts.views import (
     ConsentView,
     DeadLetter,
     DeadLetterContent,
+    FloorChange,
     HealthView,
     Job,
     ProbeStep,
     RestorePoint,
+    RetentionFloor,
     Run,
     StorageTarget,
     Tenant,
@@ -77,6 +79,7 @@ class FakeGateway:
     problem: Problem | None = None
     bodies: list[tuple[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    floor: RetentionFloor = field(default_factory=lambda: RetentionFloor(tenant="contoso", period="30d"))
     page_size: int = 2
 
     def application(self) -> Starlette:
@@ -92,6 +95,8 @@ class FakeGateway:
             "create_storage_target": self._target,
             "list_backup_configurations": lambda r: self._page(r, self.configurations),
             "create_backup_configuration": self._configuration,
+            "get_retention_floor": lambda _: self.floor,
+            "set_retention_floor": self._set_floor,
             "start_backup": lambda _: Accepted(run="run-1"),
             "list_runs": lambda r: self._page(r, self.runs),
             "get_run": self._run,
@@ -199,9 +204,17 @@ class FakeGateway:
         return StorageTargetResult(target=made, steps=tuple(steps))
 
     def _configuration(self, request: Request) -> BackupConfiguration:
-        made = BackupConfiguration(tenant="contoso", id="configuration-1", created_at=NOW, **self._body())
+        chosen = dict(self._body())
+        chosen["retention"] = chosen["retention"] or f"{chosen['retention_days']}d"
+        made = BackupConfiguration(tenant="contoso", id="configuration-1", created_at=NOW, **chosen)
         self.configurations.append(made)
         return made
+
+    def _set_floor(self, request: Request) -> RetentionFloor:
+        change = FloorChange(period=self._body()["period"], set_by="anna", set_at=NOW)
+        changes = (change, *self.floor.changes)
+        self.floor = self.floor.model_copy(update={"period": change.period, "changes": changes})
+        return self.floor
 
     def _run(self, request: Request) -> Run | Problem:
         look = self.script.pop(0) if len(self.script) > 1 else self.script[0]

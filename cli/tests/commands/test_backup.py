@@ -44,7 +44,36 @@ def test_configure_finds_the_target_by_name(configured: Any, tenantkeep: Any) ->
         "target": "target-1",
         "sources": ["mail"],
         "retention_days": 365,
+        "retention": None,
     }
+
+
+def test_configure_takes_a_period_or_generations(configured: Any, tenantkeep: Any) -> None:
+    scheme = "30d,weekly=90d,monthly=1y,yearly=10y"
+    for keep in ("hgb-10y", scheme):
+        done = tenantkeep("backup", "configure", "weekly", "--target", "archive", "--keep", keep)
+        assert done.exit_code == 0, done.output
+        assert configured.bodies[-1][1]["retention"] == keep
+    for wrong in (["--keep", "10"], ["--keep", "1y", "--retention-days", "90"]):
+        done = tenantkeep("backup", "configure", "weekly", "--target", "archive", *wrong)
+        assert done.exit_code == 2
+
+
+def test_the_offered_retentions_have_texts_in_both_languages(tenantkeep: Any) -> None:
+    assert "Legal, tax records (HGB)" in tenantkeep("backup", "retention", "offers").stdout
+    offered = json.loads(tenantkeep("backup", "retention", "offers", "--lang", "de", "--json").stdout)["items"]
+    assert {"keep": "90d", "text": "Standard, allgemeiner Schutz"} in offered
+    assert [one["keep"] for one in offered][:7] == ["30d", "90d", "1y", "3y", "6y", "8y", "10y"]
+
+
+def test_the_floor_is_shown_and_set(signed_in: Any, tenantkeep: Any) -> None:
+    shown = tenantkeep("backup", "retention", "floor")
+    assert "kept 30d at the least" in shown.stdout
+    done = tenantkeep("backup", "retention", "floor", "1y", "--lang", "de")
+    assert done.exit_code == 0, done.output
+    assert "mindestens 1y" in done.stdout
+    assert "anna" in done.stdout
+    assert tenantkeep("backup", "retention", "floor", "soon").exit_code == 2
 
 
 def test_configure_with_an_unknown_target_names_the_known_ones(configured: Any, tenantkeep: Any) -> None:

@@ -101,6 +101,8 @@ class World:
             rpc.CREDENTIAL_SET: "set_credential",
             rpc.CONSENT_START: "start_consent",
             rpc.CONFIGURATION_CREATE: "create_backup_configuration",
+            rpc.RETENTION_FLOOR_GET: "get_retention_floor",
+            rpc.RETENTION_FLOOR_SET: "set_retention_floor",
             rpc.CONFIGURATION_LIST: "list_backup_configurations",
             rpc.RUN_LIST: "list_runs",
             rpc.JOB_GET: "get_job",
@@ -320,6 +322,8 @@ ATTEMPTS: dict[str, Attempt] = {
     "create_backup_configuration": Attempt(
         "/tenants/contoso/backup-configurations", 201, {"name": "Mail", "target": "t1"}
     ),
+    "get_retention_floor": Attempt("/tenants/contoso/retention-floor", 200),
+    "set_retention_floor": Attempt("/tenants/contoso/retention-floor", 200, {"period": "90d"}),
     "start_backup": Attempt("/tenants/contoso/backup-configurations/c1/runs", 202),
     "list_runs": Attempt("/tenants/contoso/runs", 200),
     "get_run": Attempt("/tenants/contoso/runs/r1", 200),

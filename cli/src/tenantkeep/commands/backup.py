@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from contracts.api import BackupConfigurationBody, RestoreBody
 from contracts.names import ExportFormat
 from contracts.texts import Text
-from contracts.views import RestorePoint
+from contracts.views import BackupConfiguration, RestorePoint
 from tenantkeep.commands import figures, labels
 from tenantkeep.commands.choose import named, restore_point, tenant_of
 from tenantkeep.commands.client import Gateway, connect
@@ -37,20 +37,29 @@ def configure(
     *,
     name: Annotated[str, typer.Argument(help="Name of the configuration.")],
     target: Annotated[str, typer.Option(help="Storage target, by name or id.")],
-    retention_days: Annotated[int, typer.Option(help="Days a restore point is kept: 30 to 3660.")] = 90,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            help="How long restore points are kept: 30d, 90d, 1y, 3y, 6y, 8y, 10y, any period in between, hgb-10y, or "
+            "generations; `backup retention` lists what is offered.  [default: 90d]"
+        ),
+    ] = None,
+    retention_days: Annotated[int | None, typer.Option(help="The same in days: 30 to 3660.")] = None,
     tenant: TenantName = None,
     lang: Lang = "en",
     as_json: Json = False,
 ) -> None:
     """Say what is backed up where: the mail of all mailboxes into one storage target.
 
-    Example: tenantkeep backup configure nightly --target archive --retention-days 365
+    Example: tenantkeep backup configure nightly --target archive --keep 1y
+
+    Example: tenantkeep backup configure nightly --target archive --keep 30d,weekly=90d,monthly=1y,yearly=10y
     """
     screen = Screen(lang, as_json=as_json)
     with connect() as gateway:
         slug = tenant_of(gateway, tenant)
         chosen = named(gateway.storage_targets(slug), target, labels.TARGET)
-        made = gateway.create_configuration(slug, _configuration(name, chosen.id, retention_days))
+        made = gateway.create_configuration(slug, _configuration(name, chosen.id, keep, retention_days))
     if as_json:
         screen.document(made)
         return
@@ -81,8 +90,7 @@ def list_(*, tenant: TenantName = None, lang: Lang = "en", as_json: Json = False
         screen.document({"items": found})
         return
     rows = [
-        (c.name, c.id, targets.get(c.target, c.target), ", ".join(c.sources), str(c.retention_days), c.last_run or "")
-        for c in found
+        (c.name, c.id, targets.get(c.target, c.target), ", ".join(c.sources), _kept(c), c.last_run or "") for c in found
     ]
     headers = (labels.NAME, labels.ID, labels.TARGET, labels.SOURCES, labels.RETENTION, labels.LAST_RUN)
     screen.table(headers, rows)
@@ -140,7 +148,9 @@ def restore_points(
         labels.RESTORE_POINT,
         labels.MAILBOX,
         labels.TAKEN,
+        labels.RETENTION,
         labels.EXPIRES,
+        labels.IMMUTABLE,
         labels.COMPLETE,
         labels.ITEMS,
         labels.SIZE,
@@ -236,9 +246,16 @@ def _follow(screen: Screen, gateway: Gateway, tenant: str, run_id: str, *, wait:
     raise typer.Exit(progress.exit_code)
 
 
-def _configuration(name: str, target: str, retention_days: int) -> BackupConfigurationBody:
+def _kept(configuration: BackupConfiguration) -> str:
+    return configuration.retention or f"{configuration.retention_days}d"
+
+
+def _configuration(name: str, target: str, keep: str | None, retention_days: int | None) -> BackupConfigurationBody:
+    if keep is not None and retention_days is not None:
+        raise usage("Give --keep or --retention-days.", "--keep oder --retention-days angeben.")
+    days = {} if retention_days is None else {"retention_days": retention_days}
     try:
-        return BackupConfigurationBody(name=name, target=target, retention_days=retention_days)
+        return BackupConfigurationBody(name=name, target=target, retention=keep, **days)
     except ValidationError as error:
         lines = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors(include_input=False))
         raise usage(f"Not valid: {lines}", f"Nicht gültig: {lines}") from None
@@ -250,7 +267,9 @@ def _point_row(point: RestorePoint, screen: Screen) -> tuple[str, ...]:
         point.id,
         point.resource_name or point.resource,
         figures.moment(point.taken_at),
+        point.retention_class,
         figures.moment(point.expires_at),
+        "" if point.immutable_until is None else figures.moment(point.immutable_until),
         screen.text(labels.YES if point.complete else labels.NO),
         str(point.items),
         figures.size(point.bytes),

@@ -22,6 +22,7 @@ from contracts.views import (
     Job,
     Listing,
     RestorePoint,
+    RetentionFloor,
     Run,
     StorageTarget,
     Tenant,
@@ -91,6 +92,13 @@ class Gateway:
 
     def create_configuration(self, tenant: str, body: api.BackupConfigurationBody) -> BackupConfiguration:
         return self._post(f"/tenants/{_part(tenant)}/backup-configurations", body, BackupConfiguration)
+
+    def retention_floor(self, tenant: str) -> RetentionFloor:
+        return self._get(f"/tenants/{_part(tenant)}/retention-floor", RetentionFloor)
+
+    def set_retention_floor(self, tenant: str, body: api.RetentionFloorBody) -> RetentionFloor:
+        path = f"/tenants/{_part(tenant)}/retention-floor"
+        return self._answer(self._send("PUT", path, json=_revealed(body)), RetentionFloor)
 
     def start_backup(self, tenant: str, configuration: str, key: str | None = None) -> str:
         """Returns the run's id. The same `key` never starts a second run."""

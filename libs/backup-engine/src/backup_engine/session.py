@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
-from typing import Self
+from typing import Any, Self
 
 from backup_engine import adoption, closure, commits, floor, manifest, names
 from backup_engine.adoption import Inheritance
@@ -203,31 +203,20 @@ class Session:
             # Whose session was given up for dead, its packs may be gone, and nothing is damaged.
             commits.raise_if_fenced(self._backing.objects, self.shard, self.id)
             raise
-        items, size = self._totals()
-        progress = self._progress
         kept = floor.lift(self._backing, taken_at, Retained(retention_class, expires_at))
         snapshot = Snapshot(
             id=self.id,
             shard=self.shard,
-            parent=progress.parent,
             taken_at=taken_at,
             expires_at=kept.expires_at,
             complete=not failed,
             listed=listed,
-            items=items,
-            bytes=size,
-            changed=progress.changed,
-            removed=progress.removed,
-            stored_bytes=progress.stored_bytes,
-            packs=progress.packs,
             failed=tuple(failed),
             skipped=tuple(skipped),
             cursor=cursor,
-            segments=progress.segments,
-            nonce=secrets.token_bytes(16),
-            engine=version("tenantkeep-backup-engine"),
             label=label,
             retention_class=kept.name,
+            **self._summary(),
         )
         locked_until = closure.secure(self._backing, snapshot, self._state.rows())
         snapshot = replace(snapshot, locked_until=locked_until)
@@ -332,6 +321,23 @@ class Session:
 
     def _write_run(self, changes: manifest.Changes) -> tuple[str, ...]:
         return manifest.write_run(self._backing.objects, self.shard, self.id, self._next("run"), changes)
+
+    def _summary(self) -> dict[str, Any]:
+        """What a snapshot says of the session and those it took over."""
+        items, size = self._totals()
+        progress = self._progress
+        return {
+            "parent": progress.parent,
+            "items": items,
+            "bytes": size,
+            "changed": progress.changed,
+            "removed": progress.removed,
+            "stored_bytes": progress.stored_bytes,
+            "packs": progress.packs,
+            "segments": progress.segments,
+            "nonce": secrets.token_bytes(16),
+            "engine": version("tenantkeep-backup-engine"),
+        }
 
     def _totals(self) -> tuple[int, int]:
         """How many items have a body, and the sum of their sizes."""

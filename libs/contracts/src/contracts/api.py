@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from contracts.names import ExportFormat, Source, Token
+from contracts.retention import PeriodText, SchemeText
 from contracts.rpc import RegisterTenant
 from contracts.views import ProbeStep, StorageTarget
 
@@ -62,7 +63,16 @@ class BackupConfigurationBody(Body):
     name: str = Field(min_length=1, max_length=100)
     target: Token
     sources: tuple[Source, ...] = Field(default=(Source.MAIL,), min_length=1)
-    retention_days: int = Field(default=90, ge=30, le=3660)
+    retention_days: int = Field(default=90, ge=30, le=3660, description="the short form: 90 says the same as 90d")
+    retention: SchemeText | None = Field(
+        default=None,
+        description="how long restore points are kept: a period (90d, 18m, 6y, hgb-6y) or a scheme of generations "
+        "(30d,weekly=90d,monthly=1y,yearly=10y); takes the place of retention_days",
+    )
+
+
+class RetentionFloorBody(Body):
+    period: PeriodText = Field(description="the least that restore points made from now on are kept")
 
 
 class ExportBody(Body):

@@ -32,6 +32,8 @@ ROUTES: dict[str, Route] = {
     "create_storage_target": Route("POST", "/tenants/{tenant}/storage-targets", _MANAGE),
     "list_backup_configurations": Route("GET", "/tenants/{tenant}/backup-configurations", _MANAGE),
     "create_backup_configuration": Route("POST", "/tenants/{tenant}/backup-configurations", _MANAGE),
+    "get_retention_floor": Route("GET", "/tenants/{tenant}/retention-floor", _MANAGE),
+    "set_retention_floor": Route("PUT", "/tenants/{tenant}/retention-floor", _MANAGE),
     "start_backup": Route("POST", "/tenants/{tenant}/backup-configurations/{configuration}/runs", _MANAGE),
     "list_runs": Route("GET", "/tenants/{tenant}/runs", _MANAGE),
     "get_run": Route("GET", "/tenants/{tenant}/runs/{run}", _MANAGE),

@@ -10,6 +10,7 @@ from typing import Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.names import ExportFormat, Profile, Slug, Source, Token
+from contracts.retention import PeriodText, SchemeText
 from contracts.views import (
     BackupConfiguration,
     ConsentLink,
@@ -22,6 +23,7 @@ from contracts.views import (
     Listing,
     ProbeStep,
     RestorePoint,
+    RetentionFloor,
     Run,
     StorageTarget,
     Tenant,
@@ -121,6 +123,11 @@ class CreateConfiguration(_Question):
     target: Token
     sources: tuple[Source, ...] = (Source.MAIL,)
     retention_days: int = Field(default=90, ge=30, le=3660)
+    retention: SchemeText | None = Field(default=None, description="takes the place of retention_days when given")
+
+
+class SetRetentionFloor(_Question):
+    period: PeriodText
 
 
 class RunsOf(Page):
@@ -162,6 +169,8 @@ TOKEN_LIST = Operation("token-service", "token.list", Nothing, Listing[TokenView
 
 TARGET_CREATE = Operation("backup-service", "target.create", CreateTarget, CreatedTarget)
 TARGET_LIST = Operation("backup-service", "target.list", Page, Listing[StorageTarget])
+RETENTION_FLOOR_GET = Operation("backup-service", "retention-floor.get", Nothing, RetentionFloor)
+RETENTION_FLOOR_SET = Operation("backup-service", "retention-floor.set", SetRetentionFloor, RetentionFloor)
 CONFIGURATION_CREATE = Operation("backup-service", "configuration.create", CreateConfiguration, BackupConfiguration)
 CONFIGURATION_LIST = Operation("backup-service", "configuration.list", Page, Listing[BackupConfiguration])
 CONFIGURATION_GET = Operation("backup-service", "configuration.get", ById, BackupConfiguration)
@@ -188,6 +197,8 @@ OPERATIONS: tuple[Operation[BaseModel, BaseModel], ...] = (
     TOKEN_LIST,
     TARGET_CREATE,
     TARGET_LIST,
+    RETENTION_FLOOR_GET,
+    RETENTION_FLOOR_SET,
     CONFIGURATION_CREATE,
     CONFIGURATION_LIST,
     CONFIGURATION_GET,

@@ -18,6 +18,7 @@ from contracts.names import (
     Token,
     TokenStatus,
 )
+from contracts.retention import PeriodText
 
 T = TypeVar("T")
 
@@ -112,9 +113,24 @@ class BackupConfiguration(View):
     name: str
     target: Token
     sources: tuple[Source, ...]
-    retention_days: Annotated[int, Field(ge=30, le=3660)]
+    retention_days: Annotated[int, Field(ge=30, le=3660, description="of every restore point, in days at the least")]
+    retention: str = Field(default="", description="the period or scheme as given; empty: retention_days alone")
     created_at: AwareDatetime
     last_run: Token | None = None
+
+
+class FloorChange(View):
+    period: PeriodText
+    set_by: str
+    set_at: AwareDatetime
+
+
+class RetentionFloor(View):
+    """The least retention of a tenant; restore points get no less, whatever their configuration says."""
+
+    tenant: Slug
+    period: PeriodText
+    changes: tuple[FloorChange, ...] = Field(default=(), description="newest first; none: nobody has set it yet")
 
 
 class ItemProblem(View):
@@ -213,6 +229,10 @@ class RestorePoint(View):
     failed_items: int = 0
     verified: tuple[Verification, ...] = ()
     content_digest: str = ""
+    retention_class: str = Field(default="", description="the rule that fixed expires_at, such as 90d or monthly=1y")
+    immutable_until: AwareDatetime | None = Field(
+        default=None, description="nothing it needs can be deleted from the storage before; None: it is not immutable"
+    )
 
 
 class DownloadTicket(View):

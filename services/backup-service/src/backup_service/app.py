@@ -11,6 +11,7 @@ from backup_service.adapters.engine_repositories import EngineRepositories
 from backup_service.adapters.error_classes import Judgement
 from backup_service.adapters.graph_tenants import GraphAddress, GraphTenants
 from backup_service.adapters.mongo_catalogue import MongoCatalogue
+from backup_service.adapters.mongo_custody import MongoCustody
 from backup_service.adapters.mongo_jobs import JobTiming, MongoJobs
 from backup_service.adapters.mongo_runs import MongoRuns
 from backup_service.adapters.mongo_store import Store, open_store
@@ -21,6 +22,7 @@ from backup_service.usecases.export_mailbox import ExportMailbox
 from backup_service.usecases.manage import Manage
 from backup_service.usecases.plan_run import PlanRun
 from backup_service.usecases.read_mailbox import BackupPace
+from backup_service.usecases.retention import Retention
 from backup_service.usecases.run_backup import RunBackup
 from backup_service.usecases.run_restore import RestorePace, RunRestore
 from chassis import asgi, checks, documents, health, tls
@@ -99,8 +101,12 @@ async def build(settings: BackupSettings) -> AsyncIterator[Parts]:
 async def plan(settings: BackupSettings, drain: Drain) -> None:
     """The planner: requests, due work, questions."""
     async with build(settings) as parts:
-        planner = PlanRun(parts.runs, parts.catalogue, parts.tenants, judge=parts.judge, slots=settings.tenant_jobs)
-        rpc.bind(RpcServer(parts.bus), parts.catalogue, Manage(parts.catalogue, parts.repositories, parts.clock))
+        retention = Retention(MongoCustody(parts.store), parts.clock)
+        planner = PlanRun(
+            parts.runs, parts.catalogue, parts.tenants, retention, judge=parts.judge, slots=settings.tenant_jobs
+        )
+        manage = Manage(parts.catalogue, parts.repositories, retention, parts.clock)
+        rpc.bind(RpcServer(parts.bus), parts.catalogue, manage, retention)
         stream.bind_planner(parts.bus, planner, parts.runs.resume_held, parts.policy)
         tasks = {
             "runs": planner.due,

@@ -11,7 +11,17 @@ from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
 from contracts.errors import ErrorClass
 from contracts.events import Counts, JobWakeUp
 from contracts.names import ExportFormat, HoldReason, JobKind
-from contracts.views import BackupConfiguration, Job, Listing, ProbeStep, RestorePoint, Run, StorageTarget
+from contracts.views import (
+    BackupConfiguration,
+    FloorChange,
+    Job,
+    Listing,
+    ProbeStep,
+    RestorePoint,
+    RetentionFloor,
+    Run,
+    StorageTarget,
+)
 
 
 class SessionLost(Exception):
@@ -174,6 +184,18 @@ class Catalogue(RestorePoints, Protocol):
 
     async def redeem(self, tenant: str, secret: str, now: datetime) -> tuple[str, ExportFormat] | None:
         """The restore point a ticket opens and how, once; None for anything but a fresh ticket of this tenant."""
+        ...
+
+
+class Floors(Protocol):
+    """The least retention of each tenant, as people set it."""
+
+    async def retention_floor(self, tenant: str) -> RetentionFloor | None:
+        """None when nobody ever set one."""
+        ...
+
+    async def change_retention_floor(self, tenant: str, change: FloorChange) -> None:
+        """Put it into force; every change before stays on record."""
         ...
 
 

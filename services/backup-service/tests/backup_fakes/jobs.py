@@ -6,7 +6,17 @@ from datetime import datetime
 from random import Random
 
 from backup_fakes.fuse import Fuse
-from backup_service.domain.jobs import Claim, Finished, HandedBack, Held, Outcome, RestoreOrder, Retried, failed
+from backup_service.domain.jobs import (
+    Claim,
+    Finished,
+    HandedBack,
+    Held,
+    Keeping,
+    Outcome,
+    RestoreOrder,
+    Retried,
+    failed,
+)
 from backup_service.ports import SessionLost
 from chassis.clock import Clock
 from chassis.ids import new_ulid
@@ -164,7 +174,7 @@ class MemoryJobs:
             kind=row.view.kind,
             configuration=row.configuration,
             target="t1",
-            retention_days=30,
+            keeping=Keeping("30d", "30d", "default", now),
             resource=row.view.resource,
             resource_name="anna@contoso.example",
             session=session,

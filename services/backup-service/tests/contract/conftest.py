@@ -13,9 +13,11 @@ from backup_fakes.jobs import ATTEMPTS, LADDER, LEASE, MemoryJobs
 from pydantic import SecretStr
 
 from backup_service.adapters.mongo_catalogue import MongoCatalogue
+from backup_service.adapters.mongo_custody import MongoCustody
 from backup_service.adapters.mongo_jobs import JobTiming, MongoJobs
 from backup_service.adapters.mongo_runs import MongoRuns
 from backup_service.adapters.mongo_store import Store, open_store
+from backup_service.usecases.retention import Retention
 from chassis.documents import connect
 from chassis.settings import StoreSettings
 from chassis.testing.bus import MemoryBroker, Stored
@@ -90,6 +92,7 @@ class Planner:
         self.runs = MongoRuns(store, bus, clock, lease=LEASE)
         self.jobs = MongoJobs(store, bus, clock, JobTiming(LEASE, LADDER, ATTEMPTS))
         self.catalogue = MongoCatalogue(store)
+        self.retention = Retention(MongoCustody(store), clock)
 
     async def start(
         self, run: str = "run-1", *, tenant: str = "contoso", configuration: str = "c1", kind: JobKind = JobKind.BACKUP

@@ -34,7 +34,7 @@ def engine() -> EngineInMemory:
 
 @pytest.fixture
 def manage(planner: Any, engine: EngineInMemory) -> Manage:
-    return Manage(planner.catalogue, engine, planner.clock)
+    return Manage(planner.catalogue, engine, planner.retention, planner.clock)
 
 
 @pytest.fixture

@@ -35,8 +35,8 @@ class House:
         self.engine = EngineInMemory(self.fuse)
         tenants = MemoryTenants(exchange, self.fuse)
         judge = Judgement(10.0)
-        self.plan = PlanRun(planner.runs, planner.catalogue, tenants, judge=judge, slots=8)
-        self.manage = Manage(planner.catalogue, self.engine, planner.clock)
+        self.plan = PlanRun(planner.runs, planner.catalogue, tenants, planner.retention, judge=judge, slots=8)
+        self.manage = Manage(planner.catalogue, self.engine, planner.retention, planner.clock)
         backup = RunBackup(
             tenants=tenants,
             repositories=self.engine,

@@ -26,7 +26,7 @@ SLOTS = 8
 @pytest.fixture
 def plan(planner: Any, exchange: Exchange) -> PlanRun:
     tenants = MemoryTenants(exchange, Fuse())
-    return PlanRun(planner.runs, planner.catalogue, tenants, judge=Judgement(10.0), slots=SLOTS)
+    return PlanRun(planner.runs, planner.catalogue, tenants, planner.retention, judge=Judgement(10.0), slots=SLOTS)
 
 
 @pytest.fixture
@@ -93,9 +93,9 @@ async def test_request_becomes_one_admitted_job_for_each_mailbox(
     assert (run.state, run.jobs) == (JobState.RUNNING, 2)
     assert sorted(job.resource for job in await jobs_of(planner, run)) == [ANNA, BERT]
     claims = [await planner.jobs.claim(wake, 1) for wake in planner.ledger.wakes()]
-    assert {(claim.target, claim.retention_days, claim.shard) for claim in claims} == {
-        ("t1", 90, f"c1/{ANNA}"),
-        ("t1", 90, f"c1/{BERT}"),
+    assert {(claim.target, claim.keeping.retention, claim.keeping.floor, claim.shard) for claim in claims} == {
+        ("t1", "90d", "30d", f"c1/{ANNA}"),
+        ("t1", "90d", "30d", f"c1/{BERT}"),
     }
 
 

@@ -18,6 +18,7 @@ TARGET = rpc.CreateTarget(id="t1", name="Our S3", endpoint="https://s3.example",
 QUESTIONS: dict[str, Any] = {
     "target.create": TARGET,
     "configuration.create": rpc.CreateConfiguration(name="Mail", target="t1"),
+    "retention-floor.set": rpc.SetRetentionFloor(period="1y"),
     "job.list": rpc.JobsOf(run="run-1"),
     "export.open": rpc.OpenExport(restore_point="unknown"),
 }
@@ -26,8 +27,9 @@ OURS = [operation for operation in rpc.OPERATIONS if operation.service == "backu
 
 @pytest.fixture
 def gateway(planner: Any) -> Bus:
-    manage = Manage(planner.catalogue, EngineInMemory(Fuse()), planner.clock)
-    answers.bind(RpcServer(planner.broker.bus("backup-service", planner.clock)), planner.catalogue, manage)
+    manage = Manage(planner.catalogue, EngineInMemory(Fuse()), planner.retention, planner.clock)
+    server = RpcServer(planner.broker.bus("backup-service", planner.clock))
+    answers.bind(server, planner.catalogue, manage, planner.retention)
     return planner.broker.bus("gateway", planner.clock)
 
 

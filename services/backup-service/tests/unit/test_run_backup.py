@@ -350,7 +350,7 @@ async def test_throttling_among_parallel_reads_holds_and_goes_on(worker: Any, ex
     job = worker.queue()
     await worker.repositories.open("contoso", "t1")
     worker.fuse.renew()
-    worker.fuse.meanwhile[18] = throttle
+    worker.fuse.meanwhile[26] = throttle
     held = await worker.deliver(job)
     assert (held.state, held.attempt, held.hold.reason) == (JobState.WAITING, 0, HoldReason.TENANT_THROTTLED)
     assert 0 < len(exchange.fetched) < 20

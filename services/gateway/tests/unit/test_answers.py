@@ -35,11 +35,11 @@ async def test_problems(gateway: Any, method: str, path: str, status: int, code:
 
 async def test_validation_names_places_and_reasons_only(gateway: Any) -> None:
     answer = await gateway.call(
-        "POST", "/tenants/contoso/backup-configurations", json={"name": "", "target": "t", "retention": 3}
+        "POST", "/tenants/contoso/backup-configurations", json={"name": "", "target": "t", "retain": 3}
     )
     assert answer.json()["errors"] == [
         {"loc": "body.name", "msg": "String should have at least 1 character", "type": "string_too_short"},
-        {"loc": "body.retention", "msg": "Extra inputs are not permitted", "type": "extra_forbidden"},
+        {"loc": "body.retain", "msg": "Extra inputs are not permitted", "type": "extra_forbidden"},
     ]
 
 

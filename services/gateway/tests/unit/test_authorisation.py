@@ -20,6 +20,8 @@ MATRIX = {
     "create_storage_target": "operator admin",
     "list_backup_configurations": "operator admin",
     "create_backup_configuration": "operator admin",
+    "get_retention_floor": "operator admin",
+    "set_retention_floor": "operator admin",
     "start_backup": "operator admin",
     "list_runs": "operator admin",
     "get_run": "operator admin",

@@ -9,7 +9,17 @@ from typing import Any
 import structlog
 
 from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, key
-from backup_service.domain.jobs import Claim, Finished, HandedBack, Held, Outcome, RestoreOrder, Retried, failed
+from backup_service.domain.jobs import (
+    Claim,
+    Finished,
+    HandedBack,
+    Held,
+    Keeping,
+    Outcome,
+    RestoreOrder,
+    Retried,
+    failed,
+)
 from backup_service.ports import SessionLost
 from chassis import telemetry
 from chassis.bus import Bus, BusUnreachable
@@ -32,6 +42,7 @@ from contracts.events import (
     JobWakeUp,
 )
 from contracts.names import JobKind, JobState
+from contracts.retention import DEFAULT_FLOOR
 
 log = structlog.get_logger()
 
@@ -320,6 +331,14 @@ def _end_event(facts: dict[str, Any], end: Finished, duration: float) -> Event:
     return JobSucceeded(**facts)
 
 
+def _keeping(document: Document) -> Keeping:
+    """A planner of the release before knew days alone; a restore job keeps nothing."""
+    told = document.get("keeping")
+    if told is not None:
+        return Keeping(**told)
+    return Keeping(f"{document.get('retention_days', 30)}d", DEFAULT_FLOOR, "default", document["queued_at"])
+
+
 def _claim(document: Document, session: str, now: datetime) -> Claim:
     order = document.get("restore")
     return Claim(
@@ -329,7 +348,7 @@ def _claim(document: Document, session: str, now: datetime) -> Claim:
         kind=JobKind(document["kind"]),
         configuration=document["configuration"],
         target=document["target"],
-        retention_days=document.get("retention_days", 0),
+        keeping=_keeping(document),
         resource=document["resource"],
         resource_name=document["resource_name"],
         session=session,

@@ -20,6 +20,7 @@ class Store:
     restore_points: Collection
     tickets: Collection
     graph_budgets: Collection
+    retention_floors: Collection
 
 
 async def open_store(db: Database) -> Store:
@@ -53,6 +54,7 @@ async def open_store(db: Database) -> Store:
             db, "tickets", SCHEMA_VERSION, {}, [IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=60)]
         ),
         graph_budgets=await open_collection(db, "graph_budgets", SCHEMA_VERSION, {}),
+        retention_floors=await open_collection(db, "retention_floors", SCHEMA_VERSION, {}),
     )
 
 

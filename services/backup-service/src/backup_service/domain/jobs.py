@@ -29,6 +29,16 @@ class Cause:
 
 
 @dataclass(frozen=True)
+class Keeping:
+    """How long the restore point is kept: the configuration's scheme, and the tenant's floor with who set it when."""
+
+    retention: str
+    floor: str
+    floor_set_by: str
+    floor_set_at: datetime
+
+
+@dataclass(frozen=True)
 class Claim:
     """One execution of a job. `session` fences it: the database, the repository and every log line carry it."""
 
@@ -38,7 +48,7 @@ class Claim:
     kind: JobKind
     configuration: str
     target: str
-    retention_days: int
+    keeping: Keeping
     resource: str
     resource_name: str
     session: str

@@ -4,6 +4,7 @@ from typing import TypeVar
 
 from backup_service.ports import Catalogue
 from backup_service.usecases.manage import Manage
+from backup_service.usecases.retention import Retention
 from chassis.rpc import Call, RpcServer
 from contracts import rpc
 from contracts.problem import not_found
@@ -13,6 +14,7 @@ from contracts.views import (
     Job,
     Listing,
     RestorePoint,
+    RetentionFloor,
     Run,
     StorageTarget,
     View,
@@ -21,9 +23,10 @@ from contracts.views import (
 V = TypeVar("V", bound=View)
 
 
-def bind(server: RpcServer, catalogue: Catalogue, manage: Manage) -> None:
+def bind(server: RpcServer, catalogue: Catalogue, manage: Manage, retention: Retention) -> None:
     """Register every operation of contracts.rpc that names backup-service."""
     _bind_commands(server, manage)
+    _bind_retention(server, retention)
     _bind_lists(server, catalogue)
     _bind_look_ups(server, catalogue)
 
@@ -41,6 +44,17 @@ def _bind_commands(server: RpcServer, manage: Manage) -> None:
     server.answer(rpc.TARGET_CREATE, create_target)
     server.answer(rpc.CONFIGURATION_CREATE, create_configuration)
     server.answer(rpc.EXPORT_OPEN, open_export)
+
+
+def _bind_retention(server: RpcServer, retention: Retention) -> None:
+    async def floor(call: Call[rpc.Nothing]) -> RetentionFloor:
+        return await retention.floor(call.one_tenant())
+
+    async def set_floor(call: Call[rpc.SetRetentionFloor]) -> RetentionFloor:
+        return await retention.set_floor(call.one_tenant(), call.caller.subject, call.question)
+
+    server.answer(rpc.RETENTION_FLOOR_GET, floor)
+    server.answer(rpc.RETENTION_FLOOR_SET, set_floor)
 
 
 def _bind_lists(server: RpcServer, catalogue: Catalogue) -> None:

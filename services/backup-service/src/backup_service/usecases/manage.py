@@ -4,6 +4,7 @@ import secrets
 from datetime import timedelta
 
 from backup_service.ports import Catalogue, Repositories
+from backup_service.usecases.retention import Retention
 from chassis.clock import Clock
 from chassis.ids import derived
 from contracts.names import ExportFormat
@@ -17,8 +18,9 @@ TICKET_LIFE = timedelta(minutes=5)
 class Manage:
     """Each command is idempotent by its request id."""
 
-    def __init__(self, catalogue: Catalogue, repositories: Repositories, clock: Clock) -> None:
+    def __init__(self, catalogue: Catalogue, repositories: Repositories, retention: Retention, clock: Clock) -> None:
         self._catalogue = catalogue
+        self._retention = retention
         self._repositories = repositories
         self._clock = clock
 
@@ -39,8 +41,9 @@ class Manage:
         if await self._catalogue.target(tenant, wanted.target) is None:
             raise invalid("the storage target does not exist; create it first")
         identity = derived(tenant, "configuration", request_id)
+        retention = await self._retention.configured(tenant, wanted)
         configuration = BackupConfiguration(
-            tenant=tenant, id=identity, **wanted.model_dump(), created_at=self._clock.now()
+            tenant=tenant, id=identity, **{**wanted.model_dump(), **retention}, created_at=self._clock.now()
         )
         await self._catalogue.add_configuration(configuration)
         return await self._catalogue.configuration(tenant, identity) or configuration

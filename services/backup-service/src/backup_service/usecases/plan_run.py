@@ -1,12 +1,14 @@
 """From a request to jobs: record the run, list its mailboxes, create one job per mailbox."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import structlog
 
 from backup_service.domain.jobs import Cause, Finished, HandedBack, Held
 from backup_service.ports import Catalogue, JobPlan, Judge, RunDocument, Runs, Tenants
+from backup_service.usecases.retention import Retention
 from chassis.delivered import Delivered
 from contracts.envelope import run_id
 from contracts.errors import ErrorClass
@@ -22,10 +24,20 @@ _AFTER_OUTAGE = 2.0
 class PlanRun:
     """Records requested runs and plans due ones. Planning twice makes the same jobs once."""
 
-    def __init__(self, runs: Runs, catalogue: Catalogue, tenants: Tenants, judge: Judge, slots: int) -> None:
+    def __init__(
+        self,
+        runs: Runs,
+        catalogue: Catalogue,
+        tenants: Tenants,
+        retention: Retention,
+        *,
+        judge: Judge,
+        slots: int,
+    ) -> None:
         self._runs = runs
         self._catalogue = catalogue
         self._tenants = tenants
+        self._retention = retention
         self._judge = judge
         self._slots = slots
 
@@ -91,7 +103,13 @@ class PlanRun:
         configuration = await self._catalogue.configuration(run["tenant"], run["configuration"])
         if configuration is None:
             return "the backup configuration does not exist"
-        fields = {"target": configuration.target, "retention_days": configuration.retention_days}
+        keeping = await self._retention.keeping(configuration)
+        # Workers of the release before read retention_days.
+        fields = {
+            "target": configuration.target,
+            "retention_days": configuration.retention_days,
+            "keeping": asdict(keeping),
+        }
         async with self._tenants.backup_mail(run["tenant"]) as mail:
             return [(mailbox.id, mailbox.address, fields) for mailbox in await mail.mailboxes()]
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 import structlog
 
@@ -14,6 +13,7 @@ from backup_service.domain.jobs import Claim
 from backup_service.domain.mail import FOLDER, MAIL, ChangePage, Folder, Message
 from backup_service.ports import Jobs, Mail
 from backup_service.usecases.list_around import UNLISTABLE, list_around
+from backup_service.usecases.retention import Keeper
 from backup_service.usecases.uninterrupted import uninterrupted
 from chassis.clock import Clock
 from contracts.errors import ErrorClass
@@ -37,11 +37,12 @@ class MailboxBackup:
     """One pass over one mailbox, writing into one session."""
 
     def __init__(
-        self, claim: Claim, mail: Mail, session: Session, *, jobs: Jobs, clock: Clock, pace: BackupPace
+        self, claim: Claim, mail: Mail, session: Session, *, keeper: Keeper, jobs: Jobs, clock: Clock, pace: BackupPace
     ) -> None:
         self._claim = claim
         self._mail = mail
         self._session = session
+        self._keeper = keeper
         self._jobs = jobs
         self._clock = clock
         self._pace = pace
@@ -81,6 +82,7 @@ class MailboxBackup:
         self._expected = 0
         await self._checkpoint()
         now = self._clock.now()
+        kept = await self._keeper.decide(now, complete=not self._failed)
         return await uninterrupted(
             self._session.commit,
             self._cursor.dump(),
@@ -89,7 +91,8 @@ class MailboxBackup:
             failed=list(self._failed.values()),
             taken_at=now,
             label=self._claim.resource_name,
-            expires_at=now + timedelta(days=self._claim.retention_days),
+            expires_at=kept.expires_at,
+            retention_class=kept.name,
         )
 
     async def hand_back(self) -> None:

@@ -13,6 +13,7 @@ from backup_service.domain.item_errors import shown
 from backup_service.domain.jobs import Claim, Finished
 from backup_service.ports import Jobs, Repositories, RestorePoints, Tenants
 from backup_service.usecases.read_mailbox import BackupPace, MailboxBackup, announced, counts_of
+from backup_service.usecases.retention import Keeper
 from chassis import telemetry
 from chassis.clock import Clock
 from contracts.errors import ErrorClass
@@ -45,15 +46,18 @@ class RunBackup:
 
     async def __call__(self, claim: Claim) -> Finished:
         repository = await self._repositories.open(claim.tenant, claim.target)
+        keeper = Keeper(repository, claim)
         try:
-            session = await asyncio.to_thread(_open_session, repository, claim)
+            session = await asyncio.to_thread(_open_session, repository, claim, keeper, self._clock.now())
         except AlreadyCommitted as committed:
             # The worker before us died between the commit and its report: its restore point is the result.
             snapshot = await asyncio.to_thread(repository.snapshot, claim.shard, committed.snapshot_id)
             await self._jobs.checkpointed(claim, 0, announced(snapshot.packs), counts_of(snapshot))
             return await self._report(claim, repository, snapshot, counts_of(snapshot))
         async with self._tenants.backup_mail(claim.tenant) as mail:
-            mailbox = MailboxBackup(claim, mail, session, jobs=self._jobs, clock=self._clock, pace=self._pace)
+            mailbox = MailboxBackup(
+                claim, mail, session, keeper=keeper, jobs=self._jobs, clock=self._clock, pace=self._pace
+            )
             try:
                 await mailbox.read_changes()
                 with telemetry.span("snapshot", tenant=claim.tenant, job=claim.job) as span:
@@ -89,10 +93,12 @@ class RunBackup:
         return _finished(snapshot, reports, counts.model_copy(update=final))
 
 
-def _open_session(repository: Repository, claim: Claim) -> Session:
+def _open_session(repository: Repository, claim: Claim, keeper: Keeper, now: datetime) -> Session:
     snapshots = repository.snapshots(claim.shard)
     parent = snapshots[0].id if snapshots else None
-    return repository.open_session(claim.shard, claim.session, parent=parent, adopt=claim.previous)
+    return repository.open_session(
+        claim.shard, claim.session, parent=parent, adopt=claim.previous, keep_until=keeper.begin(now)
+    )
 
 
 def _restore_point(
@@ -111,6 +117,8 @@ def _restore_point(
         bytes=snapshot.bytes,
         failed_items=len(snapshot.failed),
         content_digest=digest,
+        retention_class=snapshot.retention_class,
+        immutable_until=snapshot.locked_until,
         verified=tuple(
             Verification(
                 level=0 if report.level == 0 else 1,

@@ -6,9 +6,9 @@ from fastapi import Path, Query, Response
 from pydantic import ConfigDict
 
 from contracts import rpc
-from contracts.api import Accepted, BackupConfigurationBody, StorageTargetBody, StorageTargetResult
+from contracts.api import Accepted, BackupConfigurationBody, RetentionFloorBody, StorageTargetBody, StorageTargetResult
 from contracts.names import Token
-from contracts.views import BackupConfiguration, Job, Listing, Run, StorageTarget
+from contracts.views import BackupConfiguration, Job, Listing, RetentionFloor, Run, StorageTarget
 from gateway.entrypoints.gate import PREFIX, Api, Asked, Creating, Gated, Tenant
 from gateway.entrypoints.tenants import PageQuery
 from gateway.usecases import requests, secrets
@@ -61,6 +61,22 @@ async def create_backup_configuration(
     """Create a backup configuration: what is kept where and for how long."""
     question = rpc.CreateConfiguration.model_validate(body.model_dump())
     return await gate.services.ask(rpc.CONFIGURATION_CREATE, tenant, question, creation.identified(body))
+
+
+@api.route("get_retention_floor")
+async def get_retention_floor(gate: Gated, asking: Asked, tenant: Tenant) -> RetentionFloor:
+    """Show the least retention of the tenant, and every change of it."""
+    return await gate.services.ask(rpc.RETENTION_FLOOR_GET, tenant, rpc.Nothing(), asking)
+
+
+@api.route("set_retention_floor")
+async def set_retention_floor(gate: Gated, asking: Asked, tenant: Tenant, body: RetentionFloorBody) -> RetentionFloor:
+    """Set the least retention of the tenant.
+
+    It holds for restore points made from now on, also those of existing configurations; what exists keeps its date.
+    Every change is recorded, here and in the tenant's repositories.
+    """
+    return await gate.services.ask(rpc.RETENTION_FLOOR_SET, tenant, rpc.SetRetentionFloor(period=body.period), asking)
 
 
 @api.route("start_backup", status_code=202)

@@ -44,6 +44,7 @@ _CONFIGURATION_BODY = {
     "target": _TARGET["id"],
     "sources": ["mail"],
     "retention_days": 90,
+    "retention": "90d",
 }
 _CONFIGURATION = {
     **_CONFIGURATION_BODY,
@@ -51,6 +52,11 @@ _CONFIGURATION = {
     "id": "01KJQ3W0C4R7Y2H9D6B1K8M5TE",
     "created_at": "2026-03-02T08:02:00Z",
     "last_run": None,
+}
+_FLOOR = {
+    "tenant": "contoso",
+    "period": "90d",
+    "changes": [{"period": "90d", "set_by": "admin@contoso.example", "set_at": "2026-03-02T08:01:30Z"}],
 }
 _RUN_ID = "5f0c3f6e-93a1-5d0b-8f4e-0a9d2c7b6e11"
 _RESTORE_POINT_ID = "01KJQ40Z9S3F6V8X1A5C7E2GHJ"
@@ -125,6 +131,8 @@ _RESTORE_POINT = {
     "failed_items": 1,
     "verified": [{"level": 1, "at": "2026-03-02T08:04:12Z", "covered": 1279, "denominator": 1279, "problems": 0}],
     "content_digest": "b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c",
+    "retention_class": "90d",
+    "immutable_until": "2026-06-01T00:00:00Z",
 }
 _HEALTH = {
     "tenant": "contoso",
@@ -189,6 +197,8 @@ EXAMPLES: dict[str, Example] = {
     ),
     "list_backup_configurations": Example(_page(_CONFIGURATION)),
     "create_backup_configuration": Example(_CONFIGURATION, _CONFIGURATION_BODY),
+    "get_retention_floor": Example(_FLOOR),
+    "set_retention_floor": Example(_FLOOR, {"period": _FLOOR["period"]}),
     "start_backup": Example({"run": _RUN_ID}),
     "list_runs": Example(_page(_RUN)),
     "get_run": Example(_RUN),
