@@ -1,6 +1,7 @@
 """Ids in the shape Exchange and Entra give them, derived from the state's secret instead of drawn.
 
-Exchange ids are base64 with `/`, `+` and `=`, so a client that forgets to percent-encode them fails here as well.
+Exchange's ids in REST are base64 with `-` and `_` for `/` and `+` (EWS has the latter), so they may stand in a path as
+they are; O365 puts them there. A client that percent-encodes the `=` is understood as well.
 """
 
 import base64
@@ -49,7 +50,7 @@ def change_key(seq: int) -> str:
 
 
 def _encode(prefix: bytes, payload: bytes) -> str:
-    return base64.b64encode(prefix + payload).decode()
+    return base64.b64encode(prefix + payload, altchars=b"_-").decode()
 
 
 def _digest(secret: bytes, *names: str) -> bytes:

@@ -1,0 +1,88 @@
+"""O365, a client nobody here wrote, against the simulator."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msal
+import pytest
+from O365 import Account, MSGraphProtocol
+from O365.utils.token import MemoryTokenBackend
+
+
+@pytest.fixture
+def account(contoso: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Signed in as the app exchange-restore; the library is told where Graph and the authority are, nothing else."""
+
+    class Protocol(MSGraphProtocol):  # type: ignore[misc] # the library has no types
+        _protocol_url = f"{contoso.simulator.url}/"
+
+    app = contoso.credentials["apps"]["exchange-restore"]
+    ca = str(contoso.simulator.ca_file)
+    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(variable, raising=False)  # requests would prefer them to what it is told
+
+    def connect(user: str) -> Account:
+        account = Account(
+            (app["client_id"], app["client_secret"]),
+            auth_flow_type="credentials",
+            tenant_id=contoso.credentials["tenant_id"],
+            protocol=Protocol(),
+            verify_ssl=ca,
+            token_backend=MemoryTokenBackend(),
+            main_resource=f"{user}@{contoso.name}.onmicrosoft.com",
+            requests_delay=0,
+        )
+        account.con._msal_client = msal.ConfidentialClientApplication(
+            app["client_id"],
+            client_credential=app["client_secret"],
+            authority=f"{contoso.simulator.url}/{contoso.credentials['tenant_id']}",
+            instance_discovery=False,
+            token_cache=account.con.token_backend,
+            verify=ca,
+        )
+        assert account.authenticate()
+        opened.append(account)
+        return account
+
+    opened: list[Account] = []
+    yield connect
+    for made in opened:
+        made.con.session.close()
+        made.con._msal_client.http_client.close()
+
+
+def test_users(account: Any) -> None:
+    users = list(account("anna.gross").directory().get_users(limit=10))
+    assert {user.mail.split("@")[0] for user in users} == {"anna.gross", "mehmet.yildiz", "restore-target"}
+
+
+def test_folders_messages_mime_and_paging(contoso: Any, account: Any) -> None:
+    mailbox = account("mehmet.yildiz").mailbox()
+    known = contoso.get(f"{contoso.user('mehmet.yildiz')}/mailFolders?$top=100")["value"]
+    assert {folder.name for folder in mailbox.get_folders(limit=50)} == {folder["displayName"] for folder in known}
+    assert mailbox.inbox_folder().folder_id == "Inbox"
+    messages = list(mailbox.get_messages(limit=None, batch=9))
+    mine = [line for line in contoso.manifest if line["user"].startswith("mehmet")]
+    assert len({message.object_id for message in messages}) == len(mine)
+    raw = messages[0].get_mime_content()
+    assert messages[0].internet_message_id.encode() in raw
+
+
+def test_writing_and_deleting(account: Any) -> None:
+    mailbox = account("restore-target").mailbox()
+    folder = mailbox.create_child_folder("From O365")
+    assert folder.name == "From O365"
+    message = folder.new_message()
+    message.subject, message.body = "Grüße", "<p>Hallo</p>"
+    message.to.add("anna.gross@contoso.onmicrosoft.com")
+    assert message.save_draft(target_folder=folder)
+    [found] = list(folder.get_messages(limit=5, download_attachments=False))
+    assert (found.subject, found.to[0].address) == ("Grüße", "anna.gross@contoso.onmicrosoft.com")
+    assert found.delete()
+    assert list(folder.get_messages(limit=5)) == []
+    assert folder.delete()
+
+
+def test_a_throttled_call_is_repeated_by_the_library(account: Any, faults: Any) -> None:
+    faults(kind="throttle", match="/messages$", count=2, retry_after="1")
+    assert len(list(account("mehmet.yildiz").mailbox().get_messages(limit=3))) == 3
