@@ -8,8 +8,12 @@ import pytest
 
 from backup_engine import Repository, Session, Snapshot, Tuning
 from backup_engine.storage import MemoryStorage
+from backup_engine.testing import append_only
+from backup_engine.testing.append_only import AppendOnlyAccount
 from backup_engine.testing.keys import LocalKeyWrapper
+from backup_engine.testing.openssh import OpenSSHServer
 from backup_engine.testing.seaweed import SeaweedServer
+from backup_engine.testing.sftp_server import SFTPTestServer
 
 TAKEN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 EXPIRES = datetime(2026, 4, 1, 12, 0, tzinfo=UTC)
@@ -21,14 +25,31 @@ def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedServer]
         yield server
 
 
+@pytest.fixture(scope="session")
+def sftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SFTPTestServer]:
+    with SFTPTestServer(tmp_path_factory.mktemp("sftp")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def openssh() -> Iterator[OpenSSHServer]:
+    with OpenSSHServer() as server:
+        yield server
+
+
 @pytest.fixture
 def wrapper() -> LocalKeyWrapper:
     return LocalKeyWrapper()
 
 
 @pytest.fixture
-def memory() -> MemoryStorage:
-    return MemoryStorage()
+def memory(request: pytest.FixtureRequest) -> Iterator[MemoryStorage | AppendOnlyAccount]:
+    if request.config.getoption(append_only.OPTION, "memory") == "memory":
+        yield MemoryStorage()
+        return
+    account = AppendOnlyAccount(request.getfixturevalue("openssh").address, f"{abs(hash(request.node.nodeid)):x}")
+    yield account
+    account.close()
 
 
 @pytest.fixture(scope="session")

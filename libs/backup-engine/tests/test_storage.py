@@ -23,14 +23,19 @@ from backup_engine.storage import (
 from backup_engine.testing.seaweed import SeaweedServer
 
 
-@pytest.fixture(params=["memory", "local", "s3", "wrapped"])
+@pytest.fixture(params=["memory", "local", "s3", "sftp", "openssh", "wrapped"])
 def storage(request: pytest.FixtureRequest, scratch: Path) -> Iterator[Storage]:
+    own = f"{abs(hash(request.node.nodeid)):x}"
     if request.param == "s3":
         server: SeaweedServer = request.getfixturevalue("seaweed")
-        prefix = f"contoso/{abs(hash(request.node.nodeid)):x}"
-        s3 = server.storage("contoso", prefix)
+        s3 = server.storage("contoso", f"contoso/{own}")
         yield s3
         s3.close()
+        return
+    if request.param in {"sftp", "openssh"}:
+        sftp = request.getfixturevalue(request.param).address.storage(own)
+        yield sftp
+        sftp.close()
         return
     yield {
         "memory": MemoryStorage,

@@ -21,6 +21,7 @@ from backup_engine.errors import (
     IntegrityError,
     KeyUnavailable,
     NotFound,
+    ObjectLocked,
 )
 from backup_engine.header import Kind
 from backup_engine.index import BlobIndex
@@ -217,7 +218,8 @@ class Repository:
         try:
             inheritance = self._inherit(shard, session, parent, adopt)
         except AlreadyCommitted:
-            self._backing.storage.delete(names.session_open(session))
+            with suppress(ObjectLocked):  # an account that may only add leaves it behind
+                self._backing.storage.delete(names.session_open(session))
             raise
         return Session(self._backing, shard, session, inheritance)
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 from backup_engine import adoption, closure, commits, floor, manifest, names
 from backup_engine.adoption import Inheritance
 from backup_engine.backing import Backing
-from backup_engine.errors import IntegrityError, RepositoryError, UnknownItem
+from backup_engine.errors import IntegrityError, ObjectLocked, RepositoryError, UnknownItem
 from backup_engine.header import Kind
 from backup_engine.intake import Intake, Stored
 from backup_engine.model import (
@@ -372,5 +372,7 @@ class Session:
             for session in (self.id, *self._dead):
                 for info in list(self._backing.storage.list(names.session_objects(session))):
                     self._backing.storage.delete(info.key)
+        except ObjectLocked:
+            pass  # an account that may only add: who may delete collects them
         except RepositoryError:
             _log.warning("session objects left behind after commit", extra={"session": self.id}, exc_info=True)

@@ -10,6 +10,8 @@ from backup_engine.storage.prefixed import PrefixedStorage
 from backup_engine.storage.probing import ProbeReport, ProbeStep, probe
 from backup_engine.storage.retrying import RetryingStorage, RetryPolicy
 from backup_engine.storage.s3 import AddressStyle, S3Storage
+from backup_engine.storage.sftp import SFTPStorage
+from backup_engine.storage.sftp_connection import SFTPLogin
 
 __all__ = [
     "AddressStyle",
@@ -28,6 +30,8 @@ __all__ = [
     "RetryPolicy",
     "RetryingStorage",
     "S3Storage",
+    "SFTPLogin",
+    "SFTPStorage",
     "Storage",
     "probe",
     "read_authentic",
