@@ -168,6 +168,7 @@ QUESTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "tenant.register": ({"tenant": THEIRS}, {"tenant": "nobody"}),
     "tenant.list": ({"cursor": THEIRS}, {"cursor": THEIRS}),
     "tenant.get": ({}, {}),
+    "recovery-key.set": ({}, {}),
     "credential.set": ({"intake": "{job}"}, {"intake": ABSENT}),
     "consent.start": ({}, {}),
     "consent.finish": ({"state": "{job}"}, {"state": ABSENT}),
@@ -191,6 +192,7 @@ QUESTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 REST: dict[str, dict[str, Any]] = {
     "tenant.register": {"entra_tenant_id": "6d3f6a4e-0f8c-4a6f-9d5e-2b1c7a9e4f10", "display_name": "x"},
+    "recovery-key.set": {"public_key": "x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="},
     "credential.set": {"profile": "directory", "client_id": "x"},
     "consent.start": {"profile": "directory", "redirect_uri": "https://127.0.0.1:1/back"},
     "target.create": {"name": "x", "endpoint": "https://127.0.0.1:1", "bucket": "bucket"},

@@ -21,6 +21,7 @@ SECRETS = [
     f"{KV}/tokens/exchange-backup",
     f"{KV}/tokens/exchange-restore",
     f"{KV}/storage/one",
+    f"{KV}/recovery-key",
     f"{KV}/else/one",
     "elsewhere",
 ]
@@ -70,6 +71,8 @@ MAY: dict[str, set[tuple[str, str]]] = {
             for kind, methods in {"data": ("GET", "POST"), "metadata": ("GET", "POST", "DELETE")}.items()
             for method in methods
         ),
+        ("GET", f"kv/data/{KV}/recovery-key"),
+        ("POST", f"kv/data/{KV}/recovery-key"),
         ("GET", f"transit/keys/tenant-{TENANT}"),
         ("POST", f"transit/keys/tenant-{TENANT}"),
         # Everything of a tenant's key but taking it out or deleting it (test_stack_isolation.py).
@@ -78,6 +81,7 @@ MAY: dict[str, set[tuple[str, str]]] = {
     },
     "backup-service": {
         ("GET", f"kv/data/{KV}/storage/one"),
+        ("GET", f"kv/data/{KV}/recovery-key"),
         ("GET", f"kv/data/{KV}/tokens/exchange-backup"),
         ("GET", f"kv/data/{KV}/tokens/exchange-restore"),
         ("POST", f"transit/datakey/plaintext/tenant-{TENANT}"),

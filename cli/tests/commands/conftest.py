@@ -1,5 +1,7 @@
 """A gateway over real TLS in this process: the routes of contracts, answers scripted by the test, no services."""
 
+import base64
+import hashlib
 import io
 import json
 import socket
@@ -35,6 +37,7 @@ from contracts.views import (
     HealthView,
     Job,
     ProbeStep,
+    RecoveryKeyView,
     RestorePoint,
     RetentionFloor,
     Run,
@@ -87,6 +90,7 @@ class FakeGateway:
             "list_tenants": lambda r: self._page(r, list(self.tenants.values())),
             "register_tenant": self._register,
             "get_tenant": self._tenant,
+            "set_recovery_key": self._recovery_key,
             "list_tokens": lambda r: self._page(r, self.tokens),
             "set_credential": self._credential,
             "set_certificate": self._credential,
@@ -177,13 +181,21 @@ class FakeGateway:
         return body
 
     def _register(self, request: Request) -> Tenant:
-        made = Tenant(**self._body(), created_at=NOW)
+        body = dict(self._body())
+        key = body.pop("recovery_key")
+        made = Tenant(**body, created_at=NOW, recovery_key=None if key is None else recovery_key_view(key))
         self.tenants[made.tenant] = made
         return made
 
     def _tenant(self, request: Request) -> Tenant | Problem:
         missing = Problem(code="not-found", status=404, title="tenant not found")
         return self.tenants.get(request.path_params["tenant"], missing)
+
+    def _recovery_key(self, request: Request) -> Tenant:
+        known = self.tenants[request.path_params["tenant"]]
+        made = known.model_copy(update={"recovery_key": recovery_key_view(self._body()["public_key"])})
+        self.tenants[made.tenant] = made
+        return made
 
     def _credential(self, request: Request) -> TokenView:
         profile = Profile(request.path_params["profile"])
@@ -230,6 +242,11 @@ class FakeGateway:
                 yield whole[start : start + 1000]
 
         return StreamingResponse(blocks())
+
+
+def recovery_key_view(public_key: str) -> RecoveryKeyView:
+    fingerprint = hashlib.sha256(base64.b64decode(public_key.partition(":")[2])).hexdigest()
+    return RecoveryKeyView(public_key=public_key, fingerprint=fingerprint, since=NOW)
 
 
 def _refuse(problem: Problem) -> Response:
@@ -287,6 +304,7 @@ def tenantkeep(state: Path, server_tls: ServerTls) -> Run_:
         "TENANTKEEP_HOME": str(state),
         "TENANTKEEP_CA_FILE": str(server_tls.ca_file),
         "TENANTKEEP_TENANT": None,
+        "TENANTKEEP_RECOVERY_PASSPHRASE": "correct horse battery staple",
         "LC_ALL": None,
         "LC_MESSAGES": None,
         "LANG": "C.UTF-8",
@@ -294,7 +312,7 @@ def tenantkeep(state: Path, server_tls: ServerTls) -> Run_:
         "HTTPS_PROXY": "http://127.0.0.1:9",
     }
 
-    def run(*arguments: str, **more: str) -> Result:
+    def run(*arguments: str, **more: str | None) -> Result:
         return runner.invoke(app, list(arguments), env={**environment, **more})
 
     return run

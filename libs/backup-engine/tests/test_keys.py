@@ -331,6 +331,11 @@ class TestTheFile:
         with pytest.raises(ValueError, match="recovery public key is"):
             RecoveryPublicKey.parse(text)
 
+    @pytest.mark.parametrize("raw", [bytes(32), bytes([1]) + bytes(31)])
+    def test_a_point_that_protects_nothing_is_refused(self, raw: bytes) -> None:
+        with pytest.raises(ValueError, match="computing shared key"):
+            RecoveryPublicKey.parse("x25519:" + base64.b64encode(raw).decode())
+
 
 def test_no_key_material_is_stored_printed_or_logged(
     *,

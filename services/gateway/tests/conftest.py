@@ -98,6 +98,7 @@ class World:
         simple = {
             rpc.TENANT_LIST: "list_tenants",
             rpc.TOKEN_LIST: "list_tokens",
+            rpc.RECOVERY_KEY_SET: "set_recovery_key",
             rpc.CREDENTIAL_SET: "set_credential",
             rpc.CONSENT_START: "start_consent",
             rpc.CONFIGURATION_CREATE: "create_backup_configuration",
@@ -300,12 +301,15 @@ class Attempt:
     body: dict[str, Any] | None = None
 
 
+RECOVERY_KEY = "x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="
+
 ATTEMPTS: dict[str, Attempt] = {
     "list_tenants": Attempt("/tenants", 200),
     "register_tenant": Attempt(
         "/tenants", 201, {"tenant": "contoso", "entra_tenant_id": ENTRA, "display_name": "Contoso"}
     ),
     "get_tenant": Attempt("/tenants/contoso", 200),
+    "set_recovery_key": Attempt("/tenants/contoso/recovery-key", 200, {"public_key": RECOVERY_KEY}),
     "list_tokens": Attempt("/tenants/contoso/tokens", 200),
     "set_credential": Attempt(
         "/tenants/contoso/profiles/directory/credential", 200, {"client_id": "c", "client_secret": "PLANTED-client"}

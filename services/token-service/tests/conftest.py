@@ -22,7 +22,7 @@ from contracts.names import Profile
 from token_service.app import App, build_with
 from token_service.domain.connection import Connection, RenewalPolicy
 from token_service.domain.credential import ClientCertificate, Credential
-from token_service.domain.tenant import TenantRecord
+from token_service.domain.tenant import RecoveryKey, TenantRecord
 from token_service.ports import (
     Effective,
     EntraTenantTaken,
@@ -51,6 +51,10 @@ class MemoryTenants:
 
     async def get(self, slug: str) -> TenantRecord | None:
         return self._records.get(slug)
+
+    async def set_recovery_key(self, slug: str, key: RecoveryKey) -> None:
+        if slug in self._records:
+            self._records[slug] = dataclasses.replace(self._records[slug], recovery_key=key)
 
     async def page(self, after: str | None, limit: int) -> Sequence[TenantRecord]:
         return [self._records[slug] for slug in sorted(self._records) if after is None or slug > after][:limit]
@@ -193,8 +197,12 @@ class World:
             new_state=lambda: next(self.states),
         )
 
-    async def register(self, tenant: str = "contoso", entra: str = CONTOSO) -> views.Tenant:
-        wish = rpc.RegisterTenant(tenant=tenant, entra_tenant_id=entra, display_name="Contoso GmbH")
+    async def register(
+        self, tenant: str = "contoso", entra: str = CONTOSO, recovery_key: str | None = None
+    ) -> views.Tenant:
+        wish = rpc.RegisterTenant(
+            tenant=tenant, entra_tenant_id=entra, display_name="Contoso GmbH", recovery_key=recovery_key
+        )
         return await self.app.questions.tenant_register(self.call(wish, None))
 
     async def set_credential(

@@ -70,6 +70,9 @@ class Gateway:
     def tokens(self, tenant: str) -> list[TokenView]:
         return self._list(f"/tenants/{_part(tenant)}/tokens", TokenView)
 
+    def set_recovery_key(self, tenant: str, body: api.RecoveryKeyBody) -> Tenant:
+        return self._answer(self._send("PUT", f"/tenants/{_part(tenant)}/recovery-key", json=_revealed(body)), Tenant)
+
     def set_credential(self, tenant: str, profile: Profile, body: api.CredentialBody) -> TokenView:
         path = f"/tenants/{_part(tenant)}/profiles/{_part(profile)}/credential"
         return self._answer(self._send("PUT", path, json=_revealed(body)), TokenView)

@@ -12,7 +12,7 @@ from contracts.texts import Text
 from contracts.views import ProbeStep
 from tenantkeep.commands import figures, labels, settings
 from tenantkeep.commands.choose import tenant_of
-from tenantkeep.commands.client import Gateway, connect
+from tenantkeep.commands.client import connect
 from tenantkeep.commands.errors import usage
 from tenantkeep.commands.options import Json, Lang, TenantName
 from tenantkeep.commands.output import Screen, reported
@@ -82,8 +82,13 @@ def list_(tenant: TenantName = None, lang: Lang = "en", as_json: Json = False) -
     if as_json:
         screen.document({"items": targets})
         return
-    rows = [(t.name, t.id, t.endpoint, t.bucket, t.prefix, figures.moment(t.tested_at)) for t in targets]
-    headers = (labels.NAME, labels.ID, labels.ENDPOINT, labels.BUCKET, labels.PREFIX, labels.TESTED)
+    rows = [
+        (t.name, t.id, t.endpoint, t.bucket, t.prefix, figures.moment(t.tested_at), t.recovery_key[:16] or "–")
+        for t in targets
+    ]
+    headers = (
+        labels.NAME, labels.ID, labels.ENDPOINT, labels.BUCKET, labels.PREFIX, labels.TESTED, labels.RECOVERY_KEY,
+    )  # fmt: skip
     screen.table(headers, rows)
 
 
@@ -98,11 +103,6 @@ def embedded_target(home: Home, tenant: str, name: str) -> StorageTargetBody:
         prefix=made["prefix"],
         credentials=S3Credentials(access_key=SecretStr(made["access_key"]), secret_key=SecretStr(made["secret_key"])),
     )
-
-
-def add_embedded(gateway: Gateway, home: Home, tenant: str, name: str) -> StorageTargetResult:
-    """Create the identity and register the target."""
-    return gateway.create_storage_target(tenant, embedded_target(home, tenant, name))
 
 
 def show_steps(screen: Screen, result: StorageTargetResult) -> None:

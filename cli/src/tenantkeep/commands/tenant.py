@@ -18,6 +18,9 @@ from tenantkeep.commands.consent import consent
 from tenantkeep.commands.errors import Refused, usage
 from tenantkeep.commands.options import Json, Lang, TenantName, Timeout
 from tenantkeep.commands.output import Screen, reported
+from tenantkeep.commands.recovery_key import KeyFile, Passphrase, PassphraseFile, default_file, recovery_key
+from tenantkeep.commands.recovery_key import made as made_key
+from tenantkeep.commands.recovery_key import show as show_recovery_key
 from tenantkeep.exit_codes import ExitCode
 
 app = typer.Typer(help="Tenants, their app registrations and tokens.", no_args_is_help=True)
@@ -51,11 +54,20 @@ def add(
     entra_tenant_id: Annotated[str | None, typer.Option(help="Entra tenant id, if there is no --apps file.")] = None,
     display_name: Annotated[str | None, typer.Option(help="Name people read. [default: the slug]")] = None,
     support_contact: Annotated[str, typer.Option(help="Shown with every problem of this tenant.")] = "",
+    recovery_key_file: KeyFile = None,
+    passphrase_file: PassphraseFile = None,
+    passphrase: Passphrase = None,
+    no_recovery_key: Annotated[
+        bool, typer.Option("--no-recovery-key", help="None: whoever loses the vault loses the backups.")
+    ] = False,
     timeout: Timeout = 30.0,
     lang: Lang = "en",
     as_json: Json = False,
 ) -> None:
     """Register a tenant; with --apps also set the credentials of its profiles and wait for the tokens.
+
+    Its recovery key is made here and saved to a file, sealed to a passphrase: it opens the backups when everything
+    else is gone. Only its public half is sent.
 
     Example: tenantkeep tenant add contoso --apps contoso-apps.json
     """
@@ -66,11 +78,15 @@ def add(
         raise usage("Give --apps or --entra-tenant-id.", "--apps oder --entra-tenant-id angeben.")
     body = _body(tenant, identity, display_name or tenant, support_contact)
     with connect() as gateway:
+        file = None if no_recovery_key else recovery_key_file or default_file(tenant)
+        if file is not None:
+            public_key = made_key(screen, tenant, file, passphrase_file, passphrase)
+            body = body.model_copy(update={"recovery_key": public_key})
         made = gateway.register_tenant(body)
         tokens = [] if known is None else set_credentials(gateway, tenant, known)
         if tokens:
             tokens = wait_for_tokens(gateway, tenant, [t.profile for t in tokens], SystemClock(), timeout)
-    _show(screen, made, tokens)
+    _show(screen, made, tokens, file)
     raise typer.Exit(exit_code(tokens))
 
 
@@ -144,6 +160,7 @@ def credential(
 
 
 app.command("consent")(consent)
+app.command("recovery-key")(recovery_key)
 
 
 def _credential_body(
@@ -219,9 +236,10 @@ def _body(tenant: str, identity: str, name: str, contact: str) -> TenantBody:
         raise usage(f"Not valid: {fields}", f"Nicht gültig: {fields}") from None
 
 
-def _show(screen: Screen, tenant: Tenant, tokens: list[TokenView]) -> None:
+def _show(screen: Screen, tenant: Tenant, tokens: list[TokenView], file: Path | None = None) -> None:
     if screen.as_json:
-        screen.document({"tenant": tenant, "tokens": tokens})
+        known = {} if file is None else {"recovery_key_file": str(file)}
+        screen.document({"tenant": tenant, "tokens": tokens, **known})
         return
     screen.say(
         Text("Tenant {} ({}), Entra id {}", "Mandant {} ({}), Entra-ID {}"),
@@ -229,6 +247,7 @@ def _show(screen: Screen, tenant: Tenant, tokens: list[TokenView]) -> None:
         tenant.display_name,
         tenant.entra_tenant_id,
     )
+    show_recovery_key(screen, tenant, file)
     if not tokens:
         screen.say(
             Text(

@@ -26,10 +26,12 @@ POLICIES: dict[str, Policy] = {
         "kv/data/tenants/+/credentials/+": _may("create", "read", "update"),
         "kv/data/tenants/+/tokens/+": _may("create", "read", "update"),
         "kv/metadata/tenants/+/tokens/+": _may("create", "update", "read", "delete"),
+        "kv/data/tenants/+/recovery-key": _may("create", "read", "update"),
         "transit/keys/tenant-*": {**_may("create", "update", "read"), "denied_parameters": _NEVER_EXPORTED},
     },
     "backup-service": {
         "kv/data/tenants/+/storage/+": _may("read"),
+        "kv/data/tenants/+/recovery-key": _may("read"),
         "kv/data/tenants/+/tokens/exchange-backup": _may("read"),
         "kv/data/tenants/+/tokens/exchange-restore": _may("read"),
         "transit/datakey/plaintext/tenant-*": _may("update"),

@@ -42,11 +42,13 @@ class RecoveryPublicKey:
 
     @classmethod
     def parse(cls, text: str) -> "RecoveryPublicKey":
-        """Raises ValueError when it is no recovery public key."""
+        """Raises ValueError when it is no recovery public key, or one that protects nothing."""
         raw = _bytes(text.removeprefix(_PREFIX)) if text.startswith(_PREFIX) else b""
         if len(raw) != KEY_BYTES:
             message = f"a recovery public key is {_PREFIX} and {KEY_BYTES} bytes in base64"
             raise ValueError(message)
+        # A point of small order would make every wrapping key the same: the exchange refuses it.
+        X25519PrivateKey.generate().exchange(X25519PublicKey.from_public_bytes(raw))
         return cls(raw)
 
     @property

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from contracts.names import ExportFormat, Source, Token
+from contracts.names import ExportFormat, RecoveryPublicKey, Source, Token
 from contracts.retention import PeriodText, SchemeText
 from contracts.rpc import RegisterTenant
 from contracts.views import ProbeStep, StorageTarget
@@ -18,6 +18,12 @@ class Body(BaseModel):
 
 class TenantBody(RegisterTenant):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RecoveryKeyBody(Body):
+    """Public half of a new recovery key. The private half is made and kept by the customer and never sent."""
+
+    public_key: RecoveryPublicKey
 
 
 class CredentialBody(Body):

@@ -24,6 +24,7 @@ ROUTES: dict[str, Route] = {
     "list_tenants": Route("GET", "/tenants", _ALL),
     "register_tenant": Route("POST", "/tenants", _OPERATE),
     "get_tenant": Route("GET", "/tenants/{tenant}", _ALL),
+    "set_recovery_key": Route("PUT", "/tenants/{tenant}/recovery-key", _MANAGE),
     "list_tokens": Route("GET", "/tenants/{tenant}/tokens", _ALL),
     "set_credential": Route("PUT", "/tenants/{tenant}/profiles/{profile}/credential", _ALL),
     "set_certificate": Route("PUT", "/tenants/{tenant}/profiles/{profile}/certificate", _ALL),

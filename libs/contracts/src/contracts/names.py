@@ -12,6 +12,10 @@ Token = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
 """An id that may stand in a subject: jobs, runs, configurations, sessions."""
 
 
+RecoveryPublicKey = Annotated[str, StringConstraints(pattern=r"^x25519:[A-Za-z0-9+/]{43}=$")]
+"""The public half of a tenant's recovery key; the private half stays with the customer, sealed to a passphrase."""
+
+
 class JobKind(StrEnum):
     """What a job does (design: one durable per kind, so that a restore never waits behind a backup)."""
 

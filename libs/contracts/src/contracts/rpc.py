@@ -9,7 +9,7 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.names import ExportFormat, Profile, Slug, Source, Token
+from contracts.names import ExportFormat, Profile, RecoveryPublicKey, Slug, Source, Token
 from contracts.retention import PeriodText, SchemeText
 from contracts.views import (
     BackupConfiguration,
@@ -72,6 +72,15 @@ class RegisterTenant(_Question):
     entra_tenant_id: str = Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
     display_name: str = Field(min_length=1, max_length=200)
     support_contact: str = Field(default="", max_length=200)
+    recovery_key: RecoveryPublicKey | None = Field(
+        default=None, description="public half of the customer's recovery key; without it the vault alone opens backups"
+    )
+
+
+class SetRecoveryKey(_Question):
+    """Replaces the public half; repositories are re-wrapped, and the key before opens nothing that is new."""
+
+    public_key: RecoveryPublicKey
 
 
 class SetCredential(_Question):
@@ -162,6 +171,7 @@ class OneDeadLetter(ById):
 TENANT_REGISTER = Operation("token-service", "tenant.register", RegisterTenant, Tenant)
 TENANT_LIST = Operation("token-service", "tenant.list", Page, Listing[Tenant])
 TENANT_GET = Operation("token-service", "tenant.get", Nothing, Tenant)
+RECOVERY_KEY_SET = Operation("token-service", "recovery-key.set", SetRecoveryKey, Tenant)
 CREDENTIAL_SET = Operation("token-service", "credential.set", SetCredential, TokenView)
 CONSENT_START = Operation("token-service", "consent.start", StartConsent, ConsentLink)
 CONSENT_FINISH = Operation("token-service", "consent.finish", FinishConsent, ConsentResult)
@@ -191,6 +201,7 @@ OPERATIONS: tuple[Operation[BaseModel, BaseModel], ...] = (
     TENANT_REGISTER,  # type: ignore[assignment] # the list forgets the exact models on purpose
     TENANT_LIST,
     TENANT_GET,
+    RECOVERY_KEY_SET,
     CREDENTIAL_SET,
     CONSENT_START,
     CONSENT_FINISH,

@@ -13,6 +13,7 @@ from contracts.names import (
     JobKind,
     JobState,
     Profile,
+    RecoveryPublicKey,
     Slug,
     Source,
     Token,
@@ -34,12 +35,23 @@ class Listing(View, Generic[T]):
     cursor: str | None = None
 
 
+class RecoveryKeyView(View):
+    """The public half of a tenant's recovery key; the fingerprint is SHA-256 over its 32 bytes, in hex."""
+
+    public_key: RecoveryPublicKey
+    fingerprint: str
+    since: AwareDatetime
+
+
 class Tenant(View):
     tenant: Slug
     entra_tenant_id: str
     display_name: str
     support_contact: str = ""
     created_at: AwareDatetime
+    recovery_key: RecoveryKeyView | None = Field(
+        default=None, description="None: without the vault the backups cannot be read"
+    )
 
 
 class ConsentView(View):
@@ -97,6 +109,9 @@ class StorageTarget(View):
     prefix: str
     created_at: AwareDatetime
     tested_at: AwareDatetime
+    recovery_key: str = Field(
+        default="", description="fingerprint of the recovery key that opens its repository; empty: only the vault does"
+    )
 
 
 class ProbeStep(View):

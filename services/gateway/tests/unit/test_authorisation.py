@@ -12,6 +12,7 @@ MATRIX = {
     "list_tenants": "operator admin user hr accounting",
     "register_tenant": "operator",
     "get_tenant": "operator admin user hr accounting",
+    "set_recovery_key": "operator admin",
     "list_tokens": "operator admin user hr accounting",
     "set_credential": "operator admin user hr accounting",
     "set_certificate": "operator admin user hr accounting",

@@ -19,6 +19,7 @@ MODELS: dict[str, tuple[Any, Any]] = {
     "list_tokens": (views.Listing[views.TokenView], None),
     "set_credential": (views.TokenView, api.CredentialBody),
     "set_certificate": (views.TokenView, api.CertificateBody),
+    "set_recovery_key": (views.Tenant, api.RecoveryKeyBody),
     "start_consent": (views.ConsentLink, api.ConsentBody),
     "list_storage_targets": (views.Listing[views.StorageTarget], None),
     "create_storage_target": (api.StorageTargetResult, api.StorageTargetBody),

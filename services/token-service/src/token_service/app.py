@@ -34,6 +34,7 @@ from token_service.ports import Announcements, Authority, Connections, Tenants, 
 from token_service.settings import TokenServiceSettings
 from token_service.usecases.answer_rejection import AnswerRejection
 from token_service.usecases.consent import Consent
+from token_service.usecases.keep_recovery_key import KeepRecoveryKey
 from token_service.usecases.keep_token import KeepToken
 from token_service.usecases.register_tenant import RegisterTenant
 from token_service.usecases.renew_tokens import RenewTokens
@@ -104,8 +105,18 @@ def build_with(
         scope=graph_scope,
         new_state=new_state,
     )
+    keep_recovery_key = KeepRecoveryKey(tenants, vault, clock)
+    register = RegisterTenant(tenants, vault, keep_recovery_key, clock)
     return App(
-        Questions(tenants, connections, RegisterTenant(tenants, vault, clock), set_credential, consent, clock=clock),
+        Questions(
+            tenants,
+            connections,
+            register=register,
+            keep_recovery_key=keep_recovery_key,
+            set_credential=set_credential,
+            consent=consent,
+            clock=clock,
+        ),
         renew,
         AnswerRejection(connections, vault, renew, clock, policy),
         metrics,

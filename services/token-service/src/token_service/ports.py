@@ -12,7 +12,7 @@ from contracts.events import Event
 from contracts.names import Profile
 from token_service.domain.connection import Connection
 from token_service.domain.credential import Credential
-from token_service.domain.tenant import TenantRecord
+from token_service.domain.tenant import RecoveryKey, TenantRecord
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,17 @@ class EntraTenantTaken(Exception):
 
 
 class Tenants(Protocol):
-    """The register of tenants. Nothing is ever removed from it."""
+    """The register of tenants. Nothing is ever removed from it, and only the recovery key is ever changed."""
 
     async def add(self, tenant: TenantRecord) -> None:
         """Add for ever. Raises SlugTaken or EntraTenantTaken, also when two ask at the same moment."""
         ...
 
     async def get(self, slug: str) -> TenantRecord | None: ...
+
+    async def set_recovery_key(self, slug: str, key: RecoveryKey) -> None:
+        """Replace the recovery key of a tenant that exists."""
+        ...
 
     async def page(self, after: str | None, limit: int) -> Sequence[TenantRecord]:
         """Give up to `limit` tenants behind the slug `after`, in the order of their slugs."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chassis.documents import SchemaTooNew
+from chassis.documents import SCHEMA, SchemaTooNew
 from chassis.pending import PENDING, PENDING_SINCE
 from chassis.testing.clock import ManualClock
 from contracts.errors import ErrorClass
@@ -16,7 +16,7 @@ from contracts.names import ConsentOutcome, Profile
 from token_service.adapters.mongo_connections import MongoConnections
 from token_service.adapters.mongo_tenants import MongoTenants
 from token_service.domain.connection import Connection, ConsentAttempt
-from token_service.domain.tenant import TenantRecord
+from token_service.domain.tenant import RecoveryKey, TenantRecord
 from token_service.ports import Connections, EntraTenantTaken, SlugTaken, Tenants
 
 AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -66,6 +66,21 @@ async def test_pages_follow_the_slugs(tenants: Tenants) -> None:
     assert [tenant.slug for tenant in await tenants.page(None, 2)] == ["t1", "t2"]
     assert [tenant.slug for tenant in await tenants.page("t2", 2)] == ["t3"]
     assert list(await tenants.page("t3", 2)) == []
+
+
+async def test_a_recovery_key_is_replaced_and_nothing_else(tenants: Tenants) -> None:
+    await tenants.add(CONTOSO)
+    for name in ("one", "two"):
+        await tenants.set_recovery_key("contoso", RecoveryKey(name, AT))
+        assert await tenants.get("contoso") == dataclasses.replace(CONTOSO, recovery_key=RecoveryKey(name, AT))
+    await tenants.set_recovery_key("nobody", RecoveryKey("one", AT))
+    assert await tenants.get("nobody") is None
+
+
+async def test_a_tenant_of_the_version_before_has_no_recovery_key(database: Any) -> None:
+    await (await MongoTenants.open(database)).add(CONTOSO)
+    await database["tenants"].update_one({"_id": "contoso"}, {"$unset": {"recovery_key": ""}, "$set": {SCHEMA: 1}})
+    assert await (await MongoTenants.open(database)).get("contoso") == CONTOSO
 
 
 def full() -> Connection:

@@ -48,6 +48,69 @@ async def test_without_a_vault_no_tenant_is_registered(world: Any, monkeypatch: 
     assert await world.tenants.get("contoso") is None
 
 
+KEY = "x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="
+FINGERPRINT = "300c9c9603b92a4b39ed3958bf9240114804db4fd373012c0ca47432d63425ae"
+NEW_KEY = "x25519:3p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08="
+
+
+async def set_key(world: Any, public_key: str, tenant: str = "contoso") -> Any:
+    wish = rpc.SetRecoveryKey(public_key=public_key)
+    return await world.app.questions.recovery_key_set(world.call(wish, tenant))
+
+
+async def test_the_recovery_key_is_shown_and_lies_where_it_is_used(world: Any) -> None:
+    assert (await world.register()).recovery_key is None
+    tenant = await world.register(recovery_key=KEY)
+    assert (tenant.recovery_key.public_key, tenant.recovery_key.fingerprint) == (KEY, FINGERPRINT)
+    assert await world.vault.kv_read("tenants/contoso/recovery-key") == ({"public_key": KEY}, 1)
+    await world.clock.advance(60)
+    assert await world.register(recovery_key=KEY) == tenant
+    assert await world.register() == tenant
+
+
+async def test_a_recovery_key_is_replaced_on_purpose_only(world: Any) -> None:
+    await world.register(recovery_key=KEY)
+    with pytest.raises(ProblemError) as caught:
+        await world.register(recovery_key=NEW_KEY)
+    assert caught.value.problem.status == 409
+    replaced = await set_key(world, NEW_KEY)
+    assert replaced.recovery_key.public_key == NEW_KEY
+    assert await world.vault.kv_read("tenants/contoso/recovery-key") == ({"public_key": NEW_KEY}, 2)
+    assert await set_key(world, NEW_KEY) == replaced
+
+
+async def test_a_key_that_protects_nothing_is_refused(world: Any) -> None:
+    await world.register()
+    with pytest.raises(ProblemError) as caught:
+        await set_key(world, "x25519:" + "A" * 43 + "=")
+    assert caught.value.problem.status == 422
+    with pytest.raises(ProblemError) as caught:
+        await set_key(world, KEY, "nobody")
+    assert caught.value.problem.status == 404
+
+
+async def test_registering_again_fills_a_vault_that_was_lost(world: Any) -> None:
+    tenant = await world.register(recovery_key=KEY)
+    world.vault._entries.clear()
+    world.vault._keys.clear()
+    assert await world.register() == tenant
+    await world.vault.transit_data_key("tenant-contoso")
+    assert await world.vault.kv_read("tenants/contoso/recovery-key") == ({"public_key": KEY}, 1)
+
+
+async def test_without_a_vault_no_recovery_key_is_shown(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.register()
+
+    async def away(path: str) -> None:
+        raise VaultUnreachable("GET", path, "sealed")
+
+    monkeypatch.setattr(world.vault, "kv_read", away)
+    with pytest.raises(ProblemError) as caught:
+        await set_key(world, KEY)
+    assert caught.value.problem.status == 503
+    assert (await world.tenants.get("contoso")).recovery_key is None
+
+
 async def test_subject_and_question_must_name_the_same_tenant(world: Any) -> None:
     wish = rpc.RegisterTenant(tenant="contoso", entra_tenant_id=OTHER, display_name="X")
     with pytest.raises(ProblemError):

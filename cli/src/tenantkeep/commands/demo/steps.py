@@ -1,19 +1,21 @@
 """The steps of the demo, in order. Each does one thing, and says what it proves as a check."""
 
+import secrets
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contracts.api import BackupConfigurationBody, RestoreBody, TenantBody
+from contracts.api import BackupConfigurationBody, RestoreBody, StorageTargetBody, TenantBody
 from contracts.names import Health, JobKind, JobState, TokenStatus
 from contracts.texts import Text, render
 from contracts.views import HealthView, RestorePoint, Run
-from tenantkeep.commands import figures, labels, session, storage, tenant
+from tenantkeep.commands import figures, labels, recovery_key, session, storage, tenant
 from tenantkeep.commands.backup import follow
 from tenantkeep.commands.client import Gateway
 from tenantkeep.commands.clock import Clock
-from tenantkeep.commands.demo import embedded, manifest
+from tenantkeep.commands.demo import embedded, manifest, recovering
 from tenantkeep.commands.demo.manifest import Contents
 from tenantkeep.commands.demo.results import BackupFigures, Results
 from tenantkeep.commands.demo.tenant_source import TENANT, Mailboxes, TenantSource
@@ -47,11 +49,21 @@ class Demo:
     mail: Mailboxes
     results: Results = field(default_factory=Results)
     configuration: str = ""
+    target: StorageTargetBody | None = None
     before: dict[str, Contents] = field(default_factory=dict)
     after: dict[str, Contents] = field(default_factory=dict)
     changes: dict[str, Any] = field(default_factory=dict)
     first: list[RestorePoint] = field(default_factory=list)
     second: list[RestorePoint] = field(default_factory=list)
+
+    @property
+    def recovery_key(self) -> Path:
+        """The file a customer would keep."""
+        return self.folder / f"{TENANT}.recovery-key"
+
+    @property
+    def passphrase(self) -> Path:
+        return self.folder / "passphrase"
 
 
 Step = Callable[[Demo], None]
@@ -70,8 +82,15 @@ def seed(demo: Demo) -> None:
 def add_tenant(demo: Demo) -> None:
     known = tenant.read_apps(demo.source.apps)
     session.save(demo.home, session.EmbeddedSession())
+    demo.passphrase.write_text(secrets.token_urlsafe(24))
+    public_key = recovery_key.made(demo.screen, TENANT, demo.recovery_key, demo.passphrase, None)
     demo.gateway.register_tenant(
-        TenantBody(tenant=TENANT, entra_tenant_id=known.tenant_id, display_name="Contoso (demo)")
+        TenantBody(
+            tenant=TENANT,
+            entra_tenant_id=known.tenant_id,
+            display_name="Contoso (demo)",
+            recovery_key=public_key,
+        )
     )
     profiles = [token.profile for token in tenant.set_credentials(demo.gateway, TENANT, known)]
     tokens = tenant.wait_for_tokens(demo.gateway, TENANT, profiles, demo.clock, _TOKEN_SECONDS)
@@ -86,7 +105,8 @@ def add_tenant(demo: Demo) -> None:
 
 
 def add_storage(demo: Demo) -> None:
-    result = storage.add_embedded(demo.gateway, demo.home, TENANT, "embedded")
+    demo.target = storage.embedded_target(demo.home, TENANT, "embedded")
+    result = demo.gateway.create_storage_target(TENANT, demo.target)
     body = BackupConfigurationBody(name="demo", target=result.target.id)
     demo.configuration = demo.gateway.create_configuration(TENANT, body).id
     detail = ", ".join(step.name for step in result.steps)
@@ -155,6 +175,23 @@ def export(demo: Demo) -> None:
         )
 
 
+def recover(demo: Demo) -> None:
+    """The same mailbox once more, by a process that is given storage and recovery key and nothing else."""
+    assert demo.target is not None  # an earlier step
+    user = max(demo.after, key=lambda name: demo.after[name].total())
+    archive = demo.folder / "recovered.zip"
+    trouble = recovering.export(demo.target, demo.home.ca, demo.recovery_key, demo.passphrase, user, archive)
+    found = manifest.compare(demo.after[user], Counter() if trouble else manifest.of_archive(archive))
+    demo.results.check(
+        Text("Recovered without any service, byte for byte", "Ohne jeden Dienst gerettet, Byte für Byte"),
+        held=found.held,
+        detail=Text(
+            trouble or f"{_short(user)}: {found.equal} equal, {found.missing} missing, {found.surplus} surplus",
+            trouble or f"{_short(user)}: {found.equal} gleich, {found.missing} fehlen, {found.surplus} zu viel",
+        ),
+    )
+
+
 def restore(demo: Demo) -> None:
     """Another mailbox into a different, empty user; the job reads back and compares every item."""
     users = sorted(demo.after, key=lambda name: demo.after[name].total())
@@ -203,6 +240,7 @@ STEPS: Sequence[tuple[Text, Step]] = (
     (Text("Change some mail", "Einige Nachrichten ändern"), change),
     (Text("Second backup: changes only", "Zweite Sicherung: nur Änderungen"), second_backup),
     (Text("Export a mailbox and compare the bytes", "Postfach exportieren und Bytes vergleichen"), export),
+    (Text("Recover it from storage and recovery key alone", "Nur aus Speicher und Schlüssel retten"), recover),
     (Text("Restore a mailbox into another user", "Postfach in anderen Benutzer wiederherstellen"), restore),
     (Text("Health", "Zustand"), health),
 )

@@ -6,14 +6,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from backup_engine import Repository
-from backup_engine.errors import StorageDenied
+import structlog
+
+from backup_engine import RecoveryPublicKey, Repository
+from backup_engine.errors import KeyUnavailable, StorageDenied
 from backup_engine.storage import PrefixedStorage, RetryingStorage, S3Storage, Storage, probe
 from backup_service.adapters.mongo_store import Store, key
 from backup_service.adapters.transit_wrapper import TransitWrapper
 from chassis.vault import Vault, VaultNotFound
 from contracts.problem import not_found
 from contracts.views import ProbeStep
+
+log = structlog.get_logger()
 
 
 class EngineRepositories:
@@ -24,21 +28,53 @@ class EngineRepositories:
         self._vault = vault
         self._ca_file = ca_file
         self._opened: dict[tuple[str, str], Repository] = {}
+        self._wrapped_to: dict[tuple[str, str], RecoveryPublicKey | None] = {}
         self._lock = asyncio.Lock()
 
     async def open(self, tenant: str, target: str) -> Repository:
+        """Open it, or give it as it was opened before; the tenant's recovery key of today opens it either way."""
+        recovery = await self._recovery_key(tenant)
         async with self._lock:
             known = self._opened.get((tenant, target))
-            if known is not None:
-                return known
-            document = await self._targets.find_one({"_id": key(tenant, target)})
-            if document is None:
-                raise not_found("storage target")
-            storage = RetryingStorage(await self._storage(tenant, target, document))
-            wrapper = TransitWrapper(self._vault, tenant, asyncio.get_running_loop())
-            opened = await asyncio.to_thread(Repository.open_or_create, storage, wrapper, tenant=tenant)
-            self._opened[tenant, target] = opened
-            return opened
+            if known is None:
+                known = self._opened[tenant, target] = await self._open(tenant, target, recovery)
+            if (tenant, target) not in self._wrapped_to or self._wrapped_to[tenant, target] != recovery:
+                await self._require(known, target, recovery)
+                self._wrapped_to[tenant, target] = recovery
+            return known
+
+    async def _open(self, tenant: str, target: str, recovery: RecoveryPublicKey | None) -> Repository:
+        document = await self._targets.find_one({"_id": key(tenant, target)})
+        if document is None:
+            raise not_found("storage target")
+        storage = RetryingStorage(await self._storage(tenant, target, document))
+        return await asyncio.to_thread(
+            Repository.open_or_create, storage, self._wrapper(tenant), tenant=tenant, recovery=recovery
+        )
+
+    async def _require(self, repository: Repository, target: str, recovery: RecoveryPublicKey | None) -> None:
+        """Wrap what the recovery key does not open yet, and say with the target which one opens it."""
+        told = log.bind(tenant=repository.tenant, target=target)
+        if recovery is None:
+            told.warning("the vault alone opens this repository: the tenant has no recovery key")
+            return
+        done = await asyncio.to_thread(repository.keys.require, self._wrapper(repository.tenant), recovery)
+        if done.written:
+            told.info("data keys wrapped to the recovery key", recovery_key=recovery.fingerprint, keys=done.written)
+        if done.kept:
+            told.warning("a replaced recovery key opens older data: storage keeps its records", keys=done.kept)
+        where = {"_id": key(repository.tenant, target)}
+        await self._targets.update_one(where, {"$set": {"recovery_key": recovery.fingerprint}})
+
+    async def _recovery_key(self, tenant: str) -> RecoveryPublicKey | None:
+        found = await self._vault.kv_read(f"tenants/{tenant}/recovery-key")
+        try:
+            return None if found is None else RecoveryPublicKey.parse(str(found[0].get("public_key")))
+        except ValueError as error:
+            raise KeyUnavailable("the tenant's recovery key is no key; replace it") from error
+
+    def _wrapper(self, tenant: str) -> TransitWrapper:
+        return TransitWrapper(self._vault, tenant, asyncio.get_running_loop())
 
     async def probe(self, tenant: str, target: str, where: Mapping[str, str]) -> tuple[ProbeStep, ...]:
         try:

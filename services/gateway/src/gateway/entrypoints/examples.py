@@ -10,6 +10,16 @@ _TENANT = {
     "display_name": "Contoso GmbH",
     "support_contact": "it@contoso.example",
     "created_at": "2026-03-02T08:00:00Z",
+    "recovery_key": {
+        "public_key": "x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=",
+        "fingerprint": "300c9c9603b92a4b39ed3958bf9240114804db4fd373012c0ca47432d63425ae",
+        "since": "2026-03-02T08:00:00Z",
+    },
+}
+_RECOVERY_KEY = "x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="
+_TENANT_BODY = {
+    **{name: value for name, value in _TENANT.items() if name not in {"created_at", "recovery_key"}},
+    "recovery_key": _RECOVERY_KEY,
 }
 _TOKEN = {
     "tenant": "contoso",
@@ -38,6 +48,7 @@ _TARGET = {
     "id": "01KJQ3V6E8Z0T5M4W2N7R9XCAB",
     "created_at": "2026-03-02T08:01:00Z",
     "tested_at": "2026-03-02T08:01:00Z",
+    "recovery_key": "300c9c9603b92a4b39ed3958bf9240114804db4fd373012c0ca47432d63425ae",
 }
 _CONFIGURATION_BODY = {
     "name": "Mail, daily",
@@ -171,8 +182,9 @@ def _page(item: dict[str, Any]) -> dict[str, Any]:
 
 EXAMPLES: dict[str, Example] = {
     "list_tenants": Example(_page(_TENANT)),
-    "register_tenant": Example(_TENANT, {name: value for name, value in _TENANT.items() if name != "created_at"}),
+    "register_tenant": Example(_TENANT, _TENANT_BODY),
     "get_tenant": Example(_TENANT),
+    "set_recovery_key": Example(_TENANT, {"public_key": _RECOVERY_KEY}),
     "list_tokens": Example(_page(_TOKEN)),
     "set_credential": Example(_TOKEN, {"client_id": _TOKEN["client_id"], "client_secret": "the app's client secret"}),
     "set_certificate": Example(

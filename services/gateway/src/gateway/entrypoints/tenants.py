@@ -6,7 +6,7 @@ from fastapi import Query, Response
 from pydantic import ConfigDict
 
 from contracts import rpc
-from contracts.api import CertificateBody, CredentialBody, TenantBody
+from contracts.api import CertificateBody, CredentialBody, RecoveryKeyBody, TenantBody
 from contracts.names import Profile
 from contracts.views import HealthView, Listing, Tenant, TokenView
 from gateway.entrypoints.gate import PREFIX, Api, Asked, Creating, Gated
@@ -43,6 +43,17 @@ async def register_tenant(gate: Gated, creation: Creating, body: TenantBody, res
 async def get_tenant(gate: Gated, asking: Asked, tenant: Slug) -> Tenant:
     """Show a tenant."""
     return await gate.services.ask(rpc.TENANT_GET, tenant, rpc.Nothing(), asking)
+
+
+@api.route("set_recovery_key")
+async def set_recovery_key(gate: Gated, asking: Asked, tenant: Slug, body: RecoveryKeyBody) -> Tenant:
+    """Replace the recovery key of a tenant by its public half.
+
+    Repositories are wrapped to the new key within a day, at the latest by their next backup; from then on the key
+    before opens nothing that is written.
+    """
+    question = rpc.SetRecoveryKey(public_key=body.public_key)
+    return await gate.services.ask(rpc.RECOVERY_KEY_SET, tenant, question, asking)
 
 
 @api.route("list_tokens")

@@ -1,18 +1,25 @@
 """The register of tenants in MongoDB."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Self
 
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from chassis.documents import SCHEMA, Collection, Database, Document, Migration, open_collection, upgraded
-from token_service.domain.tenant import TenantRecord
+from token_service.domain.tenant import RecoveryKey, TenantRecord
 from token_service.ports import EntraTenantTaken, SlugTaken
 
 _NAME = "tenants"
-_VERSION = 1
-_MIGRATIONS: dict[int, Migration] = {}
+_VERSION = 2
+
+
+def _without_recovery_key(document: Document) -> Document:
+    return {**document, "recovery_key": None}
+
+
+_MIGRATIONS: dict[int, Migration] = {1: _without_recovery_key}
 
 
 class MongoTenants:
@@ -36,6 +43,7 @@ class MongoTenants:
                     "display_name": tenant.display_name,
                     "support_contact": tenant.support_contact,
                     "created_at": tenant.created_at,
+                    "recovery_key": None if tenant.recovery_key is None else asdict(tenant.recovery_key),
                 }
             )
         except DuplicateKeyError as error:
@@ -46,6 +54,9 @@ class MongoTenants:
     async def get(self, slug: str) -> TenantRecord | None:
         document = await self._collection.find_one({"_id": slug})
         return None if document is None else _tenant(document)
+
+    async def set_recovery_key(self, slug: str, key: RecoveryKey) -> None:
+        await self._collection.update_one({"_id": slug}, {"$set": {"recovery_key": asdict(key), SCHEMA: _VERSION}})
 
     async def page(self, after: str | None, limit: int) -> Sequence[TenantRecord]:
         query = {} if after is None else {"_id": {"$gt": after}}
@@ -61,4 +72,5 @@ def _tenant(stored: Document) -> TenantRecord:
         display_name=document["display_name"],
         support_contact=document["support_contact"],
         created_at=document["created_at"],
+        recovery_key=None if document["recovery_key"] is None else RecoveryKey(**document["recovery_key"]),
     )

@@ -18,6 +18,11 @@ def token(tenant: str, profile: Profile) -> str:
     return f"tenants/{tenant}/tokens/{profile}"
 
 
+def recovery_key(tenant: str) -> str:
+    """The public half of the customer's recovery key: `{"public_key"}`. backup-service wraps data keys to it."""
+    return f"tenants/{tenant}/recovery-key"
+
+
 def transit_key(tenant: str) -> str:
     """The key that wraps the data keys of the tenant's repository."""
     return f"tenant-{tenant}"

@@ -6,9 +6,10 @@ from contracts import rpc, views
 from contracts.names import Profile, TokenStatus
 from contracts.problem import invalid, not_found
 from token_service.domain.connection import Connection, ConsentAttempt
-from token_service.domain.tenant import TenantRecord
+from token_service.domain.tenant import RecoveryKey, TenantRecord
 from token_service.ports import Connections, Tenants
 from token_service.usecases.consent import Consent
+from token_service.usecases.keep_recovery_key import KeepRecoveryKey
 from token_service.usecases.register_tenant import RegisterTenant
 from token_service.usecases.set_credential import SetCredential
 
@@ -18,15 +19,17 @@ class Questions:
         self,
         tenants: Tenants,
         connections: Connections,
+        *,
         register: RegisterTenant,
+        keep_recovery_key: KeepRecoveryKey,
         set_credential: SetCredential,
         consent: Consent,
-        *,
         clock: Clock,
     ) -> None:
         self._tenants = tenants
         self._connections = connections
         self._register = register
+        self._keep_recovery_key = keep_recovery_key
         self._set_credential = set_credential
         self._consent = consent
         self._clock = clock
@@ -36,6 +39,7 @@ class Questions:
         server.answer(rpc.TENANT_REGISTER, self.tenant_register)
         server.answer(rpc.TENANT_LIST, self.tenant_list)
         server.answer(rpc.TENANT_GET, self.tenant_get)
+        server.answer(rpc.RECOVERY_KEY_SET, self.recovery_key_set)
         server.answer(rpc.CREDENTIAL_SET, self.credential_set)
         server.answer(rpc.CONSENT_START, self.consent_start)
         server.answer(rpc.CONSENT_FINISH, self.consent_finish)
@@ -54,6 +58,9 @@ class Questions:
 
     async def tenant_get(self, call: Call[rpc.Nothing]) -> views.Tenant:
         return _tenant_view(await self._known(call.one_tenant()))
+
+    async def recovery_key_set(self, call: Call[rpc.SetRecoveryKey]) -> views.Tenant:
+        return _tenant_view(await self._keep_recovery_key(call.one_tenant(), call.question.public_key))
 
     async def credential_set(self, call: Call[rpc.SetCredential]) -> views.TokenView:
         return self._token_view(await self._set_credential(call.one_tenant(), call.question))
@@ -114,4 +121,9 @@ def _tenant_view(record: TenantRecord) -> views.Tenant:
         display_name=record.display_name,
         support_contact=record.support_contact,
         created_at=record.created_at,
+        recovery_key=None if record.recovery_key is None else _recovery_key_view(record.recovery_key),
     )
+
+
+def _recovery_key_view(key: RecoveryKey) -> views.RecoveryKeyView:
+    return views.RecoveryKeyView(public_key=key.public_key, fingerprint=key.fingerprint, since=key.since)

@@ -1,0 +1,104 @@
+"""Repositories as the processes open them: storage over S3, keys in a vault, the customer's recovery key."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from backup_engine import KeyUnavailable, RecoveryKey, Repository
+from backup_engine.testing.seaweed import SeaweedServer
+from backup_service.adapters.engine_repositories import EngineRepositories
+from backup_service.adapters.mongo_store import Store
+from chassis.testing.clock import ManualClock
+from chassis.testing.vault import MemoryVault
+
+DOCUMENT = {"tenant": "contoso", "id": "t1", "bucket": "tenantkeep", "region": "us-east-1"}
+
+
+@pytest.fixture(scope="module")
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedServer]:
+    with SeaweedServer(tmp_path_factory.mktemp("seaweed")) as server:
+        yield server
+
+
+class World:
+    """One tenant with one target; `open` is what a fresh process does."""
+
+    def __init__(self, store: Store, seaweed: SeaweedServer, prefix: str) -> None:
+        self.store, self.seaweed, self.prefix = store, seaweed, prefix
+        self.vault = MemoryVault(ManualClock())
+
+    async def prepare(self) -> None:
+        access_key, secret_key = self.seaweed.credentials("contoso")
+        await self.vault.transit_create_key("tenant-contoso")
+        await self.vault.kv_create("tenants/contoso/storage/t1", {"access_key": access_key, "secret_key": secret_key})
+        place = {"_id": "contoso/t1", "endpoint": f"https://{self.seaweed.endpoint}", "prefix": self.prefix}
+        await self.store.targets.insert_one({**DOCUMENT, **place})
+
+    async def give(self, key: RecoveryKey) -> None:
+        await self.vault.kv_write("tenants/contoso/recovery-key", {"public_key": key.public.text})
+
+    def process(self) -> EngineRepositories:
+        return EngineRepositories(self.store, self.vault, self.seaweed.ca_file)
+
+    def by(self, key: RecoveryKey) -> Repository:
+        storage = self.seaweed.storage("contoso", f"{self.prefix}/contoso")
+        return Repository.open(storage, key, tenant="contoso")
+
+    async def shown(self) -> str:
+        document: Any = await self.store.targets.find_one({"_id": "contoso/t1"})
+        return str(document.get("recovery_key", ""))
+
+
+@pytest.fixture
+async def world(store: Store, seaweed: SeaweedServer, tmp_path: Path) -> World:
+    made = World(store, seaweed, f"contoso/{tmp_path.name}")
+    await made.prepare()
+    return made
+
+
+async def test_the_recovery_key_opens_what_a_process_creates(world: World) -> None:
+    key = RecoveryKey.generate()
+    await world.give(key)
+    await world.process().open("contoso", "t1")
+    assert world.by(key).tenant == "contoso"
+    assert await world.shown() == key.public.fingerprint
+
+
+async def test_a_tenant_without_one_is_warned_about_and_gets_it_later(world: World) -> None:
+    process, key = world.process(), RecoveryKey.generate()
+    with capture_logs() as logs:
+        await process.open("contoso", "t1")
+        await process.open("contoso", "t1")
+    assert [entry["log_level"] for entry in logs if "no recovery key" in entry["event"]] == ["warning"]
+    assert await world.shown() == ""
+    await world.give(key)
+    await process.open("contoso", "t1")  # the same process goes on
+    assert world.by(key).tenant == "contoso"
+
+
+async def test_a_replaced_recovery_key_is_taken_by_the_next_job(world: World) -> None:
+    process, first, second = world.process(), RecoveryKey.generate(), RecoveryKey.generate()
+    await world.give(first)
+    repository = await process.open("contoso", "t1")
+    await world.give(second)
+    assert await process.open("contoso", "t1") is repository
+    assert world.by(second).tenant == "contoso"
+    with pytest.raises(KeyUnavailable):
+        world.by(first)
+    assert await world.shown() == second.public.fingerprint
+
+
+async def test_a_vault_that_was_replaced_is_said_plainly(world: World) -> None:
+    await world.process().open("contoso", "t1")
+    world.vault._wrapped.clear()
+    with pytest.raises(KeyUnavailable, match="was the vault replaced"):
+        await world.process().open("contoso", "t1")
+
+
+async def test_a_recovery_key_that_is_none_stops_the_job(world: World) -> None:
+    await world.vault.kv_write("tenants/contoso/recovery-key", {"public_key": "x25519:" + "A" * 43 + "="})
+    with pytest.raises(KeyUnavailable, match="replace it"):
+        await world.process().open("contoso", "t1")
