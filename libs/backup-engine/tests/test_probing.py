@@ -1,10 +1,15 @@
-from datetime import datetime
+import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from backup_engine import StorageDenied, StorageUnreachable
-from backup_engine.storage import MemoryStorage, probe
+from backup_engine.storage import Finding, LockMode, MemoryStorage, S3Storage, probe
 from backup_engine.testing.faulty import FaultyStorage
+from backup_engine.testing.openssh import OpenSSHServer
+from backup_engine.testing.seaweed import BUCKET, SeaweedServer
+from backup_engine.testing.sftp import APPEND_ONLY, READ_ONLY
+from backup_engine.testing.sftp_server import SFTPTestServer
 
 
 class OverwritingStorage(MemoryStorage):
@@ -20,6 +25,113 @@ def test_a_store_that_overwrites_is_found_out() -> None:
     assert [step.name for step in failed] == ["overwrite_refused"]
     assert "If-None-Match" in failed[0].error
     assert storage.objects == {}
+
+
+class Racing(MemoryStorage):
+    """Refuses what is there, but not what comes at the same moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._together = threading.Barrier(4)
+
+    def put(self, key: str, body: bytes, *, retain_until: datetime | None = None) -> None:
+        if key.endswith("-race"):
+            self._together.wait(10)
+            self.objects[key] = body
+        else:
+            super().put(key, body, retain_until=retain_until)
+
+
+def test_a_store_that_lets_two_writers_win_is_found_out() -> None:
+    storage = Racing()
+    failed = [step for step in probe(storage).steps if not step.ok]
+    assert [(step.name, step.finding) for step in failed] == [("overwrite_refused", Finding.OVERWRITES)]
+    assert "4 succeeded" in failed[0].error
+    assert storage.objects == {}
+
+
+@pytest.mark.parametrize("mode", list(LockMode))
+def test_a_lock_is_proved_on_a_real_store(seaweed: SeaweedServer, mode: LockMode) -> None:
+    storage = seaweed.storage("contoso", f"contoso/probe-{mode}", lock=mode)
+    assert [(step.name, step.ok) for step in probe(storage).steps][-2:] == [("lock", True), ("clock", True)]
+    (left,) = storage.list("")
+    kept = storage.retention(left.key).until
+    assert kept is not None
+    assert timedelta(minutes=10) < kept - datetime.now(UTC) < timedelta(minutes=20)
+    storage.close()
+
+
+def test_a_bucket_without_object_lock_cannot_claim_one(seaweed: SeaweedServer) -> None:
+    access_key, secret_key = seaweed.credentials("contoso")
+    storage = S3Storage(
+        seaweed.endpoint, BUCKET, access_key, secret_key, ca_file=seaweed.ca_file, prefix="contoso/none",
+        lock=LockMode.COMPLIANCE,
+    )  # fmt: skip
+    last = probe(storage).steps[-1]
+    assert (last.name, last.ok) == ("lock", False)
+    assert last.finding in {Finding.NOT_LOCKABLE, Finding.LOCK_NOT_KEPT}
+    storage.close()
+
+
+class Promising(MemoryStorage):
+    """Takes every lock and keeps none."""
+
+    def delete(self, key: str) -> None:
+        self.objects.pop(key, None)
+
+
+class Yielding(MemoryStorage):
+    def shorten(self, key: str, retain_until: datetime) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("kind", "finding"), [(Promising, Finding.LOCK_NOT_KEPT), (Yielding, Finding.LOCK_SHORTENED)])
+def test_a_lock_in_name_only_is_found_out(kind: type[MemoryStorage], finding: Finding) -> None:
+    last = probe(kind(lock=LockMode.COMPLIANCE)).steps[-1]
+    assert (last.name, last.ok, last.finding) == ("lock", False, finding)
+
+
+def test_earlier_locked_probes_go_when_their_time_is_up() -> None:
+    hours = [0]
+
+    def now() -> datetime:
+        return datetime(2026, 3, 1, hours[0], tzinfo=UTC)
+
+    storage = MemoryStorage(lock=LockMode.GOVERNANCE, clock=now)
+    for hour in range(3):
+        hours[0] = hour
+        assert probe(storage, now=now).ok
+    assert len(list(storage.list(""))) == 1
+
+
+def test_an_append_only_account_passes_and_is_told_so(openssh: OpenSSHServer) -> None:
+    storage = openssh.address.storage("probe-append-only", APPEND_ONLY)
+    report = probe(storage)
+    assert report.ok
+    assert {step.name: step.finding for step in report.steps}["delete"] is Finding.APPEND_ONLY
+    storage.close()
+
+
+def test_a_read_only_account_is_told_so(openssh: OpenSSHServer) -> None:
+    storage = openssh.address.storage("probe-read-only", READ_ONLY)
+    (step,) = probe(storage).steps
+    assert (step.name, step.ok, step.finding) == ("write", False, Finding.DENIED)
+    storage.close()
+
+
+def test_little_room_and_clocks_apart_are_told(sftp: SFTPTestServer, seaweed: SeaweedServer) -> None:
+    storage = sftp.address.storage("probe-room")
+    sftp.room = 5 << 20
+    try:
+        last = probe(storage).steps[-1]
+    finally:
+        sftp.room = None
+    assert (last.name, last.finding) == ("free_space", Finding.LITTLE_ROOM)
+    for one in (storage, seaweed.storage("contoso", "contoso/clock")):
+        last = probe(one, now=lambda: datetime.now(UTC) - timedelta(hours=1)).steps[-1]
+        assert (last.name, last.finding) == ("clock", Finding.CLOCK_OFF)
+        assert "3600" in last.error or "3599" in last.error or "3601" in last.error
+        one.close()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from backup_engine.storage.local import LocalStorage
 from backup_engine.storage.measured import MeasuredStorage, Meter
 from backup_engine.storage.memory import MemoryStorage
 from backup_engine.storage.prefixed import PrefixedStorage
-from backup_engine.storage.probing import ProbeReport, ProbeStep, probe
+from backup_engine.storage.probing import Finding, ProbeReport, ProbeStep, probe
 from backup_engine.storage.retrying import RetryingStorage, RetryPolicy
 from backup_engine.storage.s3 import AddressStyle, S3Storage
 from backup_engine.storage.sftp import SFTPStorage
@@ -15,6 +15,7 @@ from backup_engine.storage.sftp_connection import SFTPLogin
 
 __all__ = [
     "AddressStyle",
+    "Finding",
     "LimitedStorage",
     "Limits",
     "LocalStorage",

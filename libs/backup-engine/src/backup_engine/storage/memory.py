@@ -88,6 +88,11 @@ class MemoryStorage:
             if current.until is None or current.until < retain_until:
                 self._retained[key] = replace(current, until=retain_until)
 
+    def shorten(self, key: str, retain_until: datetime) -> None:
+        """Ask to end a retention sooner; no part of the port, and always refused, with ObjectLocked."""
+        self._require_lock(key)
+        raise ObjectLocked(f"{key} stays locked, whatever is wanted at {retain_until}", key=key)
+
     def hold(self, key: str, *, on: bool) -> None:
         self._require_lock(key)
         with self._mutex:

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -19,7 +20,7 @@ from minio.error import S3Error
 from minio.helpers import check_bucket_name
 from minio.retention import Retention as S3Retention
 
-from backup_engine.errors import NotFound, ObjectLocked, StorageDenied
+from backup_engine.errors import AlreadyExists, NotFound, ObjectLocked, StorageDenied
 from backup_engine.storage.base import (
     LockMode,
     ObjectInfo,
@@ -29,7 +30,7 @@ from backup_engine.storage.base import (
     check_range,
     lock_unsupported,
 )
-from backup_engine.storage.s3_http import mapped, pool, trust
+from backup_engine.storage.s3_http import MISSING, mapped, pool, trust
 
 T = TypeVar("T")
 
@@ -182,6 +183,28 @@ class S3Storage:
             self._read(key, 0, 0)
             return Retention()
         return self._retention(key, self._oldest(key))
+
+    def shorten(self, key: str, retain_until: datetime) -> None:
+        """Ask the store to end a retention sooner; no part of the port. Raises ObjectLocked when it refuses."""
+        config = S3Retention(self._require_lock(key).value, _whole_seconds(retain_until))
+        try:
+            with mapped(key):
+                self._client.set_object_retention(self._bucket, self._name(key), config, version_id=self._oldest(key))
+        except StorageDenied as error:
+            raise ObjectLocked(f"{key}: {error}", key=key) from error
+
+    def clock_offset(self, now: Callable[[], datetime]) -> timedelta:
+        """How far the store's clock is ahead of `now`, to the second; for the connection test."""
+        name = "probe/clock"
+        with mapped(name):
+            try:
+                self._client.stat_object(self._bucket, self._name(name))
+            except S3Error as error:
+                if error.code not in MISSING:
+                    raise
+                # The answer matters, not the object; every answer carries the time (RFC 9110).
+                return parsedate_to_datetime(error.response.headers["date"]) - now().replace(microsecond=0)
+        raise AlreadyExists(f"{name} exists", key=name)
 
     def close(self) -> None:
         self._http.clear()

@@ -20,7 +20,7 @@ from backup_engine.errors import (
 
 _CONNECT_TIMEOUT = 10.0  # seconds
 _READ_TIMEOUT = 120.0  # seconds without a byte
-_MISSING = {"NoSuchKey", "NoSuchObject", "NoSuchVersion"}
+MISSING = {"NoSuchKey", "NoSuchObject", "NoSuchVersion"}
 _FULL = {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "XMinioAdminBucketQuotaExceeded"}
 _DENIED = {
     "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket", "AllAccessDisabled",
@@ -80,7 +80,7 @@ def mapped(key: str) -> Iterator[None]:
 
 def _translated(error: S3Error, key: str) -> StorageError:
     text = f"{key}: {error.code}: {error.message}"
-    if error.code in _MISSING:
+    if error.code in MISSING:
         return NotFound(f"{key} does not exist", key=key)
     if error.code == "PreconditionFailed":
         return AlreadyExists(f"{key} exists", key=key)
