@@ -154,8 +154,17 @@ def test_the_specification_alone_suffices_to_restore(
     assert set(snapshot) == {
         "shard", "session", "parent", "segments", "cursor", "nonce", "taken_at", "expires_at", "complete", "listed",
         "items", "bytes", "changed", "removed", "stored_bytes", "packs", "failed", "skipped", "engine",
-        "label", "retention_class", "locked_until",
+        "content", "label", "retention_class", "locked_until",
     }  # fmt: skip
+    lines = [
+        json.dumps(
+            {"key": key, "kind": kind, "meta": json.loads(meta), "parent": parent, "size": size,
+             "sha256": sha256 and sha256.hex()},
+            sort_keys=True, separators=(",", ":"), ensure_ascii=False,
+        ) + "\n"
+        for key, (kind, _, parent, meta, size, sha256, _) in sorted(reader.rows(snapshot["segments"]).items())
+    ]  # fmt: skip
+    assert snapshot["content"] == hashlib.sha256("".join(lines).encode()).digest()
     assert (snapshot["taken_at"], len(snapshot["nonce"])) == ("2026-03-01T12:00:00+00:00", 16)
 
 

@@ -107,7 +107,8 @@ class BlobTable:
         return map(_entry, idents, self.records["place"][rows].tolist())
 
     def packs_at(self, rows: NDArray[np.intp]) -> Numbers:
-        found: Numbers = self.records["place"]["pack"][rows]
+        """Of each row the pack's number; any number for a row of -1."""
+        found: Numbers = self.records["place"]["pack"][rows] if len(self) else np.full(len(rows), GONE, np.uint32)
         return found
 
     def entries(self, pack: int) -> BlobEntries:

@@ -93,12 +93,24 @@ class BlobIndex:
 
     def missing(self, idents: Sequence[bytes]) -> list[bytes]:
         """Those a writer may not refer to."""
-        avoided = self._contents.numbers(self._avoided)
+        avoided = self._avoided
         return [
             ident
-            for ident, pack in zip(idents, self._contents.first_packs(idents), strict=True)
-            if (pack is None or pack in avoided) and ident not in self
+            for ident, name in zip(idents, self._contents.first_names(idents), strict=True)
+            if (name is None or name in avoided) and ident not in self
         ]
+
+    def holders(self, idents: Sequence[bytes]) -> list[str | None]:
+        """For each blob the name of the pack find would answer, at little cost."""
+        avoided = self._avoided
+        return [
+            name if name is not None and name not in avoided else self._holder(ident)
+            for ident, name in zip(idents, self._contents.first_names(idents), strict=True)
+        ]
+
+    def _holder(self, ident: bytes) -> str | None:
+        place = self.find(ident)
+        return None if place is None else place.pack.name
 
     def places(self, ident: bytes) -> list[Place]:
         """Every place of the blob, avoided ones included."""

@@ -1,5 +1,6 @@
 """What an index holds: a table of most blobs, and a small dictionary of the newest."""
 
+import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import compress
@@ -12,6 +13,9 @@ from backup_engine.blob_table import GONE, BlobTable
 from backup_engine.entries import BlobEntries, BlobEntry
 from backup_engine.index_cache import IndexCache
 from backup_engine.pack import PackEntry
+
+_FIRST = struct.Struct("<I")  # of a packed place: the pack's number
+_NONE = _FIRST.pack(GONE)
 
 
 class PackInfo(NamedTuple):
@@ -42,7 +46,6 @@ class Contents:
         self._view = _View(BlobTable.empty(), {}, [])
         self._directories: dict[int, BlobEntries] = {}  # of the packs whose blobs are recent
         self._numbers: dict[str, int] = {}
-        self._forgotten: set[int] = set()
 
     def restore(self) -> dict[str, Any] | None:
         """Begin with what this machine kept; how it was described when it was added."""
@@ -60,8 +63,10 @@ class Contents:
                 self._numbers[pack.name] = number = len(self._view.packs)
                 self._view.packs.append(PackInfo(pack.name, pack.size, pack.trailer, pack.header))
                 new.append((number, BlobEntries.of(pack.blobs)))
-        recent = self._view.recent
-        if len(recent) + sum(len(entries) for _, entries in new) > self._recent:
+        table, recent, _ = self._view
+        total = len(recent) + sum(len(entries) for _, entries in new)
+        # A table in memory is joined at once: that costs less than looking in two places.
+        if total > self._recent or len(table) + total < self._mapped:
             self._fold(new, description)
             return
         for number, entries in new:
@@ -99,17 +104,15 @@ class Contents:
         pack = packs[place[0]]
         return None if pack is None else (pack, place[1])
 
-    def first_packs(self, idents: Sequence[bytes]) -> list[int | None]:
-        """For each blob the number of one pack, or None where the quick look finds none."""
-        table = self._view.table
+    def first_names(self, idents: Sequence[bytes]) -> list[str | None]:
+        """For each blob the name of one pack, or None where the quick look finds none."""
+        table, recent, packs = self._view
         rows = table.first_rows(idents)
-        numbers = table.packs_at(rows[rows >= 0]).tolist()
-        numbers.reverse()
-        return [numbers.pop() if row >= 0 else None for row in rows.tolist()]
-
-    def numbers(self, packs: Iterable[str]) -> set[int]:
-        """Of known packs, and of all that were forgotten."""
-        return self._forgotten.union(self._numbers[name] for name in packs if name in self._numbers)
+        numbers = [
+            _FIRST.unpack_from(recent.get(ident, _NONE))[0] if row < 0 else number
+            for ident, row, number in zip(idents, rows.tolist(), table.packs_at(rows).tolist(), strict=True)
+        ]
+        return [None if number == GONE or (pack := packs[number]) is None else pack.name for number in numbers]
 
     def pack(self, name: str) -> PackInfo | None:
         number = self._numbers.get(name)
@@ -130,7 +133,6 @@ class Contents:
             number = self._numbers.pop(name, None)
             if number is not None:
                 self._view.packs[number] = None
-                self._forgotten.add(number)
                 self._directories.pop(number, None)
 
     def _fold(self, new: list[tuple[int, BlobEntries]], description: Callable[[], dict[str, Any]]) -> None:
@@ -151,5 +153,5 @@ class Contents:
     def _show(self, table: BlobTable, packs: Sequence[PackInfo]) -> None:
         """From now on: all blobs in the table, none in the dictionary."""
         self._view = _View(table, {}, list(packs))
-        self._directories, self._forgotten = {}, set()
+        self._directories = {}
         self._numbers = {pack.name: number for number, pack in enumerate(packs)}

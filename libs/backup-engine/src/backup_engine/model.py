@@ -152,6 +152,7 @@ class Snapshot:
     segments: tuple[str, ...]  # newest first
     nonce: Opaque = field(repr=False)
     engine: str
+    content: Opaque = b""  # SHA-256 over the items: equal for two restore points with equal contents
     label: str = ""  # what people call the shard, e.g. the mail address: for listings without any service
     retention_class: str = ""  # the rule that fixed expires_at, e.g. "90d" or "monthly=1y"; "" when the caller chose
     locked_until: datetime | None = None  # nothing it needs can be deleted before; None: the storage locks nothing

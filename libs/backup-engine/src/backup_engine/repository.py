@@ -289,7 +289,7 @@ class Repository:
 
     def content_digest(self, shard: str, snapshot: str) -> str:
         """Hex SHA-256 over all items; equal for two restore points with equal contents."""
-        return rows.content_digest(self.items(shard, snapshot))
+        return rows.Tally().all(self.items(shard, snapshot)).content().hex()
 
     def _commit(self, shard: str, session: str) -> Snapshot | None:
         name = names.snapshot(shard, session)

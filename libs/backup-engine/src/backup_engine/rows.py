@@ -5,8 +5,13 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import msgpack  # type: ignore[import-untyped]  # it ships no type information
+
 from backup_engine import messagepack
 from backup_engine.model import ItemRow, Meta, Recipe, canonical_json
+
+_LINES = 1024  # hashed at once
+_quoted = json.encoder.encode_basestring  # a JSON string, anything but ASCII as it is
 
 
 class StoredMeta(Mapping[str, Any]):
@@ -43,23 +48,57 @@ def pack(row: ItemRow) -> bytes:
 
 def unpack(key: str, packed: bytes) -> ItemRow:
     """Raises ValueError or TypeError for bytes that are no row."""
-    kind, version, parent, meta, size, sha256, recipe = messagepack.decode(packed)
+    kind, version, parent, meta, size, sha256, recipe = msgpack.unpackb(packed)  # once per row: each call counts
     return ItemRow(key, kind, version, parent, StoredMeta(meta), size, sha256, Recipe(recipe or b""))
 
 
-def content_digest(rows: Iterable[ItemRow]) -> str:
-    """SHA-256 over what the items are: key, kind, parent, size, body digest, meta; rows in order of key.
+def begins_like(kind: str) -> bytes:
+    """How every packed row of the kind begins."""
+    return messagepack.encode([kind] + [None] * 6)[:-6]
 
-    The source's change mark stays out, so that two runs over equal contents agree.
-    """
-    digest = hashlib.sha256()
-    for row in rows:
-        body = row.sha256.hex() if row.sha256 is not None else None
+
+class Tally:
+    """Sums over the items of a restore point, taken while somebody else goes through them in order of key."""
+
+    def __init__(self) -> None:
+        self.items = 0  # that have a body
+        self.bytes = 0
+        self._digest = hashlib.sha256()
+        self._lines: list[str] = []
+
+    def through(self, rows: Iterable[ItemRow]) -> Iterator[ItemRow]:
+        for row in rows:
+            self._add(row)
+            yield row
+
+    def all(self, rows: Iterable[ItemRow]) -> "Tally":
+        for row in rows:
+            self._add(row)
+        return self
+
+    def content(self) -> bytes:
+        """SHA-256 over what the items are: key, kind, parent, size, body digest, meta (format, section 8).
+
+        The source's change mark stays out, so that two runs over equal contents agree.
+        """
+        self._digest.update("".join(self._lines).encode())
+        self._lines.clear()
+        return self._digest.digest()
+
+    def _add(self, row: ItemRow) -> None:
+        if row.sha256 is None:
+            body = "null"
+        else:
+            body = f'"{row.sha256.hex()}"'
+            self.items += 1
+            self.bytes += row.size
         # Canonical JSON by hand: the names in order, so that the text of `meta` need not be parsed.
-        head = canonical_json({"key": row.key, "kind": row.kind})[:-1]
-        tail = canonical_json({"parent": row.parent, "sha256": body, "size": row.size})[1:]
-        digest.update(f'{head},"meta":{_text(row.meta)},{tail}\n'.encode())
-    return digest.hexdigest()
+        self._lines.append(
+            f'{{"key":{_quoted(row.key)},"kind":{_quoted(row.kind)},"meta":{_text(row.meta)},'
+            f'"parent":{_quoted(row.parent)},"sha256":{body},"size":{row.size}}}\n'
+        )
+        if len(self._lines) >= _LINES:
+            self.content()
 
 
 def _text(meta: Meta) -> str:

@@ -33,6 +33,7 @@ from backup_engine.packer import Packer
 from backup_engine.pages import Pages
 from backup_engine.recheck import own_copies
 from backup_engine.retention import Retained
+from backup_engine.rows import Tally
 from backup_engine.state import State
 from backup_engine.verification import verify_references
 
@@ -141,8 +142,8 @@ class Session:
         """The rows of the current state in order of key, optionally of one kind or below one parent."""
         with self._lock:
             self._settle_page()
-            rows = self._state.rows()
-        return (row for row in rows if kind in {None, row.kind} and parent in {None, row.parent})
+            rows = self._state.rows(kind)
+        return (row for row in rows if parent in {None, row.parent})
 
     def unreadable(self) -> list[ItemRow]:
         """Items of the current state whose bytes the repository has lost: put them again while the source has them.
@@ -195,14 +196,18 @@ class Session:
             self._checkpoint(cursor)
         intent = {"shard": self.shard, "segments": list(self._progress.segments)}
         self._backing.objects.put(names.intent(self.id), Kind.INTENT, intent)
+        tally = Tally()
+        table = tally.through(self._state.rows())
         try:
             self._leave_condemned()
             if verify:
-                self.verification = self._verified({item.key for item in failed})
+                self.verification = self._verified(table, {item.key for item in failed})
         except IntegrityError:
             # Whose session was given up for dead, its packs may be gone, and nothing is damaged.
             commits.raise_if_fenced(self._backing.objects, self.shard, self.id)
             raise
+        for _ in table:  # what nobody has gone through
+            pass
         kept = floor.lift(self._backing, taken_at, Retained(retention_class, expires_at))
         snapshot = Snapshot(
             id=self.id,
@@ -216,7 +221,7 @@ class Session:
             cursor=cursor,
             label=label,
             retention_class=kept.name,
-            **self._summary(),
+            **self._summary(tally),
         )
         locked_until = closure.secure(self._backing, snapshot, self._state.rows())
         snapshot = replace(snapshot, locked_until=locked_until)
@@ -322,14 +327,13 @@ class Session:
     def _write_run(self, changes: manifest.Changes) -> tuple[str, ...]:
         return manifest.write_run(self._backing.objects, self.shard, self.id, self._next("run"), changes)
 
-    def _summary(self) -> dict[str, Any]:
+    def _summary(self, tally: Tally) -> dict[str, Any]:
         """What a snapshot says of the session and those it took over."""
-        items, size = self._totals()
         progress = self._progress
         return {
             "parent": progress.parent,
-            "items": items,
-            "bytes": size,
+            "items": tally.items,
+            "bytes": tally.bytes,
             "changed": progress.changed,
             "removed": progress.removed,
             "stored_bytes": progress.stored_bytes,
@@ -337,15 +341,8 @@ class Session:
             "segments": progress.segments,
             "nonce": secrets.token_bytes(16),
             "engine": version("tenantkeep-backup-engine"),
+            "content": tally.content(),
         }
-
-    def _totals(self) -> tuple[int, int]:
-        """How many items have a body, and the sum of their sizes."""
-        items = size = 0
-        for row in self._state.rows():
-            items += row.has_body
-            size += row.size
-        return items, size
 
     def _leave_condemned(self) -> None:
         """Rely on nothing a collector is about to delete (see recheck)."""
@@ -354,9 +351,9 @@ class Session:
             self._publish(copies)
             self._count_new_packs()
 
-    def _verified(self, failed: set[str]) -> VerificationReport:
+    def _verified(self, table: Iterable[ItemRow], failed: set[str]) -> VerificationReport:
         """V0 over all items but the failed ones, which the snapshot lists: their older version may be lost, too."""
-        rows = (row for row in self._state.rows() if row.key not in failed)
+        rows = (row for row in table if row.key not in failed)
         report = verify_references(self._backing, rows, self._progress.packs)
         if not report.good:
             first = report.problems[0]

@@ -76,10 +76,11 @@ class State:
     def remove(self, key: str) -> None:
         self._dirty[key] = None
 
-    def rows(self) -> Iterator[ItemRow]:
-        """In order of key."""
+    def rows(self, kind: str | None = None) -> Iterator[ItemRow]:
+        """In order of key; those of other kinds are not even unpacked."""
+        begin = b"" if kind is None else rows.begins_like(kind)
         merged = manifest.merge([sorted(self._dirty.items()), *map(self._scan, self._runs)])
-        return (rows.unpack(key, change) for key, change in merged if change is not None)
+        return (rows.unpack(key, change) for key, change in merged if change is not None and change.startswith(begin))
 
     def take_changes(self) -> list[tuple[str, Change]]:
         """The changes since the last time, in order of key; they count as the newest run from now on.

@@ -2,17 +2,19 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 
 from backup_engine import names
 from backup_engine.backing import Backing
 from backup_engine.index import PackInfo
-from backup_engine.model import ItemRow, PackRef, Problem, VerificationReport
+from backup_engine.model import ItemRow, PackRef, Problem, Recipe, VerificationReport
 from backup_engine.pack_check import MISSING_PACK, check_bytes, check_trailer
 from backup_engine.reader import Reader
 
+_BATCH = 1024  # rows whose blobs are looked up at once
 READERS = 4  # packs read at the same time; each is in memory once
 
 
@@ -34,23 +36,34 @@ def verify_references(
     """
     findings = _Findings()
     items = 0
-    complete: Counter[frozenset[str]] = Counter()  # items whose blobs are all in the index, by the packs they need
+    complete: Counter[frozenset[str | None]] = (
+        Counter()
+    )  # items whose blobs are all in the index, by the packs they need
     damaged = backing.damage.packs
-    for row in rows:
+    for row, packs in _holders(backing, rows):
         items += 1
-        places = [backing.index.find(part.id) for part in row.recipe]
-        packs = frozenset(place.pack.name for place in places if place is not None)
-        if missing := places.count(None):
-            findings.add("missing_blob", row.key, f"{missing} blobs are in no index delta")
+        if None in packs:
+            findings.add("missing_blob", row.key, "blobs are in no index delta")
         elif damaged and packs & damaged:
             findings.add("missing_blob", row.key, "blobs lie only in packs that are known to be damaged")
         else:
             complete[packs] += 1
-    wanted = set().union(*complete) if written is None else {pack.key for pack in written}
+    used = {name for packs in complete for name in packs if name is not None}
+    wanted = used if written is None else {pack.key for pack in written}
     bad = _list_packs(backing, wanted, findings)
     covered = sum(count for packs, count in complete.items() if not packs & bad)
     listed = [info.size for name in wanted - bad if (info := backing.index.pack(name)) is not None]
     return VerificationReport(0, items, len(listed), sum(listed), covered, items, tuple(findings.problems))
+
+
+def _holders(backing: Backing, rows: Iterable[ItemRow]) -> Iterator[tuple[ItemRow, frozenset[str | None]]]:
+    """Each row with the packs a reader would use, None among them when a blob is in none; looked up in batches."""
+    rows = iter(rows)
+    while batch := list(islice(rows, _BATCH)):
+        wanted = [Recipe.of(row.recipe).ids() for row in batch]
+        found = iter(backing.index.holders([ident for idents in wanted for ident in idents]))
+        for row, idents in zip(batch, wanted, strict=True):
+            yield row, frozenset(islice(found, len(idents)))
 
 
 def _list_packs(backing: Backing, wanted: set[str], findings: _Findings) -> set[str]:

@@ -78,10 +78,9 @@ class RunBackup:
             reports = [
                 await asyncio.to_thread(repository.verify, claim.shard, snapshot.id, level=level) for level in _LEVELS
             ]
-            digest = await asyncio.to_thread(repository.content_digest, claim.shard, snapshot.id)
             now = self._clock.now()
             await asyncio.to_thread(partial(repository.checks.attest, snapshot, reports, at=now))
-        await self._points.add_restore_point(_restore_point(claim, snapshot, reports, digest, now))
+        await self._points.add_restore_point(_restore_point(claim, snapshot, reports, now))
         final = {
             "listed": snapshot.listed,
             "failed": len(snapshot.failed),
@@ -101,9 +100,7 @@ def _open_session(repository: Repository, claim: Claim, keeper: Keeper, now: dat
     )
 
 
-def _restore_point(
-    claim: Claim, snapshot: Snapshot, reports: list[VerificationReport], digest: str, at: datetime
-) -> RestorePoint:
+def _restore_point(claim: Claim, snapshot: Snapshot, reports: list[VerificationReport], at: datetime) -> RestorePoint:
     return RestorePoint(
         tenant=claim.tenant,
         id=snapshot.id,
@@ -116,7 +113,7 @@ def _restore_point(
         items=snapshot.items,
         bytes=snapshot.bytes,
         failed_items=len(snapshot.failed),
-        content_digest=digest,
+        content_digest=snapshot.content.hex(),
         retention_class=snapshot.retention_class,
         immutable_until=snapshot.locked_until,
         verified=tuple(
