@@ -11,13 +11,9 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from drill import QUICK, Drill, Fault
+from drill import QUICK, Drill, Fault, ended, gateway_of, holders
 from main_job import MainJob
 from stack_fixture import running_stack, wait_until
-
-from tenantkeep.commands import session
-from tenantkeep.commands.client import Gateway
-from tenantkeep.commands.errors import CommandError
 
 SEED = int(os.environ.get("TENANTKEEP_SEED", "20261122"))  # noqa: TID251 - a test reads its own seed
 
@@ -167,24 +163,3 @@ def trouble(drill: Drill, begin: Trouble, heal: Trouble) -> Iterator[Callable[[]
     finally:
         if not healed:
             heal(drill)
-
-
-@contextmanager
-def gateway_of(drill: Drill) -> Iterator[Gateway]:
-    """The API, asked directly: starting a command takes longer than what is measured."""
-    home = drill.job.stack.home
-    with Gateway(session.access(home, session.load(home), None)) as found:
-        yield found
-
-
-def holders(gateway: Gateway, run: str) -> dict[str, str]:
-    """What the run or any of its jobs waits for: reasons by id."""
-    try:
-        found = [gateway.run("contoso", run), *gateway.jobs("contoso", run)]
-    except CommandError:  # not planned yet
-        return {}
-    return {holder.id: holder.hold.reason.value for holder in found if holder.hold}
-
-
-def ended(gateway: Gateway, run: str) -> bool:
-    return gateway.run("contoso", run).state.finished

@@ -7,6 +7,8 @@ import random
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -19,6 +21,9 @@ from stack_fixture import wait_until
 from chassis import tls
 from contracts.bus_users import BOOTSTRAP, inbox_prefix
 from contracts.streams import DLQ
+from tenantkeep.commands import session
+from tenantkeep.commands.client import Gateway
+from tenantkeep.commands.errors import CommandError
 from tenantkeep.stack.state import State
 
 QUICK = {
@@ -205,3 +210,24 @@ def pause(seconds: float) -> None:
     """An outage of a given length: time is the thing under test here."""
     until = monotonic() + seconds
     wait_until(lambda: monotonic() >= until, seconds=seconds + 5, what="the outage has lasted")
+
+
+@contextmanager
+def gateway_of(drill: Drill) -> Iterator[Gateway]:
+    """The API, asked directly: starting a command takes longer than what is measured."""
+    home = drill.job.stack.home
+    with Gateway(session.access(home, session.load(home), None)) as found:
+        yield found
+
+
+def holders(gateway: Gateway, run: str) -> dict[str, str]:
+    """What the run or any of its jobs waits for: reasons by id."""
+    try:
+        found = [gateway.run("contoso", run), *gateway.jobs("contoso", run)]
+    except CommandError:  # not planned yet
+        return {}
+    return {holder.id: holder.hold.reason.value for holder in found if holder.hold}
+
+
+def ended(gateway: Gateway, run: str) -> bool:
+    return gateway.run("contoso", run).state.finished

@@ -102,7 +102,12 @@ def _bus(home: Home, ports: Ports, settings: StackSettings) -> Iterator[Finding]
             check=False,
         )
         report = json.loads(done.stdout.splitlines()[-1])  # its log lines come first
-    except (OSError, ValueError, IndexError, subprocess.TimeoutExpired) as error:
-        return iter([unknown("bus", "streams and durables", f"no answer ({type(error).__name__})", again)])
-    found = [bad("bus", name, why, again) for name, why in report["differences"]]
-    return iter(found or [good("bus", "streams and durables", f"{report['streams']} and {report['durables']}")])
+        differences, totals = report["differences"], f"{report['streams']} and {report['durables']}"
+    except (OSError, ValueError, LookupError, subprocess.TimeoutExpired) as error:
+        silent = Text(
+            "Read the log of nats-server. After a full disk it keeps JetStream off until it is started again.",
+            "Das Protokoll von nats-server lesen. Nach einer vollen Platte bleibt JetStream aus, bis er neu startet.",
+        )
+        return iter([unknown("bus", "streams and durables", f"no answer ({type(error).__name__})", silent)])
+    found = [bad("bus", name, why, again) for name, why in differences]
+    return iter(found or [good("bus", "streams and durables", totals)])
