@@ -20,6 +20,7 @@ from contracts.views import (
     DeadLetterContent,
     HealthView,
     Job,
+    LegalHold,
     Listing,
     RestorePoint,
     RetentionFloor,
@@ -102,6 +103,15 @@ class Gateway:
     def set_retention_floor(self, tenant: str, body: api.RetentionFloorBody) -> RetentionFloor:
         path = f"/tenants/{_part(tenant)}/retention-floor"
         return self._answer(self._send("PUT", path, json=_revealed(body)), RetentionFloor)
+
+    def holds(self, tenant: str) -> list[LegalHold]:
+        return self._list(f"/tenants/{_part(tenant)}/legal-holds", LegalHold)
+
+    def place_hold(self, tenant: str, body: api.LegalHoldBody) -> LegalHold:
+        return self._post(f"/tenants/{_part(tenant)}/legal-holds", body, LegalHold)
+
+    def release_hold(self, tenant: str, hold: str, body: api.LegalHoldReleaseBody) -> LegalHold:
+        return self._post(f"/tenants/{_part(tenant)}/legal-holds/{_part(hold)}/release", body, LegalHold)
 
     def start_backup(self, tenant: str, configuration: str, key: str | None = None) -> str:
         """Returns the run's id. The same `key` never starts a second run."""

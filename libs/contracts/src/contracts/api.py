@@ -81,6 +81,20 @@ class RetentionFloorBody(Body):
     period: PeriodText = Field(description="the least that restore points made from now on are kept")
 
 
+class LegalHoldBody(Body):
+    """What is held: `restore_point`; or `configuration` and `resource`; or `target` with all that lies in it."""
+
+    restore_point: Token | None = None
+    configuration: Token | None = None
+    resource: str | None = Field(default=None, min_length=1, max_length=320)
+    target: Token | None = None
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class LegalHoldReleaseBody(Body):
+    reason: str = Field(min_length=1, max_length=500)
+
+
 class ExportBody(Body):
     format: ExportFormat = ExportFormat.EML
 

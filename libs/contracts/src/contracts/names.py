@@ -55,6 +55,21 @@ class HoldReason(StrEnum):
     TENANT_THROTTLED = "tenant_throttled"
 
 
+class LegalHoldState(StrEnum):
+    """A legal hold is in force when it is durable in the repository, and on a locking storage on every object, too."""
+
+    PLACING = "placing"
+    ACTIVE = "active"
+    RELEASING = "releasing"
+    RELEASED = "released"
+    FAILED = "failed"
+
+    @property
+    def in_force(self) -> bool:
+        """True while nothing it covers can expire."""
+        return self in {LegalHoldState.ACTIVE, LegalHoldState.RELEASING}
+
+
 class Profile(StrEnum):
     """App profiles: one app registration per purpose with the least permissions for it."""
 

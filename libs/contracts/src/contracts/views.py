@@ -12,6 +12,7 @@ from contracts.names import (
     HoldReason,
     JobKind,
     JobState,
+    LegalHoldState,
     Profile,
     RecoveryPublicKey,
     Slug,
@@ -248,6 +249,29 @@ class RestorePoint(View):
     immutable_until: AwareDatetime | None = Field(
         default=None, description="nothing it needs can be deleted from the storage before; None: it is not immutable"
     )
+    held: bool = Field(default=False, description="a legal hold is in force: it does not expire")
+
+
+class LegalHold(View):
+    """What it covers does not expire until it is released: one restore point, one resource, or a whole target.
+
+    Restore points of a held resource or target that are made while it lasts are covered, too.
+    """
+
+    tenant: Slug
+    id: Token
+    target: Token
+    configuration: Token | None = None
+    resource: str | None = None
+    restore_point: Token | None = None
+    reason: str
+    placed_by: str
+    placed_at: AwareDatetime
+    state: LegalHoldState
+    detail: str = Field(default="", description="what it waits for, or why it is not in force")
+    released_by: str | None = None
+    released_at: AwareDatetime | None = None
+    release_reason: str = ""
 
 
 class DownloadTicket(View):

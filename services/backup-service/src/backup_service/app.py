@@ -1,5 +1,6 @@
 """The only wiring of backup-service: a planner and a worker over the same stores."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from backup_service.entrypoints import download, rpc, stream
 from backup_service.settings import BackupSettings
 from backup_service.usecases.execute_job import Execute, ExecuteJob
 from backup_service.usecases.export_mailbox import ExportMailbox
+from backup_service.usecases.legal_holds import HoldDesk
 from backup_service.usecases.manage import Manage
 from backup_service.usecases.plan_run import PlanRun
 from backup_service.usecases.read_mailbox import BackupPace
@@ -106,7 +108,7 @@ async def plan(settings: BackupSettings, drain: Drain) -> None:
             parts.runs, parts.catalogue, parts.tenants, retention, judge=parts.judge, slots=settings.tenant_jobs
         )
         manage = Manage(parts.catalogue, parts.repositories, retention, parts.clock)
-        rpc.bind(RpcServer(parts.bus), parts.catalogue, manage, retention)
+        rpc.bind(RpcServer(parts.bus), parts.catalogue, manage, retention, _hold_desk(parts))
         stream.bind_planner(parts.bus, planner, parts.runs.resume_held, parts.policy)
         tasks = {
             "runs": planner.due,
@@ -148,8 +150,27 @@ async def work(settings: BackupSettings, drain: Drain) -> None:
             parts.bus, execute, parts.policy, backups=settings.worker_jobs, restores=settings.worker_restores
         )
         export = ExportMailbox(parts.catalogue, parts.repositories, parts.clock)
-        async with _downloads(settings, export), _serving(settings, parts):
+        async with _downloads(settings, export), _serving(settings, parts), _sweeping(settings, parts):
             await drain.wait()
+
+
+def _hold_desk(parts: Parts) -> HoldDesk:
+    return HoldDesk(
+        MongoCustody(parts.store), parts.catalogue, parts.repositories, judge=parts.judge, clock=parts.clock
+    )
+
+
+@asynccontextmanager
+async def _sweeping(settings: BackupSettings, parts: Parts) -> AsyncIterator[None]:
+    """What takes long and waits for nobody, beside the jobs; whatever is under way is repeated by another worker."""
+    tasks = {"legal-holds": _hold_desk(parts).due}
+    sweep = Sweep(settings.sweep_interval, parts.clock, tasks, parts.registry)
+    task = asyncio.create_task(sweep.run(asyncio.Event()))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 @asynccontextmanager

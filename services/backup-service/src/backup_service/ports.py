@@ -10,11 +10,12 @@ from backup_service.domain.jobs import Cause, Claim, Outcome
 from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
 from contracts.errors import ErrorClass
 from contracts.events import Counts, JobWakeUp
-from contracts.names import ExportFormat, HoldReason, JobKind
+from contracts.names import ExportFormat, HoldReason, JobKind, LegalHoldState
 from contracts.views import (
     BackupConfiguration,
     FloorChange,
     Job,
+    LegalHold,
     Listing,
     ProbeStep,
     RestorePoint,
@@ -196,6 +197,34 @@ class Floors(Protocol):
 
     async def change_retention_floor(self, tenant: str, change: FloorChange) -> None:
         """Put it into force; every change before stays on record."""
+        ...
+
+
+class LegalHolds(Protocol):
+    """Legal holds as people placed and released them, and how far each has come."""
+
+    async def add_legal_hold(self, hold: LegalHold, *, due_at: datetime) -> None:
+        """Record it; repeating it changes nothing."""
+        ...
+
+    async def legal_hold(self, tenant: str, hold: str) -> LegalHold | None: ...
+
+    async def legal_holds(self, tenant: str, cursor: str | None, limit: int) -> Listing[LegalHold]: ...
+
+    async def unreleased_legal_holds(self, tenant: str) -> Sequence[LegalHold]: ...
+
+    async def due_legal_holds(self, now: datetime) -> Sequence[LegalHold]:
+        """A bounded number of holds that want to be put into force or lifted now."""
+        ...
+
+    async def postpone_legal_hold(self, hold: LegalHold, due_at: datetime) -> bool:
+        """Take it in hand until then; False when somebody else did, or when it moved on."""
+        ...
+
+    async def advance_legal_hold(
+        self, hold: LegalHold, state: LegalHoldState, changes: Mapping[str, Any], *, due_at: datetime | None
+    ) -> None:
+        """Move it from the state `hold` shows; nothing happens when it moved on meanwhile."""
         ...
 
 

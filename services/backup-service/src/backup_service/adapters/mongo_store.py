@@ -21,6 +21,7 @@ class Store:
     tickets: Collection
     graph_budgets: Collection
     retention_floors: Collection
+    legal_holds: Collection
 
 
 async def open_store(db: Database) -> Store:
@@ -55,6 +56,7 @@ async def open_store(db: Database) -> Store:
         ),
         graph_budgets=await open_collection(db, "graph_budgets", SCHEMA_VERSION, {}),
         retention_floors=await open_collection(db, "retention_floors", SCHEMA_VERSION, {}),
+        legal_holds=await open_collection(db, "legal_holds", SCHEMA_VERSION, {}, [due, _by("tenant", "state")]),
     )
 
 
