@@ -25,7 +25,7 @@ from chassis.testing.pki import ServerTls, make_server_tls
 from contracts.api import Accepted, Download, StorageTargetResult
 from contracts.authorization import ROUTES
 from contracts.events.jobs import Counts
-from contracts.names import ConsentOutcome, Health, JobKind, JobState, Profile, TokenStatus
+from contracts.names import ConsentOutcome, Health, JobKind, JobState, LegalHoldState, Profile, TokenStatus
 from contracts.problem import Problem
 from contracts.views import (
     BackupConfiguration,
@@ -36,6 +36,7 @@ from contracts.views import (
     FloorChange,
     HealthView,
     Job,
+    LegalHold,
     ProbeStep,
     RecoveryKeyView,
     RestorePoint,
@@ -82,6 +83,7 @@ class FakeGateway:
     problem: Problem | None = None
     bodies: list[tuple[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    holds: list[LegalHold] = field(default_factory=list)
     floor: RetentionFloor = field(default_factory=lambda: RetentionFloor(tenant="contoso", period="30d"))
     page_size: int = 2
 
@@ -101,6 +103,9 @@ class FakeGateway:
             "create_backup_configuration": self._configuration,
             "get_retention_floor": lambda _: self.floor,
             "set_retention_floor": self._set_floor,
+            "list_legal_holds": lambda r: self._page(r, self.holds),
+            "place_legal_hold": self._place_hold,
+            "release_legal_hold": self._release_hold,
             "start_backup": lambda _: Accepted(run="run-1"),
             "list_runs": lambda r: self._page(r, self.runs),
             "get_run": self._run,
@@ -111,7 +116,6 @@ class FakeGateway:
             "open_export": lambda _: Download(url="/api/v1/tenants/contoso/downloads/once", filename="x.zip"),
             "download": self._download,
             "start_restore": lambda _: Accepted(run="run-1"),
-            "start_upkeep": lambda _: Accepted(run="run-1"),
             "list_dead_letters": lambda r: self._page(r, self.letters),
             "get_dead_letter": lambda _: DeadLetterContent(letter=self.letters[0], headers={}, payload="e30="),
             "replay_dead_letter": lambda _: self.letters[0].model_copy(
@@ -228,6 +232,17 @@ class FakeGateway:
         changes = (change, *self.floor.changes)
         self.floor = self.floor.model_copy(update={"period": change.period, "changes": changes})
         return self.floor
+
+    def _place_hold(self, request: Request) -> LegalHold:
+        facts = {"tenant": "contoso", "placed_by": "anna", "placed_at": NOW, "state": LegalHoldState.PLACING}
+        scope = {"target": "target-1", **{name: value for name, value in self._body().items() if value is not None}}
+        made = LegalHold(id=f"hold-{len(self.holds)}", **facts, **scope)
+        self.holds.append(made)
+        return made
+
+    def _release_hold(self, request: Request) -> LegalHold:
+        hold = next(one for one in self.holds if one.id == request.path_params["hold"])
+        return hold.model_copy(update={"state": LegalHoldState.RELEASING})
 
     def _run(self, request: Request) -> Run | Problem:
         look = self.script.pop(0) if len(self.script) > 1 else self.script[0]

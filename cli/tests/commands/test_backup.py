@@ -9,7 +9,7 @@ import pytest
 from contracts.errors import ErrorClass
 from contracts.events.jobs import Counts
 from contracts.names import HoldReason, JobState
-from contracts.problem import Problem, below_floor
+from contracts.problem import Problem
 from contracts.views import BackupConfiguration, Failure, Hold, ItemProblem, StorageTarget
 
 NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
@@ -57,14 +57,6 @@ def test_configure_takes_a_period_or_generations(configured: Any, tenantkeep: An
     for wrong in (["--keep", "10"], ["--keep", "1y", "--retention-days", "90"]):
         done = tenantkeep("backup", "configure", "weekly", "--target", "archive", *wrong)
         assert done.exit_code == 2
-
-
-def test_a_retention_below_the_floor_is_said_in_both_languages(configured: Any, tenantkeep: Any) -> None:
-    configured.problem = below_floor("90d", "1y").problem
-    for lang, said in (("en", "shorter than this tenant allows"), ("de", "kürzer, als der Mandant erlaubt")):
-        done = tenantkeep("backup", "retention", "floor", "90d", "--lang", lang)
-        assert done.exit_code == 2
-        assert said in " ".join(done.stderr.split())
 
 
 def test_the_offered_retentions_have_texts_in_both_languages(tenantkeep: Any) -> None:
@@ -253,3 +245,32 @@ def test_names_that_lead_out_of_the_folder_are_refused(
     done = tenantkeep("backup", "export", "point-1", "--out", str(tmp_path / "out" / "anna"))
     assert done.exit_code == 1
     assert not list(tmp_path.rglob("evil.eml"))
+
+
+def test_holds_are_placed_on_a_restore_point_a_mailbox_or_a_target(
+    configured: Any, tenantkeep: Any, point_of: Any
+) -> None:
+    configured.points = [point_of("p1", "anna@contoso.com"), point_of("p2", "anna@contoso.com", 1)]
+    for arguments, expected in (
+        (["p1"], {"restore_point": "p1"}),
+        (["--target", "archive"], {"target": "target-1"}),
+        (["--mailbox", "anna@contoso.com"], {"resource": configured.points[0].resource}),
+    ):
+        done = tenantkeep("backup", "hold", "place", *arguments, "--reason", "lawsuit", "--lang", "de")
+        assert done.exit_code == 0, done.output
+        assert "Wird eingerichtet" in done.stdout
+        sent = configured.bodies[-1][1]
+        assert sent["reason"] == "lawsuit"
+        assert expected.items() <= sent.items()
+    assert tenantkeep("backup", "hold", "place", "--reason", "why").exit_code == 2
+    assert tenantkeep("backup", "hold", "place", "--mailbox", "nobody", "--reason", "why").exit_code == 2
+
+
+def test_holds_are_listed_and_released(configured: Any, tenantkeep: Any) -> None:
+    tenantkeep("backup", "hold", "place", "--target", "archive", "--reason", "lawsuit")
+    listed = json.loads(tenantkeep("backup", "hold", "list", "--json").stdout)["items"]
+    assert [(one["id"], one["state"]) for one in listed] == [("hold-0", "placing")]
+    assert "lawsuit" in tenantkeep("backup", "hold", "list").stdout
+    done = tenantkeep("backup", "hold", "release", "hold-0", "--reason", "settled")
+    assert "Being released" in done.stdout
+    assert configured.bodies[-1] == ("/api/v1/tenants/contoso/legal-holds/hold-0/release", {"reason": "settled"})

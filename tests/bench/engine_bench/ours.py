@@ -138,17 +138,11 @@ class Worker:
         return target.write_bytes(self._repository.read(row))
 
     def verify(self) -> int:
-        """Every byte of the newest restore points (level 2); how many packs were read."""
-        packs = 0
-        for shard in self._shards():
-            report = self._repository.verify(shard, self._newest(shard), level=2)
-            assert report.good, report.problems
-            packs += report.packs
-        return packs
-
-    def _shards(self) -> list[str]:
-        drive = [DRIVE] if self._has_drive else []
-        return [_shard(resource) for resource in (*self._place.mailboxes, *drive)]
+        """The product's full read in one step: every object whole, every reference followed; how many bytes."""
+        session = new_ulid(self._clock, self._rng)
+        found = self._repository.checks.rolling(at=self._clock.now(), session=session, share=1.0)
+        assert found.report.good, found.report.problems
+        return found.report.bytes
 
     def _newest(self, shard: str) -> str:
         return self._repository.snapshots(shard)[0].id

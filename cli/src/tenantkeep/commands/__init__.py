@@ -2,7 +2,19 @@
 
 import typer
 
-from tenantkeep.commands import backup, dead_letters, health, jobs, login, retention, simulator, source, storage, tenant
+from tenantkeep.commands import (
+    backup,
+    dead_letters,
+    health,
+    holds,
+    jobs,
+    login,
+    retention,
+    simulator,
+    source,
+    storage,
+    tenant,
+)
 from tenantkeep.commands.demo.command import demo
 from tenantkeep.recover import command as recover
 
@@ -12,6 +24,7 @@ def register(app: typer.Typer) -> None:
     app.command("login")(login.login)
     app.add_typer(tenant.app, name="tenant")
     app.add_typer(storage.app, name="storage")
+    backup.app.add_typer(holds.app, name="hold")
     backup.app.add_typer(retention.app, name="retention")
     app.add_typer(backup.app, name="backup")
     app.add_typer(jobs.app, name="jobs")

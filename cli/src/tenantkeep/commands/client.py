@@ -20,6 +20,7 @@ from contracts.views import (
     DeadLetterContent,
     HealthView,
     Job,
+    LegalHold,
     Listing,
     RestorePoint,
     RetentionFloor,
@@ -103,6 +104,15 @@ class Gateway:
         path = f"/tenants/{_part(tenant)}/retention-floor"
         return self._answer(self._send("PUT", path, json=_revealed(body)), RetentionFloor)
 
+    def holds(self, tenant: str) -> list[LegalHold]:
+        return self._list(f"/tenants/{_part(tenant)}/legal-holds", LegalHold)
+
+    def place_hold(self, tenant: str, body: api.LegalHoldBody) -> LegalHold:
+        return self._post(f"/tenants/{_part(tenant)}/legal-holds", body, LegalHold)
+
+    def release_hold(self, tenant: str, hold: str, body: api.LegalHoldReleaseBody) -> LegalHold:
+        return self._post(f"/tenants/{_part(tenant)}/legal-holds/{_part(hold)}/release", body, LegalHold)
+
     def start_backup(self, tenant: str, configuration: str, key: str | None = None) -> str:
         """Returns the run's id. The same `key` never starts a second run."""
         path = f"/tenants/{_part(tenant)}/backup-configurations/{_part(configuration)}/runs"
@@ -111,11 +121,6 @@ class Gateway:
     def start_restore(self, tenant: str, body: api.RestoreBody, key: str | None = None) -> str:
         """Returns the run's id. The same `key` never starts a second run."""
         return self._post(f"/tenants/{_part(tenant)}/restores", body, api.Accepted, key).run
-
-    def start_upkeep(self, tenant: str, target: str, body: api.UpkeepBody, key: str | None = None) -> str:
-        """Returns the run's id. The same `key` never starts a second run."""
-        path = f"/tenants/{_part(tenant)}/storage-targets/{_part(target)}/runs"
-        return self._post(path, body, api.Accepted, key).run
 
     def runs(self, tenant: str, configuration: str | None = None) -> list[Run]:
         return self._list(f"/tenants/{_part(tenant)}/runs", Run, configuration=configuration)

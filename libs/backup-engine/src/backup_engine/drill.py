@@ -11,7 +11,6 @@ from backup_engine.errors import UNREADABLE
 from backup_engine.model import ItemRow, Problem, Snapshot, VerificationReport
 from backup_engine.reader import Reader
 from backup_engine.receipts import Receipt
-from backup_engine.rolling import Reading, Watch
 
 LEVEL = 3
 _BLOCK = 1 << 20
@@ -66,10 +65,8 @@ def _offer(chosen: Sample, point: Snapshot, row: ItemRow, items: int, rng: rando
         chosen.items[place] = (point, row)
 
 
-def restore(
-    reader: Reader, chosen: Sample, scratch: Path, watch: Watch | None = None
-) -> tuple[VerificationReport, tuple[Drilled, ...]]:
-    """Write each item to a file, read it back and compare; the files are gone afterwards. Counts the items tried."""
+def restore(reader: Reader, chosen: Sample, scratch: Path) -> tuple[VerificationReport, tuple[Drilled, ...]]:
+    """Write each item to a file, read it back and compare; the files are gone afterwards. Counts items."""
     problems = list(chosen.problems)
     by_point: dict[tuple[str, str], list[bool]] = defaultdict(list)
     size = 0
@@ -86,10 +83,8 @@ def restore(
         if fault:
             problems.append(Problem("damaged_item", row.key, f"{point.shard}/{point.id}: {fault}"))
         by_point[point.shard, point.id].append(not fault)
-        if watch is not None and not watch(Reading(number + 1, len(chosen.items), size)):
-            break
     drilled = tuple(Drilled(*name, len(results), sum(results)) for name, results in sorted(by_point.items()))
-    good, tried = sum(one.sound for one in drilled), sum(one.sampled for one in drilled)
+    good, tried = sum(one.sound for one in drilled), len(chosen.items)
     return VerificationReport(LEVEL, tried, 0, size, good, tried, tuple(problems)), drilled
 
 

@@ -31,12 +31,21 @@ def new_ulid(clock: Clock, rng: Random) -> str:
         if drawn >> _RANDOM_BITS <= last >> _RANDOM_BITS:  # the same millisecond, or a clock set back
             drawn = last + 1
         _last[rng] = drawn
-    return "".join(_ALPHABET[(drawn >> shift) & 31] for shift in range(125, -1, -5))
+    return _text(drawn)
 
 
 def is_ulid(text: str) -> bool:
     """Say whether `text` is a ULID in its canonical upper-case form."""
     return _PATTERN.fullmatch(text) is not None
+
+
+def derived_ulid(*parts: object) -> str:
+    """Like `derived`, for things whose names have the form of a ULID; it says nothing about time."""
+    return _text(uuid.UUID(derived(*parts)).int)
+
+
+def _text(number: int) -> str:
+    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 
 def derived(*parts: object) -> str:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from contracts.names import ExportFormat, RecoveryPublicKey, Source, Token, UpkeepKind
+from contracts.names import ExportFormat, RecoveryPublicKey, Source, Token
 from contracts.retention import PeriodText, SchemeText
 from contracts.rpc import RegisterTenant
 from contracts.views import ProbeStep, StorageTarget
@@ -81,9 +81,18 @@ class RetentionFloorBody(Body):
     period: PeriodText = Field(description="the least that restore points made from now on are kept")
 
 
-class UpkeepBody(Body):
-    kind: UpkeepKind
-    whole: bool = Field(default=False, description="of verify: read everything, not only the next share")
+class LegalHoldBody(Body):
+    """What is held: `restore_point`; or `configuration` and `resource`; or `target` with all that lies in it."""
+
+    restore_point: Token | None = None
+    configuration: Token | None = None
+    resource: str | None = Field(default=None, min_length=1, max_length=320)
+    target: Token | None = None
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class LegalHoldReleaseBody(Body):
+    reason: str = Field(min_length=1, max_length=500)
 
 
 class ExportBody(Body):

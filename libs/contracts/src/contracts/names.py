@@ -21,9 +21,6 @@ class JobKind(StrEnum):
 
     BACKUP = "backup"
     RESTORE = "restore"
-    VERIFY = "verify"
-    RESTORE_DRILL = "restore-drill"
-    MAINTAIN = "maintain"
 
 
 class ExportFormat(StrEnum):
@@ -32,18 +29,6 @@ class ExportFormat(StrEnum):
     EML = "eml"
     MBOX = "mbox"
     MAILDIR = "maildir"
-
-
-class UpkeepKind(StrEnum):
-    """The job kinds that are about a storage target and may be asked for."""
-
-    VERIFY = JobKind.VERIFY.value
-    RESTORE_DRILL = JobKind.RESTORE_DRILL.value
-    MAINTAIN = JobKind.MAINTAIN.value
-
-    @property
-    def job(self) -> JobKind:
-        return JobKind(self.value)
 
 
 class JobState(StrEnum):
@@ -68,6 +53,21 @@ class HoldReason(StrEnum):
     VAULT_UNREACHABLE = "vault_unreachable"
     GRAPH_UNREACHABLE = "graph_unreachable"
     TENANT_THROTTLED = "tenant_throttled"
+
+
+class LegalHoldState(StrEnum):
+    """A legal hold is in force when it is durable in the repository, and on a locking storage on every object, too."""
+
+    PLACING = "placing"
+    ACTIVE = "active"
+    RELEASING = "releasing"
+    RELEASED = "released"
+    FAILED = "failed"
+
+    @property
+    def in_force(self) -> bool:
+        """True while nothing it covers can expire."""
+        return self in {LegalHoldState.ACTIVE, LegalHoldState.RELEASING}
 
 
 class Profile(StrEnum):

@@ -20,6 +20,7 @@ from contracts.views import (
     DownloadTicket,
     HealthView,
     Job,
+    LegalHold,
     Listing,
     ProbeStep,
     RestorePoint,
@@ -139,6 +140,18 @@ class SetRetentionFloor(_Question):
     period: PeriodText
 
 
+class PlaceLegalHold(_Question):
+    restore_point: Token | None = None
+    configuration: Token | None = None
+    resource: str | None = Field(default=None, min_length=1, max_length=320)
+    target: Token | None = None
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class ReleaseLegalHold(ById):
+    reason: str = Field(min_length=1, max_length=500)
+
+
 class RunsOf(Page):
     configuration: Token | None = None
 
@@ -179,9 +192,11 @@ TOKEN_LIST = Operation("token-service", "token.list", Nothing, Listing[TokenView
 
 TARGET_CREATE = Operation("backup-service", "target.create", CreateTarget, CreatedTarget)
 TARGET_LIST = Operation("backup-service", "target.list", Page, Listing[StorageTarget])
-TARGET_GET = Operation("backup-service", "target.get", ById, StorageTarget)
 RETENTION_FLOOR_GET = Operation("backup-service", "retention-floor.get", Nothing, RetentionFloor)
 RETENTION_FLOOR_SET = Operation("backup-service", "retention-floor.set", SetRetentionFloor, RetentionFloor)
+LEGAL_HOLD_PLACE = Operation("backup-service", "legal-hold.place", PlaceLegalHold, LegalHold)
+LEGAL_HOLD_RELEASE = Operation("backup-service", "legal-hold.release", ReleaseLegalHold, LegalHold)
+LEGAL_HOLD_LIST = Operation("backup-service", "legal-hold.list", Page, Listing[LegalHold])
 CONFIGURATION_CREATE = Operation("backup-service", "configuration.create", CreateConfiguration, BackupConfiguration)
 CONFIGURATION_LIST = Operation("backup-service", "configuration.list", Page, Listing[BackupConfiguration])
 CONFIGURATION_GET = Operation("backup-service", "configuration.get", ById, BackupConfiguration)
@@ -209,9 +224,11 @@ OPERATIONS: tuple[Operation[BaseModel, BaseModel], ...] = (
     TOKEN_LIST,
     TARGET_CREATE,
     TARGET_LIST,
-    TARGET_GET,
     RETENTION_FLOOR_GET,
     RETENTION_FLOOR_SET,
+    LEGAL_HOLD_PLACE,
+    LEGAL_HOLD_RELEASE,
+    LEGAL_HOLD_LIST,
     CONFIGURATION_CREATE,
     CONFIGURATION_LIST,
     CONFIGURATION_GET,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from contracts.names import ConsentOutcome, Health, HoldReason, JobState, TokenStatus
+from contracts.names import ConsentOutcome, Health, HoldReason, JobState, LegalHoldState, TokenStatus
 
 
 class Text(NamedTuple):
@@ -77,6 +77,15 @@ HOLD_REASONS: dict[HoldReason, Text] = {
 }
 
 
+LEGAL_HOLD_STATES: dict[LegalHoldState, Text] = {
+    LegalHoldState.PLACING: Text("Being placed", "Wird eingerichtet"),
+    LegalHoldState.ACTIVE: Text("In force", "In Kraft"),
+    LegalHoldState.RELEASING: Text("Being released", "Wird aufgehoben"),
+    LegalHoldState.RELEASED: Text("Released", "Aufgehoben"),
+    LegalHoldState.FAILED: Text("Not in force", "Nicht in Kraft"),
+}
+
+
 def render(text: Text, language: str) -> str:
     """The German text for `de…`, otherwise the English one."""
     return text.de if language.lower().startswith("de") else text.en
@@ -88,6 +97,7 @@ _TABLES: Mapping[type[StrEnum], Mapping[Any, Text]] = {
     ConsentOutcome: CONSENT_OUTCOMES,
     Health: HEALTH,
     HoldReason: HOLD_REASONS,
+    LegalHoldState: LEGAL_HOLD_STATES,
 }
 
 

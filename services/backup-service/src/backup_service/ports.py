@@ -8,21 +8,20 @@ from typing import Any, Protocol
 from backup_engine import Repository
 from backup_service.domain.jobs import Cause, Claim, Outcome
 from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
-from backup_service.domain.upkeep import DueUpkeep
 from contracts.errors import ErrorClass
 from contracts.events import Counts, JobWakeUp
-from contracts.names import ExportFormat, HoldReason, JobKind, UpkeepKind
+from contracts.names import ExportFormat, HoldReason, JobKind, LegalHoldState
 from contracts.views import (
     BackupConfiguration,
     FloorChange,
     Job,
+    LegalHold,
     Listing,
     ProbeStep,
     RestorePoint,
     RetentionFloor,
     Run,
     StorageTarget,
-    Verification,
 )
 
 
@@ -147,35 +146,6 @@ class RestorePoints(Protocol):
         ...
 
 
-class Proofs(Protocol):
-    """What verification and drills found out about restore points."""
-
-    async def read_whole(
-        self, tenant: str, target: str, since: datetime | None, affected: Mapping[str, int] | None
-    ) -> None:
-        """All that the target holds was read whole since then; `affected` items per restore point cannot be read.
-
-        None leaves what is known of either.
-        """
-        ...
-
-    async def drilled(self, tenant: str, point: str, result: Verification) -> None:
-        """A sample of the restore point was restored and compared; a point nobody knows is passed over."""
-        ...
-
-
-class UpkeepTimes(Protocol):
-    """When each storage target is due for which upkeep."""
-
-    async def due(self, now: datetime, first: Mapping[UpkeepKind, datetime]) -> Sequence[DueUpkeep]:
-        """What is due. A target seen for the first time gets the times of `first`."""
-        ...
-
-    async def done(self, upkeep: DueUpkeep, next_at: datetime) -> None:
-        """Set the next time, unless another planner has."""
-        ...
-
-
 class Catalogue(RestorePoints, Protocol):
     """What people created and what came of it. Look-ups answer None for what the tenant does not have."""
 
@@ -230,6 +200,34 @@ class Floors(Protocol):
         ...
 
 
+class LegalHolds(Protocol):
+    """Legal holds as people placed and released them, and how far each has come."""
+
+    async def add_legal_hold(self, hold: LegalHold, *, due_at: datetime) -> None:
+        """Record it; repeating it changes nothing."""
+        ...
+
+    async def legal_hold(self, tenant: str, hold: str) -> LegalHold | None: ...
+
+    async def legal_holds(self, tenant: str, cursor: str | None, limit: int) -> Listing[LegalHold]: ...
+
+    async def unreleased_legal_holds(self, tenant: str) -> Sequence[LegalHold]: ...
+
+    async def due_legal_holds(self, now: datetime) -> Sequence[LegalHold]:
+        """A bounded number of holds that want to be put into force or lifted now."""
+        ...
+
+    async def postpone_legal_hold(self, hold: LegalHold, due_at: datetime) -> bool:
+        """Take it in hand until then; False when somebody else did, or when it moved on."""
+        ...
+
+    async def advance_legal_hold(
+        self, hold: LegalHold, state: LegalHoldState, changes: Mapping[str, Any], *, due_at: datetime | None
+    ) -> None:
+        """Move it from the state `hold` shows; nothing happens when it moved on meanwhile."""
+        ...
+
+
 RunDocument = Mapping[str, Any]
 JobPlan = tuple[str, str, Mapping[str, Any]]
 """Resource id, resource name, further fields of the job."""
@@ -244,8 +242,7 @@ class Runs(Protocol):
         run: str,
         kind: JobKind,
         *,
-        configuration: str | None,
-        target: str | None = None,
+        configuration: str,
         requested_at: datetime,
         details: Mapping[str, Any],
         cause: Cause | None = None,
@@ -260,7 +257,7 @@ class Runs(Protocol):
         ...
 
     async def earlier_unfinished(self, run: RunDocument) -> bool:
-        """True while an earlier run of the same configuration or target and kind still goes on."""
+        """True while an earlier run of the same configuration and kind still goes on."""
         ...
 
     async def postpone(self, run: RunDocument, seconds: float, hold: tuple[HoldReason, str] | None = None) -> None: ...

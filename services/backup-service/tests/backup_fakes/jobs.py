@@ -151,8 +151,6 @@ class MemoryJobs:
             fatal=end.fatal,
             item_errors=end.item_errors,
             skipped=end.skipped,
-            check=end.check,
-            maintenance=end.maintenance,
             hold=None,
         )
         row.due_in = None

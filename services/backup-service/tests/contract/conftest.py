@@ -92,7 +92,8 @@ class Planner:
         self.runs = MongoRuns(store, bus, clock, lease=LEASE)
         self.jobs = MongoJobs(store, bus, clock, JobTiming(LEASE, LADDER, ATTEMPTS))
         self.catalogue = MongoCatalogue(store)
-        self.retention = Retention(MongoCustody(store), clock)
+        self.custody = MongoCustody(store)
+        self.retention = Retention(self.custody, clock)
 
     async def start(
         self, run: str = "run-1", *, tenant: str = "contoso", configuration: str = "c1", kind: JobKind = JobKind.BACKUP

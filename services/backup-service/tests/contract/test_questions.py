@@ -6,7 +6,9 @@ import pytest
 from backup_fakes.engine import EngineInMemory
 from backup_fakes.fuse import Fuse
 
+from backup_service.adapters.error_classes import Judgement
 from backup_service.entrypoints import rpc as answers
+from backup_service.usecases.legal_holds import HoldDesk
 from backup_service.usecases.manage import Manage
 from chassis.bus import Bus, Caller
 from chassis.rpc import RpcServer
@@ -19,6 +21,8 @@ QUESTIONS: dict[str, Any] = {
     "target.create": TARGET,
     "configuration.create": rpc.CreateConfiguration(name="Mail", target="t1"),
     "retention-floor.set": rpc.SetRetentionFloor(period="1y"),
+    "legal-hold.place": rpc.PlaceLegalHold(target="t1", reason="lawsuit"),
+    "legal-hold.release": rpc.ReleaseLegalHold(id="unknown", reason="settled"),
     "job.list": rpc.JobsOf(run="run-1"),
     "export.open": rpc.OpenExport(restore_point="unknown"),
 }
@@ -29,7 +33,10 @@ OURS = [operation for operation in rpc.OPERATIONS if operation.service == "backu
 def gateway(planner: Any) -> Bus:
     manage = Manage(planner.catalogue, EngineInMemory(Fuse()), planner.retention, planner.clock)
     server = RpcServer(planner.broker.bus("backup-service", planner.clock))
-    answers.bind(server, planner.catalogue, manage, planner.retention)
+    desk = HoldDesk(
+        planner.custody, planner.catalogue, EngineInMemory(Fuse()), judge=Judgement(10.0), clock=planner.clock
+    )
+    answers.bind(server, planner.catalogue, manage, planner.retention, desk)
     return planner.broker.bus("gateway", planner.clock)
 
 
@@ -42,7 +49,7 @@ def question(operation: Any) -> Any:
 @pytest.mark.parametrize("operation", OURS, ids=[operation.name for operation in OURS])
 async def test_question_is_answered(gateway: Bus, operation: Any) -> None:
     await gateway.ask(rpc.TARGET_CREATE, "contoso", TARGET, CALLER)
-    look_up = operation.request is rpc.ById or operation is rpc.EXPORT_OPEN
+    look_up = operation.request is rpc.ById or operation in {rpc.EXPORT_OPEN, rpc.LEGAL_HOLD_RELEASE}
     if look_up:
         with pytest.raises(ProblemError) as raised:
             await gateway.ask(operation, "contoso", question(operation), CALLER)

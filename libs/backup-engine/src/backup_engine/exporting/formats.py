@@ -22,11 +22,19 @@ def write_zip(letters: Iterable[Letter], target: Path) -> None:
 def write_eml(letters: Iterable[Letter], target: Path) -> None:
     """A folder per mail folder, an EML file per mail, and the manifest."""
     target.mkdir(exist_ok=True)
+    made: set[str] = set()
     with (target / MANIFEST).open("x", encoding="utf-8", newline="\n") as manifest:
         for letter in letters:
-            manifest.write(json.dumps(manifest_entry(letter), ensure_ascii=False, sort_keys=True) + "\n")
-            if letter.body is not None:
-                _write(target.joinpath(*letter.path.split("/")), letter.body)
+            path = letter.path
+            manifest.write(json.dumps(manifest_entry(letter, path), ensure_ascii=False, sort_keys=True) + "\n")
+            if letter.body is None:
+                continue
+            folder = path.rpartition("/")[0]
+            if folder not in made:
+                (target / folder).mkdir(parents=True, exist_ok=True)
+                made.add(folder)
+            with (target / path).open("xb") as file:
+                file.write(letter.body)
 
 
 def write_mbox(letters: Iterable[Letter], target: Path) -> None:

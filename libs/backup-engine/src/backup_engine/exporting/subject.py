@@ -5,21 +5,31 @@ from email.errors import HeaderParseError
 from email.header import decode_header
 
 _LOOKED_AT = 65_536  # bytes; headers lie at the start
-_SUBJECT = re.compile(rb"^subject:[ \t]*([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)", re.IGNORECASE | re.MULTILINE)
-_BLANK_LINE = re.compile(rb"(?:^|\n)\r?\n")
+_NAME = b"\nsubject:"
+_VALUE = re.compile(rb"[ \t]*([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)")
 _WORD = r"=\?[^?\s]*\?[bBqQ]\?[^?]*\?="
 _WORDS = re.compile(rf"{_WORD}(?:\s+{_WORD})*")
 
 
 def subject_of(raw: bytes) -> str:
     """The Subject header, unfolded, its encoded words decoded; empty without one."""
-    start = raw[:_LOOKED_AT]
-    end = _BLANK_LINE.search(start)
-    found = _SUBJECT.search(start[: end.start() + 1] if end else start)
+    head = _head(raw)
+    name = head.lower().find(_NAME)  # finding bytes costs a tenth of searching for a pattern
+    found = _VALUE.match(head, name + len(_NAME)) if name >= 0 else None
     if found is None:
         return ""
     value = re.sub(rb"\r?\n[ \t]+", b" ", found[1])
     return _WORDS.sub(lambda words: _decoded(words[0]), _text(value, "utf-8"))
+
+
+def _head(raw: bytes) -> bytes:
+    """A line end and the header lines, up to the first empty line."""
+    if raw.startswith((b"\n", b"\r\n")):
+        return b"\n"
+    end = raw.find(b"\n\r\n", 0, _LOOKED_AT)
+    end = _LOOKED_AT if end < 0 else end
+    earlier = raw.find(b"\n\n", 0, end + 1)
+    return b"\n" + raw[: end if earlier < 0 else earlier]
 
 
 def _decoded(words: str) -> str:

@@ -1,6 +1,6 @@
 """Events: facts in the past tense, and requests. One module per owner; `EVENTS` lists every one."""
 
-from contracts.events.backup import BackupChunkStored, BackupRequested, RestoreRequested, VerifyRequested
+from contracts.events.backup import BackupChunkStored, BackupRequested, RestoreRequested
 from contracts.events.base import Event, Request
 from contracts.events.jobs import (
     JOB_EVENTS,
@@ -31,7 +31,6 @@ EVENTS: tuple[type[Event], ...] = (
     SyncRequested,
     BackupRequested,
     RestoreRequested,
-    VerifyRequested,
 )
 
 __all__ = [
@@ -58,6 +57,5 @@ __all__ = [
     "SyncRequested",
     "TokenRefreshed",
     "TokenRejected",
-    "VerifyRequested",
     "parse_job_event",
 ]

@@ -21,6 +21,7 @@ class Store:
     tickets: Collection
     graph_budgets: Collection
     retention_floors: Collection
+    legal_holds: Collection
 
 
 async def open_store(db: Database) -> Store:
@@ -28,7 +29,7 @@ async def open_store(db: Database) -> Store:
     due = IndexModel([("due_at", ASCENDING)], sparse=True)
     pending = IndexModel([("pending_since", ASCENDING)], sparse=True)
     return Store(
-        targets=await open_collection(db, "targets", SCHEMA_VERSION, {}, [_by("tenant"), _by("upkeep_at")]),
+        targets=await open_collection(db, "targets", SCHEMA_VERSION, {}, [_by("tenant")]),
         configurations=await open_collection(db, "configurations", SCHEMA_VERSION, {}, [_by("tenant")]),
         runs=await open_collection(db, "runs", SCHEMA_VERSION, {}, [due, pending, _by("tenant", "configuration")]),
         jobs=await open_collection(
@@ -55,6 +56,7 @@ async def open_store(db: Database) -> Store:
         ),
         graph_budgets=await open_collection(db, "graph_budgets", SCHEMA_VERSION, {}),
         retention_floors=await open_collection(db, "retention_floors", SCHEMA_VERSION, {}),
+        legal_holds=await open_collection(db, "legal_holds", SCHEMA_VERSION, {}, [due, _by("tenant", "state")]),
     )
 
 

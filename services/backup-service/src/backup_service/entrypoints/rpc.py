@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 from backup_service.ports import Catalogue
+from backup_service.usecases.legal_holds import HoldDesk
 from backup_service.usecases.manage import Manage
 from backup_service.usecases.retention import Retention
 from chassis.rpc import Call, RpcServer
@@ -12,6 +13,7 @@ from contracts.views import (
     BackupConfiguration,
     DownloadTicket,
     Job,
+    LegalHold,
     Listing,
     RestorePoint,
     RetentionFloor,
@@ -23,10 +25,11 @@ from contracts.views import (
 V = TypeVar("V", bound=View)
 
 
-def bind(server: RpcServer, catalogue: Catalogue, manage: Manage, retention: Retention) -> None:
+def bind(server: RpcServer, catalogue: Catalogue, manage: Manage, retention: Retention, holds: HoldDesk) -> None:
     """Register every operation of contracts.rpc that names backup-service."""
     _bind_commands(server, manage)
     _bind_retention(server, retention)
+    _bind_holds(server, holds, catalogue)
     _bind_lists(server, catalogue)
     _bind_look_ups(server, catalogue)
 
@@ -44,6 +47,33 @@ def _bind_commands(server: RpcServer, manage: Manage) -> None:
     server.answer(rpc.TARGET_CREATE, create_target)
     server.answer(rpc.CONFIGURATION_CREATE, create_configuration)
     server.answer(rpc.EXPORT_OPEN, open_export)
+
+
+def _bind_holds(server: RpcServer, desk: HoldDesk, catalogue: Catalogue) -> None:
+    async def place(call: Call[rpc.PlaceLegalHold]) -> LegalHold:
+        return await desk.place(call.one_tenant(), call.caller.subject, call.caller.request_id, call.question)
+
+    async def release(call: Call[rpc.ReleaseLegalHold]) -> LegalHold:
+        return await desk.release(call.one_tenant(), call.caller.subject, call.question)
+
+    async def listing(call: Call[rpc.Page]) -> Listing[LegalHold]:
+        return await desk.listing(call.one_tenant(), call.question.cursor, call.question.limit)
+
+    async def restore_points(call: Call[rpc.RestorePointsOf]) -> Listing[RestorePoint]:
+        page = call.question
+        narrow = page.model_dump(include={"configuration", "resource"}, exclude_none=True)
+        found = await catalogue.restore_points(call.one_tenant(), narrow, page.cursor, page.limit)
+        return found.model_copy(update={"items": await desk.shown(call.one_tenant(), found.items)})
+
+    async def restore_point(call: Call[rpc.ById]) -> RestorePoint:
+        point = _there(await catalogue.restore_point(call.one_tenant(), call.question.id), "restore point")
+        return (await desk.shown(call.one_tenant(), [point]))[0]
+
+    server.answer(rpc.LEGAL_HOLD_PLACE, place)
+    server.answer(rpc.LEGAL_HOLD_RELEASE, release)
+    server.answer(rpc.LEGAL_HOLD_LIST, listing)
+    server.answer(rpc.RESTORE_POINT_LIST, restore_points)
+    server.answer(rpc.RESTORE_POINT_GET, restore_point)
 
 
 def _bind_retention(server: RpcServer, retention: Retention) -> None:
@@ -72,22 +102,13 @@ def _bind_lists(server: RpcServer, catalogue: Catalogue) -> None:
         page = call.question
         return await catalogue.jobs(call.one_tenant(), page.run, page.cursor, page.limit)
 
-    async def restore_points(call: Call[rpc.RestorePointsOf]) -> Listing[RestorePoint]:
-        page = call.question
-        narrow = page.model_dump(include={"configuration", "resource"}, exclude_none=True)
-        return await catalogue.restore_points(call.one_tenant(), narrow, page.cursor, page.limit)
-
     server.answer(rpc.TARGET_LIST, targets)
     server.answer(rpc.CONFIGURATION_LIST, configurations)
     server.answer(rpc.RUN_LIST, runs)
     server.answer(rpc.JOB_LIST, jobs)
-    server.answer(rpc.RESTORE_POINT_LIST, restore_points)
 
 
 def _bind_look_ups(server: RpcServer, catalogue: Catalogue) -> None:
-    async def target(call: Call[rpc.ById]) -> StorageTarget:
-        return _there(await catalogue.target(call.one_tenant(), call.question.id), "storage target")
-
     async def configuration(call: Call[rpc.ById]) -> BackupConfiguration:
         return _there(await catalogue.configuration(call.one_tenant(), call.question.id), "backup configuration")
 
@@ -97,14 +118,9 @@ def _bind_look_ups(server: RpcServer, catalogue: Catalogue) -> None:
     async def job(call: Call[rpc.ById]) -> Job:
         return _there(await catalogue.job(call.one_tenant(), call.question.id), "job")
 
-    async def restore_point(call: Call[rpc.ById]) -> RestorePoint:
-        return _there(await catalogue.restore_point(call.one_tenant(), call.question.id), "restore point")
-
-    server.answer(rpc.TARGET_GET, target)
     server.answer(rpc.CONFIGURATION_GET, configuration)
     server.answer(rpc.RUN_GET, run)
     server.answer(rpc.JOB_GET, job)
-    server.answer(rpc.RESTORE_POINT_GET, restore_point)
 
 
 def _there(view: V | None, what: str) -> V:

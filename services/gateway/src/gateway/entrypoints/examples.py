@@ -88,7 +88,6 @@ _RUN = {
     "id": _RUN_ID,
     "kind": "backup",
     "configuration": _CONFIGURATION["id"],
-    "target": None,
     "state": "partial",
     "requested_at": "2026-03-02T08:03:00Z",
     "started_at": "2026-03-02T08:03:01Z",
@@ -127,8 +126,6 @@ _JOB = {
         }
     ],
     "skipped": [],
-    "check": None,
-    "maintenance": None,
     "version": 3,
 }
 _RESTORE_POINT = {
@@ -147,6 +144,23 @@ _RESTORE_POINT = {
     "content_digest": "b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c",
     "retention_class": "90d",
     "immutable_until": "2026-06-01T00:00:00Z",
+    "held": False,
+}
+_LEGAL_HOLD = {
+    "tenant": "contoso",
+    "id": "01KJQ4A2T6M8P0R4X7Z1B3D5FG",
+    "target": _TARGET["id"],
+    "configuration": _CONFIGURATION["id"],
+    "resource": _JOB["resource"],
+    "restore_point": _RESTORE_POINT_ID,
+    "reason": "Lawsuit 4711",
+    "placed_by": "admin@contoso.example",
+    "placed_at": "2026-03-02T09:00:00Z",
+    "state": "active",
+    "detail": "",
+    "released_by": None,
+    "released_at": None,
+    "release_reason": "",
 }
 _HEALTH = {
     "tenant": "contoso",
@@ -214,8 +228,22 @@ EXAMPLES: dict[str, Example] = {
     "create_backup_configuration": Example(_CONFIGURATION, _CONFIGURATION_BODY),
     "get_retention_floor": Example(_FLOOR),
     "set_retention_floor": Example(_FLOOR, {"period": _FLOOR["period"]}),
+    "list_legal_holds": Example(_page(_LEGAL_HOLD)),
+    "place_legal_hold": Example(
+        _LEGAL_HOLD,
+        {"restore_point": _RESTORE_POINT_ID, "reason": _LEGAL_HOLD["reason"]},
+    ),
+    "release_legal_hold": Example(
+        {
+            **_LEGAL_HOLD,
+            "state": "releasing",
+            "released_by": "admin@contoso.example",
+            "released_at": "2027-03-02T09:00:00Z",
+            "release_reason": "settled",
+        },
+        {"reason": "settled"},
+    ),
     "start_backup": Example({"run": _RUN_ID}),
-    "start_upkeep": Example({"run": _RUN_ID}, {"kind": "verify", "whole": False}),
     "list_runs": Example(_page(_RUN)),
     "get_run": Example(_RUN),
     "follow_run": Example(),
