@@ -11,6 +11,7 @@ from dataclasses import dataclass
 PART_MIN = 6144  # bytes of encoded text from which a part becomes its own blob
 
 _ENCODING = re.compile(rb"(?i)content-transfer-encoding[ \t]*:[ \t]*\Z")
+_USUAL, _RARE = b"base64", b"BASE64"
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _NAME_WINDOW = 64  # bytes before "base64" that can hold the header's name
 _HEAD_WINDOW = 4096  # bytes in which the part's headers must end
@@ -55,14 +56,24 @@ def _parts(body: bytes) -> Iterator[tuple[int, int]]:
 
 
 class _Markers:
-    """Finds the two usual spellings; remembers hits ahead so that no byte is scanned twice."""
+    """Finds the two usual spellings.
+
+    The rarer one is looked for only up to the next hit of the other, so that the parts that are cut, most of the bytes,
+    are never searched for it.
+    """
 
     def __init__(self, body: bytes) -> None:
         self._body = body
-        self._ahead = {word: body.find(word) for word in (b"base64", b"BASE64")}
+        self._usual = body.find(_USUAL)
+        self._rare = -1
+        self._searched = 0  # up to here there is no rare spelling but self._rare
 
     def next(self, start: int) -> int:
-        for word, hit in self._ahead.items():
-            if 0 <= hit < start:
-                self._ahead[word] = self._body.find(word, start)
-        return min((hit for hit in self._ahead.values() if hit >= 0), default=-1)
+        if 0 <= self._usual < start:
+            self._usual = self._body.find(_USUAL, start)
+        if self._rare < start:
+            limit = self._usual if self._usual >= 0 else len(self._body)
+            self._rare = self._body.find(_RARE, max(start, self._searched), limit)
+            self._searched = limit if self._rare < 0 else self._rare + len(_RARE)
+        hits = [hit for hit in (self._usual, self._rare) if hit >= start]
+        return min(hits, default=-1)
