@@ -17,9 +17,13 @@ OWN_DURABLES = {
     "backup-service": {
         "backup-requested",
         "restore-requested",
+        "verify-requested",
         "backup-token-refreshed",
         "jobs-backup",
         "jobs-restore",
+        "jobs-verify",
+        "jobs-restore-drill",
+        "jobs-maintain",
     },
     "monitor-service": {"monitor-ledger"},
     "gateway": set(),

@@ -116,6 +116,7 @@ class FakeGateway:
             "open_export": lambda _: Download(url="/api/v1/tenants/contoso/downloads/once", filename="x.zip"),
             "download": self._download,
             "start_restore": lambda _: Accepted(run="run-1"),
+            "start_upkeep": lambda _: Accepted(run="run-1"),
             "list_dead_letters": lambda r: self._page(r, self.letters),
             "get_dead_letter": lambda _: DeadLetterContent(letter=self.letters[0], headers={}, payload="e30="),
             "replay_dead_letter": lambda _: self.letters[0].model_copy(

@@ -74,7 +74,7 @@ def test_every_comparison_holds_in_a_hostile_environment(home: Path) -> None:
     found = json.loads(output)
     assert found["held"]
     assert [check["name"] for check in found["checks"] if not check["held"]] == []
-    assert len(found["checks"]) == 11
+    assert len(found["checks"]) == 12
     first, second = found["backups"]
     assert first["counts"]["stored"] == first["bodies_fetched"] == 120
     assert second["bodies_fetched"] < 30

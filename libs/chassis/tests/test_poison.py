@@ -34,7 +34,9 @@ from contracts.events import (
     RestoreRequested,
     TokenRefreshed,
     TokenRejected,
+    VerifyRequested,
 )
+from contracts.names import JobKind
 from contracts.streams import DURABLES, Durable
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -60,10 +62,12 @@ def _of(event: Event, model: type[BaseModel] | None = None) -> Case:
 
 BACKUP = BackupRequested(**ALWAYS, request="r", configuration="c")
 RESTORE = RestoreRequested(**ALWAYS, request="r", restore_point="p", target_user="u@contoso.example")
+VERIFY = VerifyRequested(**ALWAYS, request="r", target="t", kind="restore-drill")
 CASES = {
     "token-rejected": _of(TokenRejected(**ALWAYS, profile="directory", fingerprint=PRINT)),
     "backup-requested": Case(BackupRequested, BACKUP, BACKUP.requested_by("crm")),
     "restore-requested": Case(RestoreRequested, RESTORE, RESTORE.requested_by("crm")),
+    "verify-requested": Case(VerifyRequested, VERIFY, VERIFY.requested_by("crm")),
     "backup-token-refreshed": _of(
         TokenRefreshed(**ALWAYS, profile="directory", generation=1, fingerprint=PRINT, expires_at=NOW)
     ),
@@ -74,7 +78,7 @@ CASES = {
         JobWakeUp(tenant="contoso", job="j", kind=kind, message="j-1"),
         f"m365.job.v1.contoso.{kind}.j",
     )
-    for kind in ("backup", "restore")
+    for kind in JobKind
 }
 
 Letter = tuple[bytes, dict[str, str]]

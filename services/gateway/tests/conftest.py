@@ -125,6 +125,8 @@ class World:
         configuration = views.BackupConfiguration.model_validate(samples["create_backup_configuration"])
         point = views.RestorePoint.model_validate(samples["list_restore_points"]["items"][0])
         self._answer(server, rpc.CONFIGURATION_GET, _only(configuration, "c1", "Backup configuration"))
+        target = views.StorageTarget.model_validate(samples["list_storage_targets"]["items"][0])
+        self._answer(server, rpc.TARGET_GET, _only(target, "t1", "Storage target"))
         self._answer(server, rpc.RESTORE_POINT_GET, _only(point, "p1", "Restore point"))
         self._answer(server, rpc.TENANT_GET, self._tenant)
         self._answer(server, rpc.CONSENT_FINISH, self._finish_consent)
@@ -335,6 +337,7 @@ ATTEMPTS: dict[str, Attempt] = {
     "place_legal_hold": Attempt("/tenants/contoso/legal-holds", 201, {"target": "t1", "reason": "lawsuit"}),
     "release_legal_hold": Attempt("/tenants/contoso/legal-holds/h1/release", 200, {"reason": "settled"}),
     "start_backup": Attempt("/tenants/contoso/backup-configurations/c1/runs", 202),
+    "start_upkeep": Attempt("/tenants/contoso/storage-targets/t1/runs", 202, {"kind": "verify"}),
     "list_runs": Attempt("/tenants/contoso/runs", 200),
     "get_run": Attempt("/tenants/contoso/runs/r1", 200),
     "follow_run": Attempt("/tenants/contoso/runs/r1/progress", 200),

@@ -10,25 +10,20 @@ from contracts.api import BackupConfigurationBody, RestoreBody
 from contracts.names import ExportFormat
 from contracts.texts import Text
 from contracts.views import BackupConfiguration, RestorePoint
-from tenantkeep.commands import figures, labels
+from tenantkeep.commands import figures, labels, upkeep
 from tenantkeep.commands.choose import named, restore_point, tenant_of
-from tenantkeep.commands.client import Gateway, connect
-from tenantkeep.commands.clock import SystemClock
+from tenantkeep.commands.client import connect
 from tenantkeep.commands.download import to_folder, to_zip
 from tenantkeep.commands.errors import usage
-from tenantkeep.commands.jobs import show_run
+from tenantkeep.commands.following import Key, follow_or_tell
 from tenantkeep.commands.options import Json, Lang, TenantName, Timeout, Wait
 from tenantkeep.commands.output import Screen, reported
-from tenantkeep.commands.progress import RunProgress, download_bar
-from tenantkeep.commands.waiting import Progress, raise_unless_ended, wait_for_run
-from tenantkeep.exit_codes import ExitCode
+from tenantkeep.commands.progress import download_bar
 
-app = typer.Typer(help="Back up, look at restore points, export and restore.", no_args_is_help=True)
+app = typer.Typer(help="Back up, look at restore points, export, restore, verify and maintain.", no_args_is_help=True)
+upkeep.add_to(app)
 
 _HOUR = 3600.0
-Key = Annotated[
-    str | None, typer.Option("--idempotency-key", help="The same key never starts a second run (for scripts).")
-]
 
 
 @app.command("configure")
@@ -117,7 +112,7 @@ def run(
         slug = tenant_of(gateway, tenant)
         chosen = named(gateway.configurations(slug), configuration, labels.NAME)
         started = gateway.start_backup(slug, chosen.id, key)
-        _follow(screen, gateway, slug, started, wait=wait, timeout=timeout)
+        follow_or_tell(screen, gateway, slug, started, wait=wait, timeout=timeout)
 
 
 @app.command("restore-points")
@@ -219,32 +214,7 @@ def restore(
         chosen = restore_point(gateway, slug, point)
         body = RestoreBody(restore_point=chosen.id, target_user=to, target_folder=folder)
         started = gateway.start_restore(slug, body, key)
-        _follow(screen, gateway, slug, started, wait=wait, timeout=timeout)
-
-
-def follow(screen: Screen, gateway: Gateway, tenant: str, run_id: str, timeout: float) -> Progress:
-    """Show live progress until the run has ended; `CommandError` with exit code 4 if it has not in time."""
-    with RunProgress(screen) as bars:
-        progress = wait_for_run(gateway, tenant, run_id, clock=SystemClock(), timeout=timeout, watch=bars.show)
-    raise_unless_ended(progress, run_id)
-    return progress
-
-
-def _follow(screen: Screen, gateway: Gateway, tenant: str, run_id: str, *, wait: bool, timeout: float) -> None:
-    if not wait:
-        if screen.as_json:
-            screen.document({"run": run_id})
-        screen.say(
-            Text(
-                "Run {} is requested. See: tenantkeep jobs list {}", "Lauf {} ist angefordert: tenantkeep jobs list {}"
-            ),
-            run_id,
-            run_id,
-        )
-        raise typer.Exit(ExitCode.SUCCEEDED)
-    progress = follow(screen, gateway, tenant, run_id, timeout)
-    show_run(screen, progress)
-    raise typer.Exit(progress.exit_code)
+        follow_or_tell(screen, gateway, slug, started, wait=wait, timeout=timeout)
 
 
 def _kept(configuration: BackupConfiguration) -> str:

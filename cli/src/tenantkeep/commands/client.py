@@ -122,6 +122,11 @@ class Gateway:
         """Returns the run's id. The same `key` never starts a second run."""
         return self._post(f"/tenants/{_part(tenant)}/restores", body, api.Accepted, key).run
 
+    def start_upkeep(self, tenant: str, target: str, body: api.UpkeepBody, key: str | None = None) -> str:
+        """Returns the run's id. The same `key` never starts a second run."""
+        path = f"/tenants/{_part(tenant)}/storage-targets/{_part(target)}/runs"
+        return self._post(path, body, api.Accepted, key).run
+
     def runs(self, tenant: str, configuration: str | None = None) -> list[Run]:
         return self._list(f"/tenants/{_part(tenant)}/runs", Run, configuration=configuration)
 

@@ -10,6 +10,7 @@ from contracts.views import Failure, ItemProblem, Job, Run
 from tenantkeep.commands import figures, labels
 from tenantkeep.commands.choose import tenant_of
 from tenantkeep.commands.client import connect
+from tenantkeep.commands.findings import show_findings
 from tenantkeep.commands.options import Json, Lang, TenantName
 from tenantkeep.commands.output import Screen, reported
 from tenantkeep.commands.progress import run_status, status
@@ -76,6 +77,7 @@ def show(
         screen.document(found)
         return
     _job_table(screen, [found])
+    show_findings(screen, [found])
     _problems(screen, [found])
 
 
@@ -94,6 +96,7 @@ def show_run(screen: Screen, progress: Progress) -> None:
         )
         _fatal(screen, run.fatal)
     _job_table(screen, progress.jobs)
+    show_findings(screen, progress.jobs)
     _problems(screen, progress.jobs)
 
 

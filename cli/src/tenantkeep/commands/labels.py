@@ -67,6 +67,26 @@ SUBJECT = Text("Subject", "Subject")
 DELIVERIES = Text("Deliveries", "Zustellungen")
 BURIED = Text("Since", "Seit")
 REPLAYED = Text("Replayed", "Wiederholt")
+LEVEL = Text("Level", "Stufe")
+GOOD = Text("Good", "In Ordnung")
+OF_ALL = Text("Of all", "Von allen")
+READ = Text("Read", "Gelesen")
+READ_SINCE = Text("All read since", "Alles gelesen seit")
+RECEIPT = Text("Receipt", "Beleg")
+AFFECTED = Text("Lost items", "Verlorene Elemente")
+REPAIRED = Text("Repaired", "Repariert")
+OBJECT = Text("Object", "Objekt")
+EXPIRED = Text("Expired points", "Abgelaufene Punkte")
+DELETED = Text("Deleted", "Gelöscht")
+LOCKED = Text("Locked", "Gesperrt")
+REWRITTEN = Text("Packs rewritten", "Packs neu geschrieben")
+MERGED = Text("Index merged", "Index vereint")
+STORED_BYTES = Text("Stored", "Belegt")
+WASTE = Text("Waste", "Überflüssig")
+SWEEP_AFTER = Text("Deleted after", "Gelöscht nach")
+CHECKED = Text("What was checked", "Was geprüft wurde")
+MAINTAINED = Text("What maintenance did", "Was die Wartung tat")
+OBJECT_PROBLEMS = Text("Problems found", "Gefundene Probleme")
 YES = Text("yes", "ja")
 NO = Text("no", "nein")
 OK = Text("ok", "in Ordnung")
@@ -77,6 +97,9 @@ REMEDY = Text("Next step", "Nächster Schritt")
 KINDS: dict[JobKind, Text] = {
     JobKind.BACKUP: Text("Backup", "Sicherung"),
     JobKind.RESTORE: Text("Restore", "Wiederherstellung"),
+    JobKind.VERIFY: Text("Verification", "Prüfung"),
+    JobKind.RESTORE_DRILL: Text("Restore drill", "Wiederherstellungsprobe"),
+    JobKind.MAINTAIN: Text("Maintenance", "Wartung"),
 }
 
 _HEALTH_REASONS: dict[str, Text] = {

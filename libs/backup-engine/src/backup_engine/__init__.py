@@ -41,6 +41,7 @@ from backup_engine.receipts import ChainReport, Receipt
 from backup_engine.recovery import RecoveryKey, RecoveryPublicKey, SealedRecoveryKey
 from backup_engine.repair import Repaired
 from backup_engine.repository import Repository
+from backup_engine.rolling import Reading
 from backup_engine.rotation import Rewrapped
 from backup_engine.session import Session
 from backup_engine.tuning import Tuning
@@ -69,6 +70,7 @@ __all__ = [
     "ObjectLocked",
     "PackRef",
     "Problem",
+    "Reading",
     "Receipt",
     "RecoveryKey",
     "RecoveryPublicKey",

@@ -62,17 +62,18 @@ class Checks:
             self._backing, self._receipts, at=at, session=session, limit=limit, watch=watch
         )
 
-    def drill(self, *, at: datetime, seed: int, items: int, scratch: Path) -> DrillReport:
+    def drill(self, *, at: datetime, seed: int, items: int, scratch: Path, watch: Watch | None = None) -> DrillReport:
         """V3: restore `items` random items of restore points that have not expired into `scratch`, and compare.
 
-        Writes the receipt. Raises OSError when scratch cannot hold them.
+        Writes the receipt. `watch` is told after every item and may end the drill by answering False. Raises OSError
+        when scratch cannot hold an item.
         """
         repository = self._repository
         repository.refresh()
         points = [one for one in repository.snapshots() if one.expires_at > at]
         rng = random.Random(seed)  # noqa: S311 - a sample, not a secret
         chosen = drill.sample(points, lambda one: repository.items(one.shard, one.id), items, rng)
-        report, drilled = drill.restore(Reader(self._backing), chosen, scratch)
+        report, drilled = drill.restore(Reader(self._backing), chosen, scratch, watch)
         return DrillReport(report, chosen.population, drilled, self._receipts.append(Attestation(at, (report,))))
 
     def damage(self) -> list[DamageRecord]:

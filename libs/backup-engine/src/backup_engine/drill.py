@@ -11,6 +11,7 @@ from backup_engine.errors import UNREADABLE
 from backup_engine.model import ItemRow, Problem, Snapshot, VerificationReport
 from backup_engine.reader import Reader
 from backup_engine.receipts import Receipt
+from backup_engine.rolling import Reading, Watch
 
 LEVEL = 3
 _BLOCK = 1 << 20
@@ -65,8 +66,10 @@ def _offer(chosen: Sample, point: Snapshot, row: ItemRow, items: int, rng: rando
         chosen.items[place] = (point, row)
 
 
-def restore(reader: Reader, chosen: Sample, scratch: Path) -> tuple[VerificationReport, tuple[Drilled, ...]]:
-    """Write each item to a file, read it back and compare; the files are gone afterwards. Counts items."""
+def restore(
+    reader: Reader, chosen: Sample, scratch: Path, watch: Watch | None = None
+) -> tuple[VerificationReport, tuple[Drilled, ...]]:
+    """Write each item to a file, read it back and compare; the files are gone afterwards. Counts the items tried."""
     problems = list(chosen.problems)
     by_point: dict[tuple[str, str], list[bool]] = defaultdict(list)
     size = 0
@@ -83,8 +86,10 @@ def restore(reader: Reader, chosen: Sample, scratch: Path) -> tuple[Verification
         if fault:
             problems.append(Problem("damaged_item", row.key, f"{point.shard}/{point.id}: {fault}"))
         by_point[point.shard, point.id].append(not fault)
+        if watch is not None and not watch(Reading(number + 1, len(chosen.items), size)):
+            break
     drilled = tuple(Drilled(*name, len(results), sum(results)) for name, results in sorted(by_point.items()))
-    good, tried = sum(one.sound for one in drilled), len(chosen.items)
+    good, tried = sum(one.sound for one in drilled), sum(one.sampled for one in drilled)
     return VerificationReport(LEVEL, tried, 0, size, good, tried, tuple(problems)), drilled
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,7 +36,7 @@ class RollingReport:
     report: VerificationReport
     objects: int  # in the whole repository
     read_since: datetime | None
-    affected: tuple[AffectedItems, ...]  # items nothing in the repository can give any more
+    affected: tuple[AffectedItems, ...] | None  # all items nothing stored can give; None: known damage, nothing new
     repaired: Repaired
     damage: DamageRecord | None  # written by this step
     receipt: Receipt
@@ -54,6 +54,7 @@ def verify_rolling(
     """Read the next part of the repository whole; name, repair and record what is wrong."""
     sizes = {info.key: info.size for info in backing.storage.list("")}
     backing.damage.refresh()
+    backing.condemned.refresh()
     backing.index.refresh()  # after the listing: it knows every pack a listed restore point needs
     expected = _expected(backing, sizes)
     before = rolling.last_step(receipts)
@@ -74,13 +75,13 @@ def verify_rolling(
     found |= dict.fromkeys(backing.index.damaged, DAMAGED_OBJECT)
     sound = [name for name, finding in step.findings if name in known and not finding.problems and name in sizes]
     backing.index.avoid(name for name in found if name.startswith(names.DATA))
-    fixed, affected = Repaired(), tuple[AffectedItems, ...]()
-    if report.problems or found:
+    fixed = Repaired()
+    affected: tuple[AffectedItems, ...] | None = None if known else ()
+    if report.problems or backing.index.damaged:
         fixed = repair.from_storage(backing, session, sizes, damaged=found, rows=_all_rows(backing, sizes))
-        lost = frozenset[bytes]().union(*(finding.lost for _, finding in step.findings))
-        affected = tuple(_affected(backing, sizes, found, lost))
+        affected = tuple(_affected(backing, sizes, {*found, *known}))
     new = {name: kind for name, kind in found.items() if name not in known}
-    record = backing.damage.write(new, at=at, sound=sound, affected=affected) if new or sound else None
+    record = backing.damage.write(new, at=at, sound=sound, affected=affected or ()) if new or sound else None
     receipt = receipts.append(Attestation(at, (report,), arc=step.arc, kept=kept))
     return RollingReport(report, step.objects, rolling.read_since(receipts), affected, fixed, record, receipt)
 
@@ -90,7 +91,7 @@ def _expected(backing: Backing, sizes: Mapping[str, int]) -> dict[str, int]:
     newest = max((names.receipt_number(name) for name in sizes if name.startswith(names.RECEIPTS)), default=-1)
     return {
         **{names.receipt(n): 0 for n in range(newest + 1)},
-        **{info.name: info.size for info in backing.index.packs()},
+        **{info.name: info.size for info in backing.index.packs() if info.name not in backing.condemned.packs},
         **sizes,
     }
 
@@ -158,11 +159,8 @@ def _all_rows(backing: Backing, sizes: Iterable[str]) -> Iterator[ItemRow]:
             yield from _rows(backing, snapshot) or ()
 
 
-def _affected(
-    backing: Backing, sizes: Iterable[str], damaged: Mapping[str, str], lost: frozenset[bytes]
-) -> Iterator[AffectedItems]:
-    """Which items of which restore points nothing in the repository can give any more."""
-    named = {*damaged, *backing.damage.named}
+def _affected(backing: Backing, sizes: Iterable[str], damaged: Collection[str]) -> Iterator[AffectedItems]:
+    """Which items of which restore points nothing in the repository can give any more, after what could be repaired."""
     for name in damaged:
         if name.startswith(names.SNAPSHOTS):
             yield AffectedItems(*names.snapshot_parts(name), None)
@@ -173,11 +171,11 @@ def _affected(
         if rows is None:
             yield AffectedItems(shard, session, None)
             continue
-        keys = tuple(row.key for row in rows if any(_is_lost(backing, part.id, named, lost) for part in row.recipe))
+        keys = tuple(row.key for row in rows if any(_is_lost(backing, part.id, damaged) for part in row.recipe))
         if keys:
             yield AffectedItems(shard, session, keys)
 
 
-def _is_lost(backing: Backing, blob: bytes, damaged: set[str], lost: frozenset[bytes]) -> bool:
-    places = backing.index.places(blob)
-    return not places or (blob in lost and all(place.pack.name in damaged for place in places))
+def _is_lost(backing: Backing, blob: bytes, damaged: Collection[str]) -> bool:
+    """Whatever still opened in a damaged pack lies elsewhere, too, by now."""
+    return all(place.pack.name in damaged for place in backing.index.places(blob))

@@ -8,7 +8,7 @@ from backup_engine import commits, manifest, names
 from backup_engine.backing import Backing
 from backup_engine.errors import UNREADABLE, IntegrityError, NotFound
 from backup_engine.model import Problem, Snapshot
-from backup_engine.pack_check import check_bytes
+from backup_engine.pack_check import MISSING_PACK, check_bytes
 from backup_engine.receipts import Receipts
 
 DAMAGED_OBJECT = "damaged_object"
@@ -53,6 +53,8 @@ class ObjectCheck:
         if info is None:
             return Finding()  # of a session that has not finished, or one that never will: nothing refers to it
         found = check_bytes(self._backing, info)
+        if found.problem is not None and found.problem.kind == MISSING_PACK and name in self._backing.condemned.packs:
+            return Finding()  # collected
         problems = () if found.problem is None else (found.problem,)
         return Finding(found.read, problems=problems, lost=found.lost)
 
@@ -97,8 +99,15 @@ class ObjectCheck:
         items = missing = 0
         for row in manifest.items(self._backing.objects, snapshot.segments):
             items += 1
-            missing += any(self._backing.index.find(part.id) is None for part in row.recipe)
+            missing += any(self._is_lost(part.id) for part in row.recipe)
         return items, missing
+
+    def _is_lost(self, blob: bytes) -> bool:
+        """In no pack, or only in one that a collector took away."""
+        place = self._backing.index.find(blob)
+        if place is None:
+            return True
+        return place.pack.name in self._backing.condemned.packs and place.pack.name not in self._sizes
 
     def _unindexed(self, snapshot: Snapshot) -> tuple[Problem, ...]:
         """Packs of the restore point that are stored and that no index object names: one of those was lost."""
@@ -123,7 +132,8 @@ class ObjectCheck:
         if said.snapshot is None or said.shard is None or said.expires_at is None or said.expires_at <= self._now:
             return ()
         name = names.snapshot(said.shard, said.snapshot)
-        return () if name in self._sizes else (Problem("missing_snapshot", name, f"receipt {n} names it"),)
+        there = name in self._sizes or name in self._backing.condemned.snapshots
+        return () if there else (Problem("missing_snapshot", name, f"receipt {n} names it"),)
 
 
 def _bad(kind: str, name: str, detail: str) -> Finding:

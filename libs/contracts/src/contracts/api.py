@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from contracts.names import ExportFormat, RecoveryPublicKey, Source, Token
+from contracts.names import ExportFormat, RecoveryPublicKey, Source, Token, UpkeepKind
 from contracts.retention import PeriodText, SchemeText
 from contracts.rpc import RegisterTenant
 from contracts.views import ProbeStep, StorageTarget
@@ -93,6 +93,11 @@ class LegalHoldBody(Body):
 
 class LegalHoldReleaseBody(Body):
     reason: str = Field(min_length=1, max_length=500)
+
+
+class UpkeepBody(Body):
+    kind: UpkeepKind
+    whole: bool = Field(default=False, description="of verify: read everything, not only the next share")
 
 
 class ExportBody(Body):

@@ -39,6 +39,7 @@ ROUTES: dict[str, Route] = {
     "place_legal_hold": Route("POST", "/tenants/{tenant}/legal-holds", _MANAGE),
     "release_legal_hold": Route("POST", "/tenants/{tenant}/legal-holds/{hold}/release", _MANAGE),
     "start_backup": Route("POST", "/tenants/{tenant}/backup-configurations/{configuration}/runs", _MANAGE),
+    "start_upkeep": Route("POST", "/tenants/{tenant}/storage-targets/{target}/runs", _MANAGE),
     "list_runs": Route("GET", "/tenants/{tenant}/runs", _MANAGE),
     "get_run": Route("GET", "/tenants/{tenant}/runs/{run}", _MANAGE),
     "follow_run": Route("GET", "/tenants/{tenant}/runs/{run}/progress", _MANAGE),

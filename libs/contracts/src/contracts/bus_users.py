@@ -67,9 +67,13 @@ BACKUP_SERVICE = _service(
     ),
     streams.BACKUP_REQUESTED,
     streams.RESTORE_REQUESTED,
+    streams.VERIFY_REQUESTED,
     streams.TOKEN_REFRESHED,
     streams.JOBS_BACKUP,
     streams.JOBS_RESTORE,
+    streams.JOBS_VERIFY,
+    streams.JOBS_RESTORE_DRILL,
+    streams.JOBS_MAINTAIN,
 )
 MONITOR_SERVICE = _service(
     "monitor-service",

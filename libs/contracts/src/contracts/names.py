@@ -21,6 +21,9 @@ class JobKind(StrEnum):
 
     BACKUP = "backup"
     RESTORE = "restore"
+    VERIFY = "verify"
+    RESTORE_DRILL = "restore-drill"
+    MAINTAIN = "maintain"
 
 
 class ExportFormat(StrEnum):
@@ -29,6 +32,18 @@ class ExportFormat(StrEnum):
     EML = "eml"
     MBOX = "mbox"
     MAILDIR = "maildir"
+
+
+class UpkeepKind(StrEnum):
+    """The job kinds that are about a storage target and may be asked for."""
+
+    VERIFY = JobKind.VERIFY.value
+    RESTORE_DRILL = JobKind.RESTORE_DRILL.value
+    MAINTAIN = JobKind.MAINTAIN.value
+
+    @property
+    def job(self) -> JobKind:
+        return JobKind(self.value)
 
 
 class JobState(StrEnum):

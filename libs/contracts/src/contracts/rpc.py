@@ -192,6 +192,7 @@ TOKEN_LIST = Operation("token-service", "token.list", Nothing, Listing[TokenView
 
 TARGET_CREATE = Operation("backup-service", "target.create", CreateTarget, CreatedTarget)
 TARGET_LIST = Operation("backup-service", "target.list", Page, Listing[StorageTarget])
+TARGET_GET = Operation("backup-service", "target.get", ById, StorageTarget)
 RETENTION_FLOOR_GET = Operation("backup-service", "retention-floor.get", Nothing, RetentionFloor)
 RETENTION_FLOOR_SET = Operation("backup-service", "retention-floor.set", SetRetentionFloor, RetentionFloor)
 LEGAL_HOLD_PLACE = Operation("backup-service", "legal-hold.place", PlaceLegalHold, LegalHold)
@@ -224,6 +225,7 @@ OPERATIONS: tuple[Operation[BaseModel, BaseModel], ...] = (
     TOKEN_LIST,
     TARGET_CREATE,
     TARGET_LIST,
+    TARGET_GET,
     RETENTION_FLOOR_GET,
     RETENTION_FLOOR_SET,
     LEGAL_HOLD_PLACE,

@@ -77,17 +77,29 @@ def taking(subject: str) -> Stream | None:
 TOKEN_REJECTED = Durable("token-rejected", EVT, subjects.event("*", "token", "rejected"))
 BACKUP_REQUESTED = Durable("backup-requested", EXT, subjects.requested("*", "*", "backup"))
 RESTORE_REQUESTED = Durable("restore-requested", EXT, subjects.requested("*", "*", "restore"))
+VERIFY_REQUESTED = Durable("verify-requested", EXT, subjects.requested("*", "*", "verify"))
 TOKEN_REFRESHED = Durable("backup-token-refreshed", EVT, subjects.event("*", "token", "refreshed"))
 JOBS_BACKUP = Durable("jobs-backup", JOBS, subjects.job("*", JobKind.BACKUP, "*"), ack_wait=60, max_ack_pending=256)
 JOBS_RESTORE = Durable("jobs-restore", JOBS, subjects.job("*", JobKind.RESTORE, "*"), ack_wait=60, max_ack_pending=256)
+JOBS_VERIFY = Durable("jobs-verify", JOBS, subjects.job("*", JobKind.VERIFY, "*"), ack_wait=60, max_ack_pending=256)
+JOBS_RESTORE_DRILL = Durable(
+    "jobs-restore-drill", JOBS, subjects.job("*", JobKind.RESTORE_DRILL, "*"), ack_wait=60, max_ack_pending=256
+)
+JOBS_MAINTAIN = Durable(
+    "jobs-maintain", JOBS, subjects.job("*", JobKind.MAINTAIN, "*"), ack_wait=60, max_ack_pending=256
+)
 MONITOR_LEDGER = Durable("monitor-ledger", JOBLOG, "m365.evt.v1.*.job.>", batch=100)
 
 DURABLES = (
     TOKEN_REJECTED,
     BACKUP_REQUESTED,
     RESTORE_REQUESTED,
+    VERIFY_REQUESTED,
     TOKEN_REFRESHED,
     JOBS_BACKUP,
     JOBS_RESTORE,
+    JOBS_VERIFY,
+    JOBS_RESTORE_DRILL,
+    JOBS_MAINTAIN,
     MONITOR_LEDGER,
 )

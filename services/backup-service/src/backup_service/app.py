@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -16,6 +17,7 @@ from backup_service.adapters.mongo_custody import MongoCustody
 from backup_service.adapters.mongo_jobs import JobTiming, MongoJobs
 from backup_service.adapters.mongo_runs import MongoRuns
 from backup_service.adapters.mongo_store import Store, open_store
+from backup_service.adapters.mongo_upkeep import MongoUpkeep
 from backup_service.entrypoints import download, rpc, stream
 from backup_service.settings import BackupSettings
 from backup_service.usecases.execute_job import Execute, ExecuteJob
@@ -27,6 +29,8 @@ from backup_service.usecases.read_mailbox import BackupPace
 from backup_service.usecases.retention import Retention
 from backup_service.usecases.run_backup import RunBackup
 from backup_service.usecases.run_restore import RestorePace, RunRestore
+from backup_service.usecases.run_upkeep import RunDrill, RunMaintain, RunVerify, Upkeep, UpkeepPace
+from backup_service.usecases.start_upkeep import StartUpkeep
 from chassis import asgi, checks, documents, health, tls
 from chassis.bus import Bus, connect
 from chassis.clock import Clock, SystemClock
@@ -36,8 +40,8 @@ from chassis.metrics import new_registry
 from chassis.openbao import open_vault
 from chassis.pending import PendingEvents
 from chassis.rpc import RpcServer
-from chassis.sweep import Sweep
-from contracts.names import JobKind
+from chassis.sweep import Sweep, Task
+from contracts.names import JobKind, UpkeepKind
 
 SERVICE = "backup-service"
 DATABASE = "backup_service"
@@ -109,8 +113,15 @@ async def plan(settings: BackupSettings, drain: Drain) -> None:
         )
         manage = Manage(parts.catalogue, parts.repositories, retention, parts.clock)
         rpc.bind(RpcServer(parts.bus), parts.catalogue, manage, retention, _hold_desk(parts))
+        intervals = {
+            UpkeepKind.VERIFY: timedelta(seconds=settings.verify_interval),
+            UpkeepKind.RESTORE_DRILL: timedelta(seconds=settings.drill_interval),
+            UpkeepKind.MAINTAIN: timedelta(seconds=settings.maintain_interval),
+        }
+        start_upkeep = StartUpkeep(parts.runs, MongoUpkeep(parts.store), parts.clock, intervals)
         stream.bind_planner(parts.bus, planner, parts.runs.resume_held, parts.policy)
-        tasks = {
+        tasks: dict[str, Task] = {
+            "upkeep": start_upkeep,
             "runs": planner.due,
             "admission": lambda: parts.runs.admit(settings.tenant_jobs),
             "jobs": parts.runs.requeue_due,
@@ -144,10 +155,24 @@ async def work(settings: BackupSettings, drain: Drain) -> None:
             clock=parts.clock,
             pace=RestorePace(progress_seconds=settings.progress_interval),
         )
-        kinds: dict[JobKind, Execute] = {JobKind.BACKUP: backup, JobKind.RESTORE: restore}
+        upkeep = Upkeep(
+            parts.repositories, parts.jobs, MongoUpkeep(parts.store), clock=parts.clock, pace=_upkeep_pace(settings)
+        )
+        kinds: dict[JobKind, Execute] = {
+            JobKind.BACKUP: backup,
+            JobKind.RESTORE: restore,
+            JobKind.VERIFY: RunVerify(upkeep),
+            JobKind.RESTORE_DRILL: RunDrill(upkeep),
+            JobKind.MAINTAIN: RunMaintain(upkeep),
+        }
         execute = ExecuteJob(parts.jobs, kinds, judge=parts.judge, settle=parts.runs.settle, stopping=drain.requested)
         stream.bind_worker(
-            parts.bus, execute, parts.policy, backups=settings.worker_jobs, restores=settings.worker_restores
+            parts.bus,
+            execute,
+            parts.policy,
+            backups=settings.worker_jobs,
+            restores=settings.worker_restores,
+            upkeep=settings.worker_upkeep,
         )
         export = ExportMailbox(parts.catalogue, parts.repositories, parts.clock)
         async with _downloads(settings, export), _serving(settings, parts), _sweeping(settings, parts):
@@ -171,6 +196,12 @@ async def _sweeping(settings: BackupSettings, parts: Parts) -> AsyncIterator[Non
     finally:
         task.cancel()
         await asyncio.wait({task})
+
+
+def _upkeep_pace(settings: BackupSettings) -> UpkeepPace:
+    # A quarter more than the share of one interval, so that a few missed verifications cost no promise.
+    share = min(1.0, 1.25 * settings.verify_interval / settings.verify_within)
+    return UpkeepPace(share, settings.drill_items, settings.home / "scratch", settings.progress_interval)
 
 
 @asynccontextmanager

@@ -8,9 +8,10 @@ from typing import Any, Protocol
 from backup_engine import Repository
 from backup_service.domain.jobs import Cause, Claim, Outcome
 from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
+from backup_service.domain.upkeep import DueUpkeep
 from contracts.errors import ErrorClass
 from contracts.events import Counts, JobWakeUp
-from contracts.names import ExportFormat, HoldReason, JobKind, LegalHoldState
+from contracts.names import ExportFormat, HoldReason, JobKind, LegalHoldState, UpkeepKind
 from contracts.views import (
     BackupConfiguration,
     FloorChange,
@@ -22,6 +23,7 @@ from contracts.views import (
     RetentionFloor,
     Run,
     StorageTarget,
+    Verification,
 )
 
 
@@ -146,6 +148,35 @@ class RestorePoints(Protocol):
         ...
 
 
+class Proofs(Protocol):
+    """What verification and drills found out about restore points."""
+
+    async def read_whole(
+        self, tenant: str, target: str, since: datetime | None, affected: Mapping[str, int] | None
+    ) -> None:
+        """All that the target holds was read whole since then; `affected` items per restore point cannot be read.
+
+        None leaves what is known of either.
+        """
+        ...
+
+    async def drilled(self, tenant: str, point: str, result: Verification) -> None:
+        """A sample of the restore point was restored and compared; a point nobody knows is passed over."""
+        ...
+
+
+class UpkeepTimes(Protocol):
+    """When each storage target is due for which upkeep."""
+
+    async def due(self, now: datetime, first: Mapping[UpkeepKind, datetime]) -> Sequence[DueUpkeep]:
+        """What is due. A target seen for the first time gets the times of `first`."""
+        ...
+
+    async def done(self, upkeep: DueUpkeep, next_at: datetime) -> None:
+        """Set the next time, unless another planner has."""
+        ...
+
+
 class Catalogue(RestorePoints, Protocol):
     """What people created and what came of it. Look-ups answer None for what the tenant does not have."""
 
@@ -242,7 +273,8 @@ class Runs(Protocol):
         run: str,
         kind: JobKind,
         *,
-        configuration: str,
+        configuration: str | None,
+        target: str | None = None,
         requested_at: datetime,
         details: Mapping[str, Any],
         cause: Cause | None = None,
@@ -257,7 +289,7 @@ class Runs(Protocol):
         ...
 
     async def earlier_unfinished(self, run: RunDocument) -> bool:
-        """True while an earlier run of the same configuration and kind still goes on."""
+        """True while an earlier run of the same configuration or target and kind still goes on."""
         ...
 
     async def postpone(self, run: RunDocument, seconds: float, hold: tuple[HoldReason, str] | None = None) -> None: ...

@@ -18,6 +18,18 @@ class BackupSettings(ServiceSettings):
     worker_restores: Annotated[int, Field(ge=1, le=32)] = Field(
         1, description="Restore jobs a worker process runs at the same time."
     )
+    worker_upkeep: Annotated[int, Field(ge=1, le=32)] = Field(
+        1, description="Jobs of each kind of upkeep (verify, restore-drill, maintain) a worker process runs at once."
+    )
+    verify_interval: Seconds = Field(86_400.0, description="Seconds between two verifications of a repository.")
+    verify_within: Seconds = Field(
+        30 * 86_400.0, description="Seconds in which verifications together read every stored object whole."
+    )
+    drill_interval: Seconds = Field(7 * 86_400.0, description="Seconds between two restore drills of a repository.")
+    drill_items: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        100, description="Random items a restore drill restores and compares."
+    )
+    maintain_interval: Seconds = Field(86_400.0, description="Seconds between two maintenances of a repository.")
     tenant_jobs: Annotated[int, Field(ge=1, le=1000)] = Field(
         8, description="Jobs of one tenant that are admitted to the workers at the same time."
     )

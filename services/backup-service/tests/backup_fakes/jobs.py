@@ -151,6 +151,8 @@ class MemoryJobs:
             fatal=end.fatal,
             item_errors=end.item_errors,
             skipped=end.skipped,
+            check=end.check,
+            maintenance=end.maintenance,
             hold=None,
         )
         row.due_in = None

@@ -35,6 +35,7 @@ MODELS: dict[str, tuple[Any, Any]] = {
     "open_export": (api.Download, api.ExportBody),
     "download": (None, None),
     "start_restore": (api.Accepted, api.RestoreBody),
+    "start_upkeep": (api.Accepted, api.UpkeepBody),
     "get_health": (views.Listing[views.HealthView], None),
 }
 

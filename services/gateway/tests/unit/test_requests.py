@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from contracts.envelope import run_id
-from contracts.events import BackupRequested, RestoreRequested
+from contracts.events import BackupRequested, RestoreRequested, VerifyRequested
+from contracts.names import UpkeepKind
 
 RUNS = "/tenants/contoso/backup-configurations/c1/runs"
 RESTORES = "/tenants/contoso/restores"
@@ -74,6 +77,24 @@ async def test_a_restore_request_carries_everything(gateway: Any) -> None:
     event = RestoreRequested.model_validate_json(stored.body)
     assert (event.restore_point, event.target_user, event.target_folder) == ("p1", "restore@contoso.example", "Back")
     assert answer.json()["run"] == run_id("gateway", stored.envelope().id)
+
+
+@pytest.mark.parametrize("kind", list(UpkeepKind))
+async def test_upkeep_of_a_target_is_requested(gateway: Any, kind: UpkeepKind) -> None:
+    body = {"kind": kind.value, "whole": True}
+    answer = await gateway.call("POST", "/tenants/contoso/storage-targets/t1/runs", json=body)
+    [stored] = gateway.world.broker.stored
+    event = VerifyRequested.model_validate_json(stored.body)
+    assert (event.target, event.kind, event.whole) == ("t1", kind, True)
+    assert answer.json()["run"] == run_id("gateway", stored.envelope().id)
+    assert answer.headers["location"] == f"/api/v1/tenants/contoso/runs/{answer.json()['run']}"
+
+
+@pytest.mark.parametrize(("target", "kind", "status"), [("t2", "verify", 404), ("t1", "backup", 422)])
+async def test_upkeep_of_what_there_is_not_is_refused(gateway: Any, target: str, kind: str, status: int) -> None:
+    answer = await gateway.call("POST", f"/tenants/contoso/storage-targets/{target}/runs", json={"kind": kind})
+    assert answer.status_code == status
+    assert gateway.world.broker.stored == []
 
 
 async def test_a_restore_point_that_does_not_exist_is_not_restored(gateway: Any) -> None:

@@ -20,6 +20,7 @@ from chassis.rpc import RpcServer
 from monitor_service.adapters.bus_letters import BusLetters
 from monitor_service.adapters.mongo_ledger import MongoLedger
 from monitor_service.adapters.mongo_replays import MongoReplays
+from monitor_service.domain.health import Expected
 from monitor_service.entrypoints import metrics, rpc, stream
 from monitor_service.ports import Ledger, Replays
 from monitor_service.settings import MonitorSettings
@@ -78,11 +79,13 @@ def build_with(
 ) -> App:
     """The service on a given bus, ledger and clock."""
     registry = new_registry(NAME, version("tenantkeep-monitor-service"))
-    interval = timedelta(seconds=settings.expected_interval)
+    expected = Expected(
+        timedelta(seconds=settings.expected_interval), timedelta(seconds=settings.expected_drill_interval)
+    )
     stream.bind(connected, ledger, DeliveryPolicy.of(settings), registry)
     server = RpcServer(connected)
-    rpc.bind(server, ledger, clock, interval)
+    rpc.bind(server, ledger, clock, expected)
     rpc.bind_dead_letters(server, BusLetters(connected), replays, clock)
 
-    probes = metrics.application(ledger, clock, interval, {"bus": bus_answers(connected), **checks}, registry)
+    probes = metrics.application(ledger, clock, expected, {"bus": bus_answers(connected), **checks}, registry)
     return App(settings, connected, probes)

@@ -15,3 +15,6 @@ class MonitorSettings(StoreSettings):
             "health is unknown otherwise. The default is a day and two hours for a nightly backup."
         ),
     )
+    expected_drill_interval: Seconds = Field(
+        8 * 86_400.0, description="The same for restore drills, which are weekly by default: eight days."
+    )

@@ -7,7 +7,7 @@ import pytest
 
 from contracts.names import Health, JobKind
 from monitor_service.domain.entry import Outcome
-from monitor_service.domain.health import Reason, Verdict, judge
+from monitor_service.domain.health import Expected, Reason, Verdict, judge
 from monitor_service.domain.tally import NO_OUTCOMES, Tally, hour_of
 
 NOW = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
@@ -99,6 +99,20 @@ def restore(**outcomes: int) -> Tally:
 def test_a_kind_on_demand_that_nobody_asked_for_has_no_health() -> None:
     assert judge(restore(), NOW, INTERVAL, held_too_long=False) is None
     assert judge(restore(cancelled=1), NOW, INTERVAL, held_too_long=False) is None
+
+
+def test_upkeep_is_expected_once_it_has_begun() -> None:
+    never = replace(tally(run_hours_ago=None), kind=JobKind.VERIFY)
+    assert judge(never, NOW, INTERVAL, held_too_long=False) is None
+    assert verdict(replace(never, unfinished=1)).health is Health.UNKNOWN
+    stopped = replace(never, last_run_at=NOW - timedelta(days=3))
+    assert verdict(stopped).reason is Reason.NO_RUN_IN_INTERVAL
+
+
+def test_drills_have_an_interval_of_their_own() -> None:
+    expected = Expected(runs=timedelta(hours=26), drills=timedelta(days=8))
+    assert expected.of(JobKind.RESTORE_DRILL) == timedelta(days=8)
+    assert {expected.of(kind) for kind in JobKind if kind is not JobKind.RESTORE_DRILL} == {timedelta(hours=26)}
 
 
 def test_a_kind_on_demand_is_judged_by_what_ended() -> None:

@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from chassis.testing.clock import START, ManualClock
 from contracts.events import JobEvent
+from monitor_service.domain.health import Expected
 from monitor_service.entrypoints.metrics import application
 from monitor_service.ports import Ledger, LedgerUnavailable
 from monitor_service.usecases import record_events
@@ -18,7 +19,7 @@ Make = Callable[..., JobEvent]
 
 
 async def answer(ledger: Ledger, path: str = "/metrics") -> httpx.Response:
-    app = application(ledger, ManualClock(), timedelta(hours=26), {}, CollectorRegistry())
+    app = application(ledger, ManualClock(), Expected(timedelta(hours=26), timedelta(days=8)), {}, CollectorRegistry())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://monitor") as client:
         return await client.get(path)
 

@@ -8,16 +8,17 @@ from chassis.testing.clock import ManualClock
 from contracts.events import JobEvent
 from contracts.names import Health, HoldReason, JobKind
 from monitor_service.domain.entry import Outcome
-from monitor_service.domain.health import Reason
+from monitor_service.domain.health import Expected, Reason
 from monitor_service.ports import Ledger
 from monitor_service.usecases import Recorded, read_health, record_events
 
 Make = Callable[..., JobEvent]
 INTERVAL = timedelta(hours=26)
+EXPECTED = Expected(runs=INTERVAL, drills=timedelta(days=8))
 
 
 async def backup_of(ledger: Ledger, clock: ManualClock) -> tuple[Health, Reason]:
-    found = await read_health(ledger, clock, INTERVAL, "contoso")
+    found = await read_health(ledger, clock, EXPECTED, "contoso")
     verdict = next(each.verdict for each in found if each.tally.kind is JobKind.BACKUP)
     return verdict.health, verdict.reason
 
@@ -39,7 +40,7 @@ async def test_only_jobs_count_in_ratios_and_only_runs_in_freshness(ledger: Ledg
     )
     clock = ManualClock()
     assert await backup_of(ledger, clock) == (Health.HEALTHY, Reason.NONE)
-    found = await read_health(ledger, clock, INTERVAL, "contoso")
+    found = await read_health(ledger, clock, EXPECTED, "contoso")
     backup = next(each for each in found if each.tally.kind is JobKind.BACKUP)
     assert backup.verdict.finished == 11
     assert backup.tally.last_success_at is None
@@ -99,11 +100,12 @@ async def test_jobs_that_wait_or_run_are_counted_until_they_end(ledger: Ledger, 
 
 
 async def test_of_a_tenant_without_events_only_what_is_expected_is_unknown(ledger: Ledger) -> None:
-    found = await read_health(ledger, ManualClock(), INTERVAL, "contoso")
+    found = await read_health(ledger, ManualClock(), EXPECTED, "contoso")
     assert [each.tally.kind for each in found] == sorted(JobKind)
     verdicts = {each.tally.kind: each.verdict for each in found}
     assert verdicts[JobKind.BACKUP].health is Health.UNKNOWN
     assert verdicts[JobKind.RESTORE] is None
+    assert verdicts[JobKind.VERIFY] is None, "there may be no storage target to verify"
 
 
 async def test_two_replicas_with_the_same_events_count_them_once(ledger: Ledger, event: Make) -> None:

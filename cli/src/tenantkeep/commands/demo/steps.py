@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contracts.api import BackupConfigurationBody, RestoreBody, StorageTargetBody, TenantBody
-from contracts.names import Health, JobKind, JobState, TokenStatus
+from contracts.api import BackupConfigurationBody, RestoreBody, StorageTargetBody, TenantBody, UpkeepBody
+from contracts.names import Health, JobKind, JobState, TokenStatus, UpkeepKind
 from contracts.texts import Text, render
-from contracts.views import HealthView, RestorePoint, Run
+from contracts.views import HealthView, Job, RestorePoint, Run
 from tenantkeep.commands import figures, labels, recovery_key, session, storage, tenant
-from tenantkeep.commands.backup import follow
 from tenantkeep.commands.client import Gateway
 from tenantkeep.commands.clock import Clock
 from tenantkeep.commands.demo import embedded, manifest, recovering
@@ -21,6 +20,7 @@ from tenantkeep.commands.demo.results import BackupFigures, Results
 from tenantkeep.commands.demo.tenant_source import TENANT, Mailboxes, TenantSource
 from tenantkeep.commands.download import to_zip
 from tenantkeep.commands.errors import CommandError
+from tenantkeep.commands.following import follow
 from tenantkeep.commands.health import show_health
 from tenantkeep.commands.jobs import show_run
 from tenantkeep.commands.output import Screen
@@ -33,6 +33,7 @@ _TOKEN_SECONDS = 30.0
 _LEDGER_SECONDS = 15.0
 _RUN_SECONDS = 6 * 3600.0
 _LEVELS = (0, 1)
+_CHECKS = (UpkeepKind.VERIFY, UpkeepKind.RESTORE_DRILL)
 RESTORE_USER = "restore-target"
 
 
@@ -48,6 +49,7 @@ class Demo:
     source: TenantSource
     mail: Mailboxes
     results: Results = field(default_factory=Results)
+    target_id: str = ""
     configuration: str = ""
     target: StorageTargetBody | None = None
     before: dict[str, Contents] = field(default_factory=dict)
@@ -107,6 +109,7 @@ def add_tenant(demo: Demo) -> None:
 def add_storage(demo: Demo) -> None:
     demo.target = storage.embedded_target(demo.home, TENANT, "embedded")
     result = demo.gateway.create_storage_target(TENANT, demo.target)
+    demo.target_id = result.target.id
     body = BackupConfigurationBody(name="demo", target=result.target.id)
     demo.configuration = demo.gateway.create_configuration(TENANT, body).id
     detail = ", ".join(step.name for step in result.steps)
@@ -211,6 +214,24 @@ def restore(demo: Demo) -> None:
     )
 
 
+def upkeep(demo: Demo) -> None:
+    """Every byte read again, a sample restored into scratch, and maintenance, which finds nothing to remove yet."""
+    ended = {}
+    for kind in UpkeepKind:
+        body = UpkeepBody(kind=kind, whole=kind is UpkeepKind.VERIFY)
+        run = _follow(demo, demo.gateway.start_upkeep(TENANT, demo.target_id, body))
+        (job,) = demo.gateway.jobs(TENANT, run.id)
+        ended[kind] = job
+    checks = [(job.check.level, job.check) for job in ended.values() if job.check is not None]
+    whole = all(check.covered == check.denominator > 0 for _, check in checks)
+    shown = ", ".join(f"V{level} {figures.coverage(check.covered, check.denominator)}" for level, check in checks)
+    demo.results.check(
+        Text("Every stored byte is good, a sample restores", "Jedes Byte ist in Ordnung, eine Probe gelingt"),
+        held=whole and len(checks) == len(_CHECKS) and _all_succeeded(list(ended.values())),
+        detail=Text(shown, shown),
+    )
+
+
 def health(demo: Demo) -> None:
     """The ledger hears of the jobs over the bus, so it may take a moment."""
     deadline = demo.clock.now() + _LEDGER_SECONDS
@@ -221,7 +242,7 @@ def health(demo: Demo) -> None:
     if not demo.screen.as_json:
         show_health(demo.screen, found)
     demo.results.check(
-        Text("Backup and restore are healthy", "Sicherung und Wiederherstellung sind gesund"),
+        Text("Every kind of job is healthy", "Jede Art von Auftrag ist gesund"),
         held=_all_healthy(found),
         detail=_both(
             lambda lang: ", ".join(
@@ -242,13 +263,18 @@ STEPS: Sequence[tuple[Text, Step]] = (
     (Text("Export a mailbox and compare the bytes", "Postfach exportieren und Bytes vergleichen"), export),
     (Text("Recover it from storage and recovery key alone", "Nur aus Speicher und Schlüssel retten"), recover),
     (Text("Restore a mailbox into another user", "Postfach in anderen Benutzer wiederherstellen"), restore),
+    (Text("Verify everything, restore a sample, maintain", "Alles prüfen, Probe, Wartung"), upkeep),
     (Text("Health", "Zustand"), health),
 )
 
 
 def _all_healthy(found: Sequence[HealthView]) -> bool:
-    """Both kinds of job are known to the ledger, and healthy."""
+    """Every kind of job that the demo runs is known to the ledger, and healthy."""
     return {item.kind for item in found if item.health is Health.HEALTHY} == set(JobKind)
+
+
+def _all_succeeded(jobs: Sequence[Job]) -> bool:
+    return all(job.state is JobState.SUCCEEDED for job in jobs)
 
 
 def _backup(demo: Demo) -> tuple[Run, list[RestorePoint]]:

@@ -1,6 +1,6 @@
 """Events: facts in the past tense, and requests. One module per owner; `EVENTS` lists every one."""
 
-from contracts.events.backup import BackupChunkStored, BackupRequested, RestoreRequested
+from contracts.events.backup import BackupChunkStored, BackupRequested, RestoreRequested, VerifyRequested
 from contracts.events.base import Event, Request
 from contracts.events.jobs import (
     JOB_EVENTS,
@@ -31,6 +31,7 @@ EVENTS: tuple[type[Event], ...] = (
     SyncRequested,
     BackupRequested,
     RestoreRequested,
+    VerifyRequested,
 )
 
 __all__ = [
@@ -57,5 +58,6 @@ __all__ = [
     "SyncRequested",
     "TokenRefreshed",
     "TokenRejected",
+    "VerifyRequested",
     "parse_job_event",
 ]

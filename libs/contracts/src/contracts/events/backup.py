@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from contracts.events.base import Event, Request
-from contracts.names import Token
+from contracts.names import Token, UpkeepKind
 
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
@@ -36,6 +36,25 @@ class RestoreRequested(Request):
         default="", description="folder below the mailbox root; empty = one named after the restore point"
     )
     conflict: Literal["copy"] = "copy"
+
+    def key(self) -> tuple[str, ...]:
+        return (self.tenant, self.request)
+
+
+class VerifyRequested(Request):
+    """Someone wants the repository in a storage target read and checked, test-restored or tidied up now."""
+
+    DOMAIN: ClassVar[str] = "verify"
+    NAME: ClassVar[str] = "requested"
+
+    request: RequestId
+    target: Token = Field(description="storage target that holds the tenant's repository, by id")
+    kind: UpkeepKind = Field(
+        default=UpkeepKind.VERIFY,
+        description="verify: read the next share of everything; restore-drill: restore a random sample into scratch; "
+        "maintain: remove what has expired",
+    )
+    whole: bool = Field(default=False, description="of verify: read everything, not only the next share")
 
     def key(self) -> tuple[str, ...]:
         return (self.tenant, self.request)

@@ -1,7 +1,7 @@
 """Targets, configurations, runs, restore points and download tickets in MongoDB. Every query carries the tenant."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -10,7 +10,7 @@ from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, key, plai
 from chassis.documents import SCHEMA, Collection, Document
 from chassis.errors import GiveUp
 from contracts.names import ExportFormat
-from contracts.views import BackupConfiguration, Job, Listing, RestorePoint, Run, StorageTarget, View
+from contracts.views import BackupConfiguration, Job, Listing, RestorePoint, Run, StorageTarget, Verification, View
 
 V = TypeVar("V", bound=View)
 
@@ -54,13 +54,25 @@ class MongoCatalogue:
         await self._store.restore_points.replace_one({"_id": key(point.tenant, point.id)}, plain(document), upsert=True)
 
     async def restore_point(self, tenant: str, point: str) -> RestorePoint | None:
-        return await _get(self._store.restore_points, RestorePoint, tenant, point)
+        found = await _get(self._store.restore_points, RestorePoint, tenant, point)
+        return None if found is None else (await self._proven(tenant, [found]))[0]
 
     async def restore_points(
         self, tenant: str, narrow: Mapping[str, str], cursor: str | None, limit: int
     ) -> Listing[RestorePoint]:
         points = {"tenant": tenant, **narrow}
-        return await _page(self._store.restore_points, RestorePoint, points, cursor, limit, newest_first=True)
+        page = await _page(self._store.restore_points, RestorePoint, points, cursor, limit, newest_first=True)
+        return page.model_copy(update={"items": tuple(await self._proven(tenant, page.items))})
+
+    async def _proven(self, tenant: str, points: Sequence[RestorePoint]) -> list[RestorePoint]:
+        """The points with what the last verifications of their targets read: level 2."""
+        wanted = [key(tenant, one) for one in {point.configuration for point in points}]
+        configurations = self._store.configurations.find({"_id": {"$in": wanted}}, {"id": 1, "target": 1})
+        target_of = {one["id"]: one["target"] for one in await configurations.to_list(len(wanted) or 1)}
+        names = [key(tenant, one) for one in set(target_of.values())]
+        targets = self._store.targets.find({"_id": {"$in": names}}, {"id": 1, "read_since": 1, "affected": 1})
+        proofs = {one["id"]: one for one in await targets.to_list(len(names) or 1)}
+        return [_with_level_2(point, proofs.get(target_of.get(point.configuration, ""), {})) for point in points]
 
     async def run(self, tenant: str, run: str) -> Run | None:
         """The run with the live sums of its jobs."""
@@ -143,6 +155,20 @@ async def _page(
     found = await collection.find(narrow).sort("_id", direction).limit(limit + 1).to_list(limit + 1)
     items = tuple(view.model_validate(document) for document in found[:limit])
     return Listing[V](items=items, cursor=found[limit - 1]["id"] if len(found) > limit else None)
+
+
+def _with_level_2(point: RestorePoint, proof: Mapping[str, Any]) -> RestorePoint:
+    """All it needs was read whole at `read_since`, if it was there by then."""
+    since = proof.get("read_since")
+    lost = proof.get("affected", {}).get(point.id, 0)
+    if not lost and (since is None or since < point.taken_at):
+        return point
+    lost = point.items if lost < 0 else lost
+    level = Verification(
+        level=2, at=since or point.taken_at, covered=point.items - lost, denominator=point.items, problems=lost
+    )
+    others = [one for one in point.verified if one.level != level.level]
+    return point.model_copy(update={"verified": tuple(sorted((*others, level), key=lambda one: one.level))})
 
 
 def _ticket_id(tenant: str, secret: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, key
+from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, key, plain
 from backup_service.domain.jobs import (
     Claim,
     Finished,
@@ -175,6 +175,8 @@ class MongoJobs:
                 "fatal": end.fatal.model_dump(mode="json") if end.fatal else None,
                 "item_errors": [problem.model_dump(mode="json") for problem in end.item_errors],
                 "skipped": [problem.model_dump(mode="json") for problem in end.skipped],
+                "check": plain(end.check.model_dump(mode="python")) if end.check else None,
+                "maintenance": plain(end.maintenance.model_dump(mode="python")) if end.maintenance else None,
                 "hold": None,
                 "admitted": False,
             },
@@ -266,7 +268,7 @@ def new_job(run: Mapping[str, Any], resource: str, name: str, fields: Mapping[st
         "configuration": configuration,
         "resource": resource,
         "resource_name": name,
-        "outstanding": f"{tenant}/{configuration}/{resource}/{kind}",
+        "outstanding": f"{tenant}/{configuration or 'target'}/{resource}/{kind}",
         "state": JobState.WAITING.value,
         "hold": None,
         "admitted": False,
@@ -346,7 +348,7 @@ def _claim(document: Document, session: str, now: datetime) -> Claim:
         job=document["id"],
         run=document["run"],
         kind=JobKind(document["kind"]),
-        configuration=document["configuration"],
+        configuration=document["configuration"] or "",
         target=document["target"],
         keeping=_keeping(document),
         resource=document["resource"],
@@ -356,4 +358,5 @@ def _claim(document: Document, session: str, now: datetime) -> Claim:
         attempt=document["attempt"],
         first_started_at=document["started_at"] or now,
         restore=RestoreOrder(**order) if order else None,
+        whole=document.get("whole", False),
     )

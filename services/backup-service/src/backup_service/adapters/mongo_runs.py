@@ -52,7 +52,8 @@ class MongoRuns:
         run: str,
         kind: JobKind,
         *,
-        configuration: str,
+        configuration: str | None,
+        target: str | None = None,
         requested_at: datetime,
         details: Mapping[str, Any],
         cause: Cause | None = None,
@@ -66,6 +67,7 @@ class MongoRuns:
             "id": run,
             "kind": kind.value,
             "configuration": configuration,
+            "target": target,
             "state": JobState.WAITING.value,
             "version": 1,
             "planned": False,
@@ -84,7 +86,9 @@ class MongoRuns:
             await self._store.runs.insert_one(new_document(document, [event], SOURCE, now))
         except DuplicateKeyError:
             return False
-        await self._store.configurations.update_one({"_id": key(tenant, configuration)}, {"$set": {"last_run": run}})
+        if configuration is not None:
+            of_configuration = {"_id": key(tenant, configuration)}
+            await self._store.configurations.update_one(of_configuration, {"$set": {"last_run": run}})
         await self.pending.flush(document["_id"])
         return True
 
@@ -96,11 +100,12 @@ class MongoRuns:
         return await self._store.runs.find_one({"_id": key(tenant, run)})
 
     async def earlier_unfinished(self, run: RunDocument) -> bool:
-        """True while another run of the same configuration and kind goes on, or one asked for earlier waits.
+        """True while another run of the same configuration or target and kind goes on, or one asked for earlier waits.
 
         When it was asked for is the asker's word; a run that has begun counts as earlier whatever that says.
         """
         narrow = {"tenant": run["tenant"], "configuration": run["configuration"], "kind": run["kind"]}
+        narrow["target"] = run.get("target")
         others = self._store.runs.find({**narrow, "state": _UNFINISHED, "_id": {"$ne": run["_id"]}})
         mine = (run["requested_at"], run["_id"])
         return any([o["planned"] or (o["requested_at"], o["_id"]) < mine async for o in others])

@@ -6,7 +6,7 @@ from datetime import datetime
 from contracts.errors import ErrorClass
 from contracts.events import Counts
 from contracts.names import HoldReason, JobKind, JobState
-from contracts.views import Failure, ItemProblem
+from contracts.views import CheckReport, Failure, ItemProblem, MaintenanceReport
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Claim:
     attempt: int
     first_started_at: datetime
     restore: RestoreOrder | None = None
+    whole: bool = False  # a verify job reads everything, not only its share
 
     @property
     def shard(self) -> str:
@@ -73,6 +74,8 @@ class Finished:
     fatal: Failure | None = None
     item_errors: tuple[ItemProblem, ...] = ()
     skipped: tuple[ItemProblem, ...] = ()
+    check: CheckReport | None = None
+    maintenance: MaintenanceReport | None = None
 
     @property
     def errors(self) -> dict[ErrorClass, int]:

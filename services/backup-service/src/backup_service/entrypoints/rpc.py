@@ -109,6 +109,9 @@ def _bind_lists(server: RpcServer, catalogue: Catalogue) -> None:
 
 
 def _bind_look_ups(server: RpcServer, catalogue: Catalogue) -> None:
+    async def target(call: Call[rpc.ById]) -> StorageTarget:
+        return _there(await catalogue.target(call.one_tenant(), call.question.id), "storage target")
+
     async def configuration(call: Call[rpc.ById]) -> BackupConfiguration:
         return _there(await catalogue.configuration(call.one_tenant(), call.question.id), "backup configuration")
 
@@ -118,6 +121,7 @@ def _bind_look_ups(server: RpcServer, catalogue: Catalogue) -> None:
     async def job(call: Call[rpc.ById]) -> Job:
         return _there(await catalogue.job(call.one_tenant(), call.question.id), "job")
 
+    server.answer(rpc.TARGET_GET, target)
     server.answer(rpc.CONFIGURATION_GET, configuration)
     server.answer(rpc.RUN_GET, run)
     server.answer(rpc.JOB_GET, job)

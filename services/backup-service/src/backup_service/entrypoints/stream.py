@@ -8,7 +8,7 @@ from chassis.bus import Bus
 from chassis.delivered import Delivered
 from chassis.delivery import DeliveryPolicy, subscribe
 from contracts import streams
-from contracts.events import BackupRequested, JobWakeUp, RestoreRequested, TokenRefreshed
+from contracts.events import BackupRequested, JobWakeUp, RestoreRequested, TokenRefreshed, VerifyRequested
 from contracts.names import HoldReason
 
 ResumeHeld = Callable[[str, HoldReason], Awaitable[int]]
@@ -23,10 +23,15 @@ def bind_planner(bus: Bus, plan: PlanRun, resume_held: ResumeHeld, policy: Deliv
 
     subscribe(bus, streams.BACKUP_REQUESTED, BackupRequested, plan.backup_requested, policy)
     subscribe(bus, streams.RESTORE_REQUESTED, RestoreRequested, plan.restore_requested, policy)
+    subscribe(bus, streams.VERIFY_REQUESTED, VerifyRequested, plan.verify_requested, policy)
     subscribe(bus, streams.TOKEN_REFRESHED, TokenRefreshed, token_refreshed, policy)
 
 
-def bind_worker(bus: Bus, execute: ExecuteJob, policy: DeliveryPolicy, *, backups: int, restores: int) -> None:
+def bind_worker(
+    bus: Bus, execute: ExecuteJob, policy: DeliveryPolicy, *, backups: int, restores: int, upkeep: int
+) -> None:
     """One durable per kind, so that a restore never waits behind a backup."""
     subscribe(bus, streams.JOBS_BACKUP, JobWakeUp, execute, policy, parallel=backups)
     subscribe(bus, streams.JOBS_RESTORE, JobWakeUp, execute, policy, parallel=restores)
+    for durable in (streams.JOBS_VERIFY, streams.JOBS_RESTORE_DRILL, streams.JOBS_MAINTAIN):
+        subscribe(bus, durable, JobWakeUp, execute, policy, parallel=upkeep)

@@ -1,4 +1,4 @@
-"""From a request to jobs: record the run, list its mailboxes, create one job per mailbox."""
+"""From a request to jobs: record the run, and create one job per mailbox, or one for a storage target."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from backup_service.usecases.retention import Retention
 from chassis.delivered import Delivered
 from contracts.envelope import run_id
 from contracts.errors import ErrorClass
-from contracts.events import BackupRequested, RestoreRequested
+from contracts.events import BackupRequested, RestoreRequested, VerifyRequested
 from contracts.names import JobKind
 
 log = structlog.get_logger()
@@ -51,19 +51,23 @@ class PlanRun:
         details = body.model_dump(include={"restore_point", "target_user", "target_folder", "conflict"})
         await self._start(request, JobKind.RESTORE, point.configuration if point else "unknown", details)
 
+    async def verify_requested(self, request: Delivered[VerifyRequested]) -> None:
+        body = request.body
+        await self._start(request, body.kind.job, None, {"whole": body.whole}, target=body.target)
+
     async def _start(
         self,
-        request: Delivered[BackupRequested] | Delivered[RestoreRequested],
+        request: Delivered[BackupRequested] | Delivered[RestoreRequested] | Delivered[VerifyRequested],
         kind: JobKind,
-        configuration: str,
+        configuration: str | None,
         details: Mapping[str, Any],
+        target: str | None = None,
     ) -> None:
         tenant, run = request.body.tenant, run_id(request.source, request.id)
         at = request.body.at
         cause = Cause(request.source, request.id)
-        await self._runs.start(
-            tenant, run, kind, configuration=configuration, requested_at=at, details=details, cause=cause
-        )
+        about = {"configuration": configuration, "target": target}
+        await self._runs.start(tenant, run, kind, **about, requested_at=at, details=details, cause=cause)
         found = await self._runs.get(tenant, run)
         if found is not None and not found["planned"]:
             await self.plan(found)
@@ -98,6 +102,8 @@ class PlanRun:
 
     async def _jobs_of(self, run: RunDocument) -> list[JobPlan] | str:
         """The jobs of a run, or why there can be none."""
+        if run.get("target") is not None:
+            return await self._upkeep_jobs(run)
         if JobKind(run["kind"]) is JobKind.RESTORE:
             return await self._restore_jobs(run)
         configuration = await self._catalogue.configuration(run["tenant"], run["configuration"])
@@ -112,6 +118,12 @@ class PlanRun:
         }
         async with self._tenants.backup_mail(run["tenant"]) as mail:
             return [(mailbox.id, mailbox.address, fields) for mailbox in await mail.mailboxes()]
+
+    async def _upkeep_jobs(self, run: RunDocument) -> list[JobPlan] | str:
+        target = await self._catalogue.target(run["tenant"], run["target"])
+        if target is None:
+            return "the storage target does not exist"
+        return [(target.id, target.name, {"target": target.id, "whole": run["details"].get("whole", False)})]
 
     async def _restore_jobs(self, run: RunDocument) -> list[JobPlan] | str:
         details = run["details"]

@@ -6,7 +6,14 @@ from fastapi import Path, Query, Response
 from pydantic import ConfigDict
 
 from contracts import rpc
-from contracts.api import Accepted, BackupConfigurationBody, RetentionFloorBody, StorageTargetBody, StorageTargetResult
+from contracts.api import (
+    Accepted,
+    BackupConfigurationBody,
+    RetentionFloorBody,
+    StorageTargetBody,
+    StorageTargetResult,
+    UpkeepBody,
+)
 from contracts.names import Token
 from contracts.views import BackupConfiguration, Job, Listing, RetentionFloor, Run, StorageTarget
 from gateway.entrypoints.gate import PREFIX, Api, Asked, Creating, Gated, Tenant
@@ -89,6 +96,20 @@ async def start_backup(
     """
     at, asking = gate.clock.now(), creation.identified()
     accepted = await requests.start_backup(gate.services, tenant, configuration, at=at, asking=asking)
+    response.headers["location"] = f"{PREFIX}/tenants/{tenant}/runs/{accepted.run}"
+    return accepted
+
+
+@api.route("start_upkeep", status_code=202)
+async def start_upkeep(
+    *, gate: Gated, creation: Creating, tenant: Tenant, target: Id, body: UpkeepBody, response: Response
+) -> Accepted:
+    """Verify, test-restore or maintain what a storage target holds, now.
+
+    All three happen at intervals by themselves. What a run found is in the `check` or `maintenance` of its job.
+    """
+    at, asking = gate.clock.now(), creation.identified(body)
+    accepted = await requests.start_upkeep(gate.services, tenant, target, body, at=at, asking=asking)
     response.headers["location"] = f"{PREFIX}/tenants/{tenant}/runs/{accepted.run}"
     return accepted
 

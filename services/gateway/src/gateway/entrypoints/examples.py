@@ -88,6 +88,7 @@ _RUN = {
     "id": _RUN_ID,
     "kind": "backup",
     "configuration": _CONFIGURATION["id"],
+    "target": None,
     "state": "partial",
     "requested_at": "2026-03-02T08:03:00Z",
     "started_at": "2026-03-02T08:03:01Z",
@@ -126,6 +127,8 @@ _JOB = {
         }
     ],
     "skipped": [],
+    "check": None,
+    "maintenance": None,
     "version": 3,
 }
 _RESTORE_POINT = {
@@ -244,6 +247,7 @@ EXAMPLES: dict[str, Example] = {
         {"reason": "settled"},
     ),
     "start_backup": Example({"run": _RUN_ID}),
+    "start_upkeep": Example({"run": _RUN_ID}, {"kind": "verify", "whole": False}),
     "list_runs": Example(_page(_RUN)),
     "get_run": Example(_RUN),
     "follow_run": Example(),

@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from contracts import rpc
-from contracts.api import Accepted, Download, RestoreBody
-from contracts.events import BackupRequested, RestoreRequested
+from contracts.api import Accepted, Download, RestoreBody, UpkeepBody
+from contracts.events import BackupRequested, RestoreRequested, VerifyRequested
 from gateway.domain import Asking
 from gateway.ports import Services
 
@@ -15,6 +15,17 @@ async def start_backup(
     """Request a run of a backup configuration; the same request id leads to the same run."""
     await services.ask(rpc.CONFIGURATION_GET, tenant, rpc.ById(id=configuration), asking)
     event = BackupRequested(tenant=tenant, at=at, request=asking.request_id, configuration=configuration)
+    return Accepted(run=await services.request(event))
+
+
+async def start_upkeep(
+    services: Services, tenant: str, target: str, body: UpkeepBody, *, at: datetime, asking: Asking
+) -> Accepted:
+    """Request the upkeep of what a storage target holds; the same request id leads to the same run."""
+    await services.ask(rpc.TARGET_GET, tenant, rpc.ById(id=target), asking)
+    event = VerifyRequested(
+        tenant=tenant, at=at, request=asking.request_id, target=target, kind=body.kind, whole=body.whole
+    )
     return Accepted(run=await services.request(event))
 
 

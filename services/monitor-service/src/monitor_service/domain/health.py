@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
 
-from contracts.names import Health, JobKind
+from contracts.names import Health, JobKind, UpkeepKind
 from monitor_service.domain.entry import Outcome
 from monitor_service.domain.tally import Tally, in_window
 
@@ -14,6 +14,9 @@ CRITICAL_RATIO = Fraction(1, 10)
 """Exact: one failure among ten is critical, whatever a float makes of a tenth."""
 ON_DEMAND = frozenset({JobKind.RESTORE})
 """Kinds that nobody expects at intervals. They have a health only while there is something to judge."""
+
+UPKEEP = frozenset(kind.job for kind in UpkeepKind)
+"""Kinds that run by themselves once a tenant has a storage target: until then there is nothing to judge."""
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far ahead of ours the clock of a worker may be."""
@@ -53,6 +56,17 @@ class Verdict:
         return self.partial / self.finished if self.finished else None
 
 
+@dataclass(frozen=True)
+class Expected:
+    """The time in which at least one run has to finish: of a restore drill, and of every other kind."""
+
+    runs: timedelta
+    drills: timedelta
+
+    def of(self, kind: JobKind) -> timedelta:
+        return self.drills if kind is JobKind.RESTORE_DRILL else self.runs
+
+
 def judge(tally: Tally, now: datetime, interval: timedelta, *, held_too_long: bool) -> Verdict | None:
     """Judge the last 24 hours. `interval` is the time in which at least one run has to finish.
 
@@ -62,7 +76,7 @@ def judge(tally: Tally, now: datetime, interval: timedelta, *, held_too_long: bo
     outcomes = in_window(tally, now, WINDOW)
     failed = outcomes[Outcome.FAILED]
     finished = failed + outcomes[Outcome.SUCCEEDED] + outcomes[Outcome.PARTIAL]
-    if tally.kind in ON_DEMAND and not finished and not tally.unfinished:
+    if _nobody_asked(tally, finished):
         return None
     missing = _missing(tally, now, interval, held_too_long=held_too_long)
     if failed and failed >= CRITICAL_RATIO * finished:
@@ -72,6 +86,12 @@ def judge(tally: Tally, now: datetime, interval: timedelta, *, held_too_long: bo
     else:
         health, reason = Health.HEALTHY, Reason.NONE
     return Verdict(health, reason, outcomes[Outcome.SUCCEEDED], outcomes[Outcome.PARTIAL], failed)
+
+
+def _nobody_asked(tally: Tally, finished: int) -> bool:
+    if finished or tally.unfinished:
+        return False
+    return tally.kind in ON_DEMAND or (tally.kind in UPKEEP and tally.last_run_at is None)
 
 
 def _missing(tally: Tally, now: datetime, interval: timedelta, *, held_too_long: bool) -> Reason:

@@ -4,7 +4,6 @@ Every replica exports the same values, so rules take `max by (…)` and differen
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
 from http import HTTPStatus
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -19,18 +18,19 @@ from chassis.clock import Clock
 from chassis.health import Check
 from chassis.health import application as probes
 from contracts.names import Health
+from monitor_service.domain.health import Expected
 from monitor_service.ports import Ledger, LedgerUnavailable
 from monitor_service.usecases import ClassHealth, read_health
 
 
 def application(
-    ledger: Ledger, clock: Clock, interval: timedelta, checks: Mapping[str, Check], registry: CollectorRegistry
+    ledger: Ledger, clock: Clock, expected: Expected, checks: Mapping[str, Check], registry: CollectorRegistry
 ) -> Starlette:
     """The probes of every service, with a /metrics that adds the ledger to the process's own `registry`."""
 
     async def metrics(_request: Request) -> Response:
         try:
-            found = await read_health(ledger, clock, interval)
+            found = await read_health(ledger, clock, expected)
         except LedgerUnavailable as error:
             return PlainTextResponse(f"{error}\n", HTTPStatus.SERVICE_UNAVAILABLE)
         ledger_registry = CollectorRegistry()

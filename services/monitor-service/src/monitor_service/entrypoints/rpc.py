@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 from chassis.clock import Clock
 from chassis.rpc import Call, RpcServer
@@ -17,20 +16,20 @@ from contracts.rpc import (
     OneDeadLetter,
 )
 from contracts.views import DeadLetter, DeadLetterContent, HealthView, Listing
-from monitor_service.domain.health import Verdict
+from monitor_service.domain.health import Expected, Verdict
 from monitor_service.domain.tally import Tally
 from monitor_service.ports import BusUnavailable, Ledger, LedgerUnavailable, Letters, Replays
 from monitor_service.usecases import read_health
 from monitor_service.usecases.dead_letters import list_letters, read_letter, replay_letter
 
 
-def bind(server: RpcServer, ledger: Ledger, clock: Clock, interval: timedelta) -> None:
+def bind(server: RpcServer, ledger: Ledger, clock: Clock, expected: Expected) -> None:
     """Answer questions. Call before the broker starts."""
 
     async def on_health(call: Call[Nothing]) -> Listing[HealthView]:
         tenant = call.one_tenant()
         try:
-            found = await read_health(ledger, clock, interval, tenant)
+            found = await read_health(ledger, clock, expected, tenant)
         except LedgerUnavailable as error:
             raise unavailable("the ledger cannot be read; try again shortly") from error
         judged = ((health.tally, health.verdict) for health in found)

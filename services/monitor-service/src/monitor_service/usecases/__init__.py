@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import groupby
 
 from chassis.clock import Clock
 from contracts.events import JobEvent
 from contracts.names import JobKind
 from monitor_service.domain.entry import key_of
-from monitor_service.domain.health import Verdict, judge
+from monitor_service.domain.health import Expected, Verdict, judge
 from monitor_service.domain.tally import Tally, recorded
 from monitor_service.ports import Ledger
 
@@ -55,9 +54,7 @@ async def _record_class(ledger: Ledger, tenant: str, events: Sequence[JobEvent])
             return applied
 
 
-async def read_health(
-    ledger: Ledger, clock: Clock, interval: timedelta, tenant: str | None = None
-) -> list[ClassHealth]:
+async def read_health(ledger: Ledger, clock: Clock, expected: Expected, tenant: str | None = None) -> list[ClassHealth]:
     """Health of every kind of one tenant, or of all tenants that were seen, in a stable order.
 
     A kind of the tenant without any event yet is listed too.
@@ -65,10 +62,11 @@ async def read_health(
     tallies = {(tally.tenant, tally.kind): tally for tally in await ledger.tallies(tenant)}
     if tenant is not None:
         tallies |= {(tenant, kind): Tally(tenant, kind) for kind in JobKind if (tenant, kind) not in tallies}
-    return [await _health(ledger, tallies[key], clock, interval) for key in sorted(tallies)]
+    return [await _health(ledger, tallies[key], clock, expected) for key in sorted(tallies)]
 
 
-async def _health(ledger: Ledger, tally: Tally, clock: Clock, interval: timedelta) -> ClassHealth:
+async def _health(ledger: Ledger, tally: Tally, clock: Clock, expected: Expected) -> ClassHealth:
     now = clock.now()
+    interval = expected.of(tally.kind)
     held = any(tally.held.values()) and await ledger.held_since(tally.tenant, tally.kind, now - interval)
     return ClassHealth(tally, judge(tally, now, interval, held_too_long=held))
