@@ -25,7 +25,16 @@ from chassis.testing.pki import ServerTls, make_server_tls
 from contracts.api import Accepted, Download, StorageTargetResult
 from contracts.authorization import ROUTES
 from contracts.events.jobs import Counts
-from contracts.names import ConsentOutcome, Health, JobKind, JobState, LegalHoldState, Profile, TokenStatus
+from contracts.names import (
+    ConsentOutcome,
+    Health,
+    JobKind,
+    JobState,
+    LegalHoldState,
+    Profile,
+    StorageFinding,
+    TokenStatus,
+)
 from contracts.problem import Problem
 from contracts.views import (
     BackupConfiguration,
@@ -71,6 +80,7 @@ class FakeGateway:
     consent: ConsentOutcome = ConsentOutcome.EFFECTIVE
     targets: list[StorageTarget] = field(default_factory=list)
     broken_step: str = ""
+    finding: StorageFinding | None = None
     configurations: list[BackupConfiguration] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     script: list[tuple[Run, list[Job]] | Problem] = field(default_factory=list)
@@ -213,6 +223,7 @@ class FakeGateway:
 
     def _target(self, request: Request) -> StorageTargetResult | Problem:
         steps = [ProbeStep(name=name, ok=name != self.broken_step) for name in ("write", "read", "delete")]
+        steps = [step if step.ok else step.model_copy(update={"finding": self.finding}) for step in steps]
         if self.broken_step:
             errors = tuple(step.model_dump(exclude_defaults=True) for step in steps if not step.ok)
             return Problem(code="connection-test-failed", status=422, title="The connection test failed", errors=errors)

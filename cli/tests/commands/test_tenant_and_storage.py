@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from contracts.api import TenantBody
-from contracts.names import ConsentOutcome, TokenStatus
+from contracts.names import ConsentOutcome, StorageFinding, TokenStatus
 from contracts.problem import Problem
 from contracts.views import Tenant
 
@@ -111,6 +111,49 @@ def test_a_failed_connection_test_names_the_step_and_exits_1(signed_in: Any, ten
     assert done.exit_code == 1
     assert "The connection test failed" in done.stderr
     assert "  read" in done.stderr
+
+
+SFTP = ("--sftp", "backup.example:22", "--user", "tenantkeep", "--folder", "/srv/backup")
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE"
+
+
+def test_an_sftp_target_is_added_with_its_host_key(signed_in: Any, tenantkeep: Any, key_file: Path) -> None:
+    options = ("--host-key", f"{HOST_KEY} root@backup", "--key-file", str(key_file))
+    done = tenantkeep("storage", "add", "offsite", *SFTP, *options)
+    assert done.exit_code == 0, done.output
+    body = signed_in.bodies[-1][1]
+    assert (body["kind"], body["endpoint"], body["prefix"]) == ("sftp", "sftp://backup.example:22", "/srv/backup")
+    assert body["host_keys"] == [HOST_KEY]
+    assert body["credentials"]["private_key"].strip() == "hush-s3"
+    assert "hush" not in done.output
+    assert "sftp://backup.example:22" in tenantkeep("storage", "list").output
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--key-file", "KEY"), "--host-key"),
+        (("--host-key", "SHA256:abc", "--key-file", "KEY"), "host_keys"),
+        (("--host-key", HOST_KEY), "credentials"),
+        (("--host-key", HOST_KEY, "--key-file", "KEY", "--password-file", "KEY"), "credentials"),
+    ],
+)
+def test_an_sftp_target_that_cannot_be_right_is_a_usage_error(
+    signed_in: Any, tenantkeep: Any, key_file: Path, options: tuple[str, ...], named: str
+) -> None:
+    given = [str(key_file) if option == "KEY" else option for option in options]
+    done = tenantkeep("storage", "add", "offsite", *SFTP, *given)
+    assert (done.exit_code, named in done.stderr) == (2, True), done.stderr
+    assert "hush" not in done.stderr
+
+
+def test_a_finding_of_the_connection_test_is_told_in_the_readers_language(
+    signed_in: Any, tenantkeep: Any, key_file: Path
+) -> None:
+    signed_in.broken_step, signed_in.finding = "read", StorageFinding.NOT_PREPARED
+    done = tenantkeep("storage", "add", "archive", *TARGET, "--secret-key-file", str(key_file), "--lang", "de")
+    assert done.exit_code == 1
+    assert "read: Die Ordner fehlen" in done.stderr
 
 
 def test_plain_http_storage_and_missing_options_are_usage_errors(

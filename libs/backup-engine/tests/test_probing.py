@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from backup_engine import StorageDenied, StorageUnreachable
-from backup_engine.storage import Finding, LockMode, MemoryStorage, S3Storage, probe
+from backup_engine.storage import Finding, LockMode, MemoryStorage, S3Storage, SFTPStorage, probe
 from backup_engine.testing.faulty import FaultyStorage
 from backup_engine.testing.openssh import OpenSSHServer
 from backup_engine.testing.seaweed import BUCKET, SeaweedServer
@@ -114,8 +114,16 @@ def test_an_append_only_account_passes_and_is_told_so(openssh: OpenSSHServer) ->
 
 def test_a_read_only_account_is_told_so(openssh: OpenSSHServer) -> None:
     storage = openssh.address.storage("probe-read-only", READ_ONLY)
-    (step,) = probe(storage).steps
+    folders, step = probe(storage).steps
+    assert folders.ok
     assert (step.name, step.ok, step.finding) == ("write", False, Finding.DENIED)
+    storage.close()
+
+
+def test_folders_that_cannot_be_made_are_asked_for(openssh: OpenSSHServer) -> None:
+    storage = SFTPStorage(openssh.address.login(APPEND_ONLY), f"{openssh.address.folder}/probe-unprepared")
+    (step,) = probe(storage).steps
+    assert (step.name, step.ok, step.finding) == ("folders", False, Finding.NOT_PREPARED)
     storage.close()
 
 

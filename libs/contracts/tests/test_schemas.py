@@ -54,6 +54,17 @@ def changed(**edits: Any) -> list[str]:
     return schemas.breaking_changes(DOCUMENTS[FAILED], new)
 
 
+def test_a_constant_may_become_one_of_several_but_not_the_other_way_round() -> None:
+    def schema(node: dict[str, Any]) -> dict[str, Any]:
+        return {"type": "object", "properties": {"kind": {"type": "string", **node}}}
+
+    one, two = schema({"const": "s3"}), schema({"enum": ["s3", "sftp"]})
+    assert schemas.breaking_changes(one, two) == []
+    assert schemas.breaking_changes(two, one) == ["kind: the value 'sftp' disappeared"]
+    assert schemas.breaking_changes(one, schema({"const": "sftp"})) == ["kind: the value 's3' disappeared"]
+    assert schemas.breaking_changes(schema({}), one) == ["kind: only ['s3'] are left of any value"]
+
+
 def test_a_new_optional_field_is_welcome() -> None:
     assert changed(hint={"type": "string", "default": ""}) == []
 

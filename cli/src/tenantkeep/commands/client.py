@@ -88,7 +88,7 @@ class Gateway:
     def storage_targets(self, tenant: str) -> list[StorageTarget]:
         return self._list(f"/tenants/{_part(tenant)}/storage-targets", StorageTarget)
 
-    def create_storage_target(self, tenant: str, body: api.StorageTargetBody) -> api.StorageTargetResult:
+    def create_storage_target(self, tenant: str, body: api.AnyTargetBody) -> api.StorageTargetResult:
         return self._post(f"/tenants/{_part(tenant)}/storage-targets", body, api.StorageTargetResult)
 
     def configurations(self, tenant: str) -> list[BackupConfiguration]:

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from contracts.errors import EXPLANATIONS, ErrorClass
-from contracts.names import JobKind
+from contracts.names import JobKind, LockMode
 from contracts.texts import Text, code_text, render
 
 TENANT = Text("Tenant", "Mandant")
@@ -20,6 +20,11 @@ ENDPOINT = Text("Endpoint", "Endpunkt")
 BUCKET = Text("Bucket", "Bucket")
 PREFIX = Text("Prefix", "Präfix")
 RECOVERY_KEY = Text("Recovery key", "Wiederherstellungsschlüssel")
+LOCK = Text("Immutable", "Unveränderlich")
+LOCKS = {
+    LockMode.COMPLIANCE: Text("yes, for everybody", "ja, für alle"),
+    LockMode.GOVERNANCE: Text("yes, except with the right to bypass", "ja, außer mit dem Recht zum Umgehen"),
+}
 TESTED = Text("Tested", "Getestet")
 STEP = Text("Step", "Schritt")
 RESULT = Text("Result", "Ergebnis")

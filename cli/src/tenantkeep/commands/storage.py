@@ -7,15 +7,17 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr, ValidationError
 
-from contracts.api import S3Credentials, StorageTargetBody, StorageTargetResult
-from contracts.texts import Text
-from contracts.views import ProbeStep
+from contracts.api import S3Credentials, SFTPTargetBody, StorageTargetBody, StorageTargetResult
+from contracts.names import AddressStyle, LockMode
+from contracts.texts import STORAGE_FINDINGS, Text
+from contracts.views import ProbeStep, StorageTarget
 from tenantkeep.commands import figures, labels, settings
 from tenantkeep.commands.choose import tenant_of
 from tenantkeep.commands.client import connect
 from tenantkeep.commands.errors import usage
 from tenantkeep.commands.options import Json, Lang, TenantName
 from tenantkeep.commands.output import Screen, reported
+from tenantkeep.commands.storage_bodies import invalid_fields, sftp_target, tested
 from tenantkeep.stack import objects, stack
 from tenantkeep.stack.home import Home
 
@@ -36,6 +38,28 @@ def add(
     secret_key_file: Annotated[
         Path | None, typer.Option(help="File with the secret key.", exists=True, dir_okay=False)
     ] = None,
+    style: Annotated[AddressStyle, typer.Option(help="Where the bucket's name stands.")] = AddressStyle.AUTO,
+    lock: Annotated[
+        LockMode | None,
+        typer.Option(help="Lock objects; the bucket has object lock.", case_sensitive=False),
+    ] = None,
+    sftp: Annotated[str | None, typer.Option(help="host:port of an SFTP server, instead of --endpoint.")] = None,
+    user: Annotated[str | None, typer.Option(help="Account on the SFTP server.")] = None,
+    folder: Annotated[str | None, typer.Option(help="Folder on the SFTP server.")] = None,
+    host_key: Annotated[
+        list[str] | None,
+        typer.Option(help="Public key of the SFTP server (ssh-ed25519 AAAA…); repeat it for more than one."),
+    ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(help="File with the private key of the account.", exists=True, dir_okay=False)
+    ] = None,
+    passphrase_file: Annotated[
+        Path | None, typer.Option(help="File with the passphrase of that key.", exists=True, dir_okay=False)
+    ] = None,
+    password_file: Annotated[
+        Path | None,
+        typer.Option(help="File with its password, instead of a key.", exists=True, dir_okay=False),
+    ] = None,
     tenant: TenantName = None,
     lang: Lang = "en",
     as_json: Json = False,
@@ -45,13 +69,25 @@ def add(
     Example: tenantkeep storage add archive --endpoint https://s3.example.com --bucket backups
     --access-key AKIA… --secret-key-file s3.secret
 
+    Example: tenantkeep storage add offsite --sftp backup.example.com:22 --user tenantkeep --folder /srv/backup
+    --host-key "ssh-ed25519 AAAA…" --key-file id_ed25519
+
     Example: tenantkeep storage add local --embedded
     """
     screen = Screen(lang, as_json=as_json)
     with connect() as gateway:
         slug = tenant_of(gateway, tenant)
         if embedded:
-            body = embedded_target(settings.home(), slug, name)
+            body: StorageTargetBody | SFTPTargetBody = embedded_target(settings.home(), slug, name)
+        elif sftp is not None:
+            body = sftp_target(
+                name=name,
+                address=sftp,
+                user=user,
+                folder=folder,
+                host_keys=host_key or [],
+                secrets={"private_key": key_file, "passphrase": passphrase_file, "password": password_file},
+            )
         else:
             body = _target(
                 name=name,
@@ -61,8 +97,10 @@ def add(
                 region=region,
                 access_key=access_key,
                 secret_key_file=secret_key_file,
+                style=style,
+                lock=lock,
             )
-        result = gateway.create_storage_target(slug, body)
+        result = tested(gateway, slug, body, lang)
     if as_json:
         screen.document(result)
         return
@@ -83,11 +121,15 @@ def list_(tenant: TenantName = None, lang: Lang = "en", as_json: Json = False) -
         screen.document({"items": targets})
         return
     rows = [
-        (t.name, t.id, t.endpoint, t.bucket, t.prefix, figures.moment(t.tested_at), t.recovery_key[:16] or "–")
+        (
+            t.name, t.id, t.endpoint, t.bucket, t.prefix, _lock(t, screen), figures.moment(t.tested_at),
+            t.recovery_key[:16] or "–",
+        )
         for t in targets
-    ]
+    ]  # fmt: skip
     headers = (
-        labels.NAME, labels.ID, labels.ENDPOINT, labels.BUCKET, labels.PREFIX, labels.TESTED, labels.RECOVERY_KEY,
+        labels.NAME, labels.ID, labels.ENDPOINT, labels.BUCKET, labels.PREFIX, labels.LOCK, labels.TESTED,
+        labels.RECOVERY_KEY,
     )  # fmt: skip
     screen.table(headers, rows)
 
@@ -115,7 +157,12 @@ def show_steps(screen: Screen, result: StorageTargetResult) -> None:
 
 
 def _step(step: ProbeStep, screen: Screen) -> tuple[str, str, str]:
-    return step.name, screen.text(labels.OK if step.ok else labels.FAILED), step.detail
+    said = step.detail if step.finding is None else screen.text(STORAGE_FINDINGS[step.finding])
+    return step.name, screen.text(labels.OK if step.ok else labels.FAILED), said
+
+
+def _lock(target: StorageTarget, screen: Screen) -> str:
+    return "" if target.lock is None else screen.text(labels.LOCKS[target.lock])
 
 
 def _target(
@@ -127,19 +174,27 @@ def _target(
     region: str,
     access_key: str | None,
     secret_key_file: Path | None,
+    style: AddressStyle,
+    lock: LockMode | None,
 ) -> StorageTargetBody:
     if endpoint is None or bucket is None or access_key is None or secret_key_file is None:
         raise usage(
-            "Give --embedded, or --endpoint, --bucket, --access-key and --secret-key-file.",
-            "--embedded angeben oder --endpoint, --bucket, --access-key und --secret-key-file.",
+            "Give --embedded, or --sftp, or --endpoint, --bucket, --access-key and --secret-key-file.",
+            "--embedded angeben oder --sftp oder --endpoint, --bucket, --access-key und --secret-key-file.",
         )
     try:
         credentials = S3Credentials(
             access_key=SecretStr(access_key), secret_key=SecretStr(secret_key_file.read_text().strip())
         )
         return StorageTargetBody(
-            name=name, endpoint=endpoint, bucket=bucket, prefix=prefix, region=region, credentials=credentials
+            name=name,
+            endpoint=endpoint,
+            bucket=bucket,
+            prefix=prefix,
+            region=region,
+            style=style,
+            lock=lock,
+            credentials=credentials,
         )
     except ValidationError as error:
-        fields = ", ".join(str(e["loc"][0]) for e in error.errors(include_input=False))
-        raise usage(f"Not valid: {fields}", f"Nicht gültig: {fields}") from None
+        raise invalid_fields(error) from None

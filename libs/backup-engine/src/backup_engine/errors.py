@@ -9,6 +9,7 @@ RepositoryError
 │   ├── StorageUnreachable  no answer, or the store says "later": worth another try
 │   │   └── StorageFull     no space or quota left: goes on when somebody has made room
 │   └── StorageDenied       credentials, permission or bucket are wrong: a person must act
+│       └── NotPrepared     the folders of an SFTP target are not there
 ├── IntegrityError          bytes are not what was written
 ├── FormatUnsupported       written by a newer engine, or by one that is not ours
 ├── KeyUnavailable          no wrapped key could be opened
@@ -58,6 +59,10 @@ class StorageFull(StorageUnreachable):
 
 
 class StorageDenied(StorageError):
+    pass
+
+
+class NotPrepared(StorageDenied):
     pass
 
 

@@ -1,10 +1,18 @@
 """Bodies the API accepts. Secrets enter here and nowhere else; they go into the vault before anything is published."""
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag, model_validator
 
-from contracts.names import ExportFormat, RecoveryPublicKey, Source, Token, UpkeepKind
+from contracts.names import (
+    AddressStyle,
+    ExportFormat,
+    LockMode,
+    RecoveryPublicKey,
+    Source,
+    Token,
+    UpkeepKind,
+)
 from contracts.retention import PeriodText, SchemeText
 from contracts.rpc import RegisterTenant
 from contracts.views import ProbeStep, StorageTarget
@@ -57,7 +65,61 @@ class StorageTargetBody(Body):
     bucket: str = Field(min_length=3, max_length=63, pattern=r"^[a-z0-9][a-z0-9.-]+$")
     region: str = Field(default="us-east-1", max_length=64)
     prefix: str = Field(default="", pattern=r"^[A-Za-z0-9!_.*'()/-]*$", max_length=200)
+    style: AddressStyle = AddressStyle.AUTO
+    lock: LockMode | None = Field(
+        default=None, description="lock objects; the bucket was created with object lock, which the test proves"
+    )
     credentials: S3Credentials
+
+
+class SFTPCredentials(Body):
+    """A private key (PEM or OpenSSH, with its passphrase if it has one) or a password."""
+
+    private_key: SecretStr | None = Field(default=None, min_length=1, max_length=16_384)
+    passphrase: SecretStr | None = Field(default=None, min_length=1, max_length=512)
+    password: SecretStr | None = Field(default=None, min_length=1, max_length=512)
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.private_key is None) == (self.password is None):
+            message = "either a private key or a password"
+            raise ValueError(message)
+        return self
+
+
+HostKey = Annotated[
+    str,
+    Field(
+        pattern=r"^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/=]+$",
+        max_length=2000,
+        description="public key of the server in OpenSSH's form, without a comment",
+    ),
+]
+
+
+class SFTPTargetBody(Body):
+    name: str = Field(min_length=1, max_length=100)
+    kind: Literal["sftp"]
+    endpoint: str = Field(
+        pattern=r"^sftp://[A-Za-z0-9.-]+(:[0-9]{1,5})?$", description="sftp://host, with :port if not 22"
+    )
+    prefix: str = Field(
+        pattern=r"^[A-Za-z0-9_./-]+$", max_length=200, description="folder; each tenant gets its own inside"
+    )
+    user: str = Field(min_length=1, max_length=64, pattern=r"^[^\s:@/]+$")
+    host_keys: tuple[HostKey, ...] = Field(min_length=1, max_length=8, description="only a server owning one is used")
+    credentials: SFTPCredentials
+
+
+def _kind(body: object) -> str | None:
+    """S3 unless the body says otherwise: the first release knew no other kind."""
+    kind = body.get("kind", "s3") if isinstance(body, dict) else getattr(body, "kind", None)
+    return kind if isinstance(kind, str) else None
+
+
+AnyTargetBody = Annotated[
+    Annotated[StorageTargetBody, Tag("s3")] | Annotated[SFTPTargetBody, Tag("sftp")], Discriminator(_kind)
+]
 
 
 class StorageTargetResult(Body):

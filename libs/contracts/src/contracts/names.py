@@ -85,6 +85,42 @@ class LegalHoldState(StrEnum):
         return self in {LegalHoldState.ACTIVE, LegalHoldState.RELEASING}
 
 
+class LockMode(StrEnum):
+    """How a bucket with object lock keeps its objects: from everybody, or from all who may not bypass it."""
+
+    COMPLIANCE = "COMPLIANCE"
+    GOVERNANCE = "GOVERNANCE"
+
+
+class AddressStyle(StrEnum):
+    """Where the bucket's name stands: in the path, in the host name, or as the endpoint is known to want it."""
+
+    AUTO = "auto"
+    PATH = "path"
+    VIRTUAL_HOST = "virtual-host"
+
+
+class StorageFinding(StrEnum):
+    """What a step of the connection test found; the same words as the engine's."""
+
+    DENIED = "denied"
+    UNREACHABLE = "unreachable"
+    FULL = "full"
+    OTHER_BYTES = "other_bytes"
+    RANGE_IGNORED = "range_ignored"
+    NOT_LISTED = "not_listed"
+    OVERWRITES = "overwrites"
+    NOT_DELETED = "not_deleted"
+    APPEND_ONLY = "append_only"
+    NOT_LOCKABLE = "not_lockable"
+    LOCK_NOT_KEPT = "lock_not_kept"
+    LOCK_SHORTENED = "lock_shortened"
+    LITTLE_ROOM = "little_room"
+    CLOCK_OFF = "clock_off"
+    NOT_PREPARED = "not_prepared"
+    FAILED = "failed"
+
+
 class Profile(StrEnum):
     """App profiles: one app registration per purpose with the least permissions for it."""
 

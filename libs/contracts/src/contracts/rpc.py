@@ -9,7 +9,16 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.names import ExportFormat, Profile, RecoveryPublicKey, Slug, Source, Token
+from contracts.names import (
+    AddressStyle,
+    ExportFormat,
+    LockMode,
+    Profile,
+    RecoveryPublicKey,
+    Slug,
+    Source,
+    Token,
+)
 from contracts.retention import PeriodText, SchemeText
 from contracts.views import (
     BackupConfiguration,
@@ -114,11 +123,20 @@ class CreateTarget(_Question):
 
     id: Token
     name: str = Field(min_length=1, max_length=100)
-    kind: Literal["s3"] = "s3"
-    endpoint: str = Field(description="https URL of the S3 service")
-    bucket: str = Field(min_length=3, max_length=63)
+    kind: Literal["s3", "sftp"] = "s3"
+    endpoint: str = Field(description="https URL of the S3 service, or sftp://host:port")
+    bucket: str = Field(default="", max_length=63)
     region: str = "us-east-1"
-    prefix: str = Field(default="", pattern=r"^[A-Za-z0-9!_.*'()/-]*$", max_length=200)
+    prefix: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9!_.*'()/-]*$",
+        max_length=200,
+        description="start of every key, or the folder on the SFTP server",
+    )
+    style: AddressStyle = AddressStyle.AUTO
+    lock: LockMode | None = None
+    user: str = ""
+    host_keys: tuple[str, ...] = ()
 
 
 class CreatedTarget(_Question):

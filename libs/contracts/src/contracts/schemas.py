@@ -65,7 +65,7 @@ class _Side:
         return _Side(self.document, node)
 
 
-_TYPE = ("type", "format", "pattern", "const")
+_TYPE = ("type", "format", "pattern")
 
 
 def _breaks(old: _Side, new: _Side, path: str) -> Iterator[str]:
@@ -73,11 +73,19 @@ def _breaks(old: _Side, new: _Side, path: str) -> Iterator[str]:
     for keyword in _TYPE:
         if old.node.get(keyword) != new.node.get(keyword):
             yield f"{where}: {keyword} was {old.node.get(keyword)!r} and is {new.node.get(keyword)!r}"
-    for value in old.node.get("enum", ()):
-        if value not in new.node.get("enum", ()):
+    before, after = _values(old.node), _values(new.node)
+    for value in before:
+        if value not in after:
             yield f"{where}: the value {value!r} disappeared"
+    if after and not before:
+        yield f"{where}: only {after} are left of any value"
     yield from _fields(old, new, path)
     yield from _inner(old, new, where)
+
+
+def _values(node: Mapping[str, Any]) -> list[Any]:
+    """What an enumeration offers; a constant is an enumeration of one, and may grow like one."""
+    return [node["const"]] if "const" in node else list(node.get("enum", ()))
 
 
 def _fields(old: _Side, new: _Side, path: str) -> Iterator[str]:

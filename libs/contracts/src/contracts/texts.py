@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from contracts.names import ConsentOutcome, Health, HoldReason, JobState, LegalHoldState, TokenStatus
+from contracts.names import ConsentOutcome, Health, HoldReason, JobState, LegalHoldState, StorageFinding, TokenStatus
 
 
 class Text(NamedTuple):
@@ -85,6 +85,65 @@ LEGAL_HOLD_STATES: dict[LegalHoldState, Text] = {
     LegalHoldState.FAILED: Text("Not in force", "Nicht in Kraft"),
 }
 
+STORAGE_FINDINGS: dict[StorageFinding, Text] = {
+    StorageFinding.DENIED: Text(
+        "Refused: check credentials, bucket or folder, and permissions.",
+        "Verweigert: Zugangsdaten, Bucket oder Ordner und Berechtigungen prüfen.",
+    ),
+    StorageFinding.UNREACHABLE: Text(
+        "No usable answer: check address, TLS and network.",
+        "Keine brauchbare Antwort: Adresse, TLS und Netz prüfen.",
+    ),
+    StorageFinding.FULL: Text(
+        "No room: free some, or raise the quota.", "Kein Platz: Platz schaffen oder das Kontingent erhöhen."
+    ),
+    StorageFinding.OTHER_BYTES: Text(
+        "Other bytes came back than were written: do not use this storage.",
+        "Es kamen andere Bytes zurück als geschrieben: diesen Speicher nicht verwenden.",
+    ),
+    StorageFinding.RANGE_IGNORED: Text(
+        "Parts of an object cannot be read; every restore needs that.",
+        "Teile eines Objekts lassen sich nicht lesen; jede Wiederherstellung braucht das.",
+    ),
+    StorageFinding.NOT_LISTED: Text(
+        "A finished write does not show in a listing at once.",
+        "Ein abgeschlossener Schreibvorgang erscheint nicht sofort in der Auflistung.",
+    ),
+    StorageFinding.OVERWRITES: Text(
+        "Existing objects are overwritten: S3 must honour If-None-Match, renaming over SFTP must not replace.",
+        "Vorhandenes wird überschrieben: S3 muss If-None-Match beachten, Umbenennen per SFTP darf nichts ersetzen.",
+    ),
+    StorageFinding.NOT_DELETED: Text("A deleted object is still there.", "Ein gelöschtes Objekt ist noch vorhanden."),
+    StorageFinding.APPEND_ONLY: Text(
+        "The account may only add: expired restore points stay until somebody who may delete removes them.",
+        "Das Konto darf nur hinzufügen: Abgelaufenes bleibt, bis jemand mit Löschrecht es entfernt.",
+    ),
+    StorageFinding.NOT_LOCKABLE: Text(
+        "Nothing can be locked: create the bucket with object lock, and let the key set retentions.",
+        "Nichts lässt sich sperren: Bucket mit Object Lock anlegen und dem Schlüssel das Setzen von Fristen erlauben.",
+    ),
+    StorageFinding.LOCK_NOT_KEPT: Text(
+        "Locks are accepted but not kept: this storage is not immutable.",
+        "Sperren werden angenommen, aber nicht eingehalten: Dieser Speicher ist nicht unveränderlich.",
+    ),
+    StorageFinding.LOCK_SHORTENED: Text(
+        "The lock could be shortened with these credentials: take away the right to bypass it.",
+        "Die Sperre ließ sich mit diesen Zugangsdaten verkürzen: das Recht zum Umgehen entziehen.",
+    ),
+    StorageFinding.LITTLE_ROOM: Text("Less than 1 GiB is free.", "Weniger als 1 GiB ist frei."),
+    StorageFinding.CLOCK_OFF: Text(
+        "The clocks are more than five minutes apart: set them by NTP.",
+        "Die Uhren gehen mehr als fünf Minuten auseinander: per NTP stellen.",
+    ),
+    StorageFinding.NOT_PREPARED: Text(
+        "The folders are missing and this account may not make them: see docs/reference/sftp.md.",
+        "Die Ordner fehlen, und dieses Konto darf sie nicht anlegen: siehe docs/reference/sftp.md.",
+    ),
+    StorageFinding.FAILED: Text(
+        "The step failed; the detail says how.", "Der Schritt schlug fehl; die Einzelheit sagt, wie."
+    ),
+}
+
 
 def render(text: Text, language: str) -> str:
     """The German text for `de…`, otherwise the English one."""
@@ -98,6 +157,7 @@ _TABLES: Mapping[type[StrEnum], Mapping[Any, Text]] = {
     Health: HEALTH,
     HoldReason: HOLD_REASONS,
     LegalHoldState: LEGAL_HOLD_STATES,
+    StorageFinding: STORAGE_FINDINGS,
 }
 
 

@@ -7,16 +7,19 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from contracts.errors import ErrorClass
 from contracts.events.jobs import Counts
 from contracts.names import (
+    AddressStyle,
     ConsentOutcome,
     Health,
     HoldReason,
     JobKind,
     JobState,
     LegalHoldState,
+    LockMode,
     Profile,
     RecoveryPublicKey,
     Slug,
     Source,
+    StorageFinding,
     Token,
     TokenStatus,
 )
@@ -103,11 +106,15 @@ class StorageTarget(View):
     tenant: Slug
     id: Token
     name: str
-    kind: Literal["s3"] = "s3"
-    endpoint: str
-    bucket: str
-    region: str
-    prefix: str
+    kind: Literal["s3", "sftp"] = "s3"
+    endpoint: str = Field(description="https URL of the S3 service, or sftp://host:port")
+    bucket: str = ""
+    region: str = ""
+    prefix: str = Field(description="start of every key, or the folder on the SFTP server")
+    style: AddressStyle = AddressStyle.AUTO
+    lock: LockMode | None = Field(default=None, description="proved by the connection test: objects are immutable")
+    user: str = ""
+    host_keys: tuple[str, ...] = Field(default=(), description="pinned public keys of the SFTP server")
     created_at: AwareDatetime
     tested_at: AwareDatetime
     recovery_key: str = Field(
@@ -121,6 +128,7 @@ class ProbeStep(View):
     name: str
     ok: bool
     detail: str = ""
+    finding: StorageFinding | None = None
 
 
 class BackupConfiguration(View):

@@ -135,7 +135,7 @@ class Repositories(Protocol):
 
     async def open(self, tenant: str, target: str) -> Repository: ...
 
-    async def probe(self, tenant: str, target: str, where: Mapping[str, str]) -> tuple[ProbeStep, ...]:
+    async def probe(self, tenant: str, target: str, where: Mapping[str, Any]) -> tuple[ProbeStep, ...]:
         """The connection test of a target that is not saved yet."""
         ...
 

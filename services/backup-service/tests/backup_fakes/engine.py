@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from backup_engine import Repository, Tuning
 from backup_engine.storage import LockMode, MemoryStorage, ObjectInfo, Retention
@@ -73,7 +73,7 @@ class EngineInMemory:
             self._opened = self._open(tenant)
         return self._opened
 
-    async def probe(self, tenant: str, target: str, where: Mapping[str, str]) -> tuple[ProbeStep, ...]:
+    async def probe(self, tenant: str, target: str, where: Mapping[str, Any]) -> tuple[ProbeStep, ...]:
         return self.steps
 
     def forget(self) -> None:

@@ -55,6 +55,47 @@ async def test_storage_credentials_stay_where_the_target_was_saved(gateway: Any,
     assert "PLANTED" not in answer.text
 
 
+SFTP = {
+    "name": "Offsite",
+    "kind": "sftp",
+    "endpoint": "sftp://backup.example:2222",
+    "prefix": "/srv/backup",
+    "user": "tenantkeep",
+    "host_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE"],
+    "credentials": {"private_key": "PLANTED-key", "passphrase": "PLANTED-passphrase"},
+}
+
+
+async def test_an_sftp_target_is_asked_for_with_its_host_key_and_without_its_secrets(gateway: Any) -> None:
+    answer = await gateway.call("POST", TARGETS, json=SFTP)
+    assert answer.status_code == 201
+    target = answer.json()["target"]
+    assert (target["kind"], target["user"], target["host_keys"]) == ("sftp", "tenantkeep", SFTP["host_keys"])
+    assert await gateway.vault.kv_read(f"tenants/contoso/storage/{target['id']}") == (SFTP["credentials"], 1)
+    [asked] = gateway.world.of("target.create")
+    assert "PLANTED" not in answer.text + asked.question.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"host_keys": []},
+        {"host_keys": ["SHA256:abc"]},
+        {"credentials": {}},
+        {"credentials": {"private_key": "PLANTED", "password": "PLANTED"}},
+        {"endpoint": "https://backup.example"},
+        {"kind": "ftp"},
+        {"kind": 7},
+        {"bucket": "backups"},
+    ],
+)
+async def test_an_sftp_target_that_cannot_be_right_is_refused_without_its_secrets(gateway: Any, wrong: Any) -> None:
+    answer = await gateway.call("POST", TARGETS, json={**SFTP, **wrong})
+    assert answer.status_code == 422
+    assert "PLANTED" not in answer.text
+    assert _paths(gateway) == []
+
+
 async def test_a_refused_target_leaves_no_secret_and_shows_the_steps(gateway: Any, attempts: Any) -> None:
     gateway.world.steps = (
         rpc.ProbeStep(name="connect", ok=True),

@@ -13,6 +13,7 @@ from backup_engine.errors import (
     AlreadyExists,
     LockUnsupported,
     NotFound,
+    NotPrepared,
     ObjectLocked,
     RepositoryError,
     StorageDenied,
@@ -47,10 +48,12 @@ class Finding(StrEnum):
     LOCK_SHORTENED = "lock_shortened"
     LITTLE_ROOM = "little_room"
     CLOCK_OFF = "clock_off"
+    NOT_PREPARED = "not_prepared"
     FAILED = "failed"
 
 
 _MEANINGS = (
+    (NotPrepared, Finding.NOT_PREPARED, "make the folders with an account that may"),
     (StorageDenied, Finding.DENIED, "refused: check credentials, bucket or folder, and permissions"),
     (StorageFull, Finding.FULL, "no room: free some, or raise the quota"),
     (StorageUnreachable, Finding.UNREACHABLE, "no usable answer: check address, TLS and network"),
@@ -59,7 +62,7 @@ _MEANINGS = (
 
 @dataclass(frozen=True, slots=True)
 class ProbeStep:
-    name: str  # write, read, range_read, list, overwrite_refused, delete, lock, free_space, clock
+    name: str  # folders (SFTP), write, read, range_read, list, overwrite_refused, delete, lock, free_space, clock
     ok: bool
     error: str = ""  # in words a person can act on; empty when there is nothing to say
     finding: Finding | None = None
@@ -80,6 +83,11 @@ class ProbeReport:
 class _Shortening(Protocol):
     def shorten(self, key: str, retain_until: datetime) -> None:
         """Ask the store to end a retention sooner, as a thief would. Raises ObjectLocked when it refuses."""
+
+
+@runtime_checkable
+class _Preparable(Protocol):
+    def prepare(self) -> None: ...
 
 
 @runtime_checkable
@@ -113,7 +121,8 @@ def probe(storage: Storage, *, now: Callable[[], datetime] = _utc_now) -> ProbeR
         steps.append(_step(name, check))
         if not steps[-1].ok:
             break
-    if steps[0].ok and all(step.name != "delete" for step in steps):
+    run = {step.name: step.ok for step in steps}
+    if run.get("write") and "delete" not in run:
         steps.append(_step("delete", lambda: _deleted(storage, key)))
     return ProbeReport(tuple(steps))
 
@@ -122,6 +131,8 @@ _Check = Callable[[], Finding | None]
 
 
 def _checks(storage: Storage, key: str, now: Callable[[], datetime]) -> Iterator[tuple[str, _Check]]:
+    if isinstance(storage, _Preparable):
+        yield "folders", storage.prepare
     yield "write", lambda: storage.put(key, _BODY)
     yield "read", lambda: _read(storage, key)
     yield "range_read", lambda: _range_read(storage, key)

@@ -83,12 +83,12 @@ class S3Storage:
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._bucket = bucket
-        self._prefix = check_key(prefix.strip("/")) + "/" if prefix else ""
         self._mode = lock
         self._clock = clock
         self._versioned = lock is not None  # otherwise learned from the store's answers
         self._http = pool(trust(ca_file), proxy, connections)
         try:
+            self._prefix = check_key(prefix.strip("/")) + "/" if prefix else ""
             check_bucket_name(bucket, strict=True)
             self._client = Minio(
                 endpoint,

@@ -17,6 +17,7 @@ import asyncssh
 from backup_engine.errors import (
     AlreadyExists,
     NotFound,
+    NotPrepared,
     ObjectLocked,
     StorageDenied,
     StorageError,
@@ -43,7 +44,7 @@ class SFTPStorage(Unlockable):
     """One folder of one server; `close` ends the connection.
 
     Before its first use somebody has to `prepare` it: that makes the fixed set of folders. Until then every
-    operation raises StorageDenied.
+    operation raises NotPrepared.
     """
 
     def __init__(self, login: SFTPLogin, folder: str) -> None:
@@ -52,7 +53,7 @@ class SFTPStorage(Unlockable):
         self._prepared = False
 
     def prepare(self) -> None:
-        """Make the folders, if they are not there; needs an account that may. Raises StorageDenied."""
+        """Make the folders, if they are not there; needs an account that may. Raises NotPrepared."""
         self._run("", self._prepare)
         self._prepared = True
 
@@ -153,14 +154,17 @@ class SFTPStorage(Unlockable):
     async def _prepare(self, client: asyncssh.SFTPClient) -> None:
         if await client.exists(self._path(MARKER)):
             return
-        await client.makedirs(self._folder, _PRIVATE, exist_ok=True)
-        for level in all_folders():
-            await asyncio.gather(*(_made(client, self._path(name)) for name in level))
-        await self._write_synced(client, self._path(MARKER), b"")
+        try:
+            await client.makedirs(self._folder, _PRIVATE, exist_ok=True)
+            for level in all_folders():
+                await asyncio.gather(*(_made(client, self._path(name)) for name in level))
+            await self._write_synced(client, self._path(MARKER), b"")
+        except _REFUSED as error:
+            raise NotPrepared(f"{self._folder}: the folders are missing and this account may not make them") from error
 
     async def _require_folders(self, client: asyncssh.SFTPClient) -> None:
         if not await client.exists(self._path(MARKER)):
-            raise StorageDenied(f"{self._folder} is not prepared: its folders have to be made by an account that may")
+            raise NotPrepared(f"{self._folder} is not prepared: its folders have to be made by an account that may")
 
     async def _write_synced(self, client: asyncssh.SFTPClient, path: str, body: bytes) -> None:
         # -1: as large as the server allows; a larger block ends the connection.

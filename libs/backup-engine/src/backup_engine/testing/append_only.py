@@ -3,7 +3,7 @@
 With `--storage append-only` the fixture `memory` of the engine's tests is an AppendOnlyAccount.
 """
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 
 import pytest
 
@@ -52,8 +52,19 @@ class AppendOnlyAccount(SFTPStorage):
 
     def __init__(self, address: SFTPAddress, name: str) -> None:
         self._admin = address.storage(name)
-        self.objects = Objects(self._admin)
         super().__init__(address.login(APPEND_ONLY), f"{address.folder}/{name}")
+
+    @property
+    def objects(self) -> Objects:
+        return Objects(self._admin)
+
+    @objects.setter
+    def objects(self, wanted: Mapping[str, bytes]) -> None:
+        for key in set(self.objects) - set(wanted):
+            del self.objects[key]
+        for key, body in wanted.items():
+            if self.objects.get(key) != body:
+                self.objects[key] = body
 
     def close(self) -> None:
         super().close()

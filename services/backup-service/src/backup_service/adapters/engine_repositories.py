@@ -4,16 +4,17 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 
 from backup_engine import RecoveryPublicKey, Repository
 from backup_engine.errors import KeyUnavailable, StorageDenied
-from backup_engine.storage import PrefixedStorage, RetryingStorage, S3Storage, Storage, probe
+from backup_engine.storage import RetryingStorage, S3Storage, SFTPStorage, probe
 from backup_service.adapters.mongo_store import Store, key
+from backup_service.adapters.storage_targets import storage_of
 from backup_service.adapters.transit_wrapper import TransitWrapper
 from chassis.vault import Vault, VaultNotFound
+from contracts.names import StorageFinding
 from contracts.problem import not_found
 from contracts.views import ProbeStep
 
@@ -76,15 +77,26 @@ class EngineRepositories:
     def _wrapper(self, tenant: str) -> TransitWrapper:
         return TransitWrapper(self._vault, tenant, asyncio.get_running_loop())
 
-    async def probe(self, tenant: str, target: str, where: Mapping[str, str]) -> tuple[ProbeStep, ...]:
+    async def probe(self, tenant: str, target: str, where: Mapping[str, Any]) -> tuple[ProbeStep, ...]:
         try:
             storage = await self._storage(tenant, target, where)
         except StorageDenied as error:
             return (ProbeStep(name="credentials", ok=False, detail=str(error)),)
-        report = await asyncio.to_thread(probe, storage)
-        return tuple(ProbeStep(name=step.name, ok=step.ok, detail=step.error) for step in report.steps)
+        try:
+            report = await asyncio.to_thread(probe, storage)
+        finally:
+            await asyncio.to_thread(storage.close)
+        return tuple(
+            ProbeStep(
+                name=step.name,
+                ok=step.ok,
+                detail=step.error,
+                finding=None if step.finding is None else StorageFinding(step.finding),
+            )
+            for step in report.steps
+        )
 
-    async def _storage(self, tenant: str, target: str, where: Mapping[str, Any]) -> Storage:
+    async def _storage(self, tenant: str, target: str, where: Mapping[str, Any]) -> S3Storage | SFTPStorage:
         try:
             found = await self._vault.kv_read(f"tenants/{tenant}/storage/{target}")
         except VaultNotFound:
@@ -92,18 +104,4 @@ class EngineRepositories:
         if found is None:
             raise StorageDenied("the vault holds no credentials for this target; create the target again")
         credentials, _ = found
-        address = urlsplit(str(where["endpoint"]))
-        storage = S3Storage(
-            address.netloc,
-            where["bucket"],
-            credentials["access_key"],
-            credentials["secret_key"],
-            region=where["region"],
-            ca_file=self._ca_file,
-        )
-        return PrefixedStorage(storage, repository_prefix(str(where["prefix"]), tenant))
-
-
-def repository_prefix(prefix: str, tenant: str) -> str:
-    """Every tenant has its own prefix, whatever the target's says."""
-    return f"{prefix.strip('/')}/{tenant}".lstrip("/")
+        return storage_of(where, credentials, tenant, self._ca_file)

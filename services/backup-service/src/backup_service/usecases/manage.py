@@ -26,7 +26,7 @@ class Manage:
 
     async def create_target(self, tenant: str, wanted: CreateTarget) -> CreatedTarget:
         """Test the connection; save the target only if every step held."""
-        where = wanted.model_dump(include={"endpoint", "bucket", "region", "prefix"})
+        where = wanted.model_dump(exclude={"id", "name"})
         steps = await self._repositories.probe(tenant, wanted.id, where)
         if not all(step.ok for step in steps):
             return CreatedTarget(target=None, steps=steps)

@@ -8,9 +8,9 @@ from pydantic import ConfigDict
 from contracts import rpc
 from contracts.api import (
     Accepted,
+    AnyTargetBody,
     BackupConfigurationBody,
     RetentionFloorBody,
-    StorageTargetBody,
     StorageTargetResult,
     UpkeepBody,
 )
@@ -39,7 +39,7 @@ async def list_storage_targets(
 
 @api.route("create_storage_target", status_code=201)
 async def create_storage_target(
-    gate: Gated, creation: Creating, tenant: Tenant, body: StorageTargetBody
+    gate: Gated, creation: Creating, tenant: Tenant, body: AnyTargetBody
 ) -> StorageTargetResult:
     """Test a storage target and save it.
 

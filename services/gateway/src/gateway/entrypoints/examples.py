@@ -41,9 +41,13 @@ _TARGET_BODY = {
     "bucket": "contoso-backup",
     "region": "fsn1",
     "prefix": "tenantkeep",
+    "style": "auto",
+    "lock": "COMPLIANCE",
 }
 _TARGET = {
     **_TARGET_BODY,
+    "user": "",
+    "host_keys": [],
     "tenant": "contoso",
     "id": "01KJQ3V6E8Z0T5M4W2N7R9XCAB",
     "created_at": "2026-03-02T08:01:00Z",
@@ -224,7 +228,7 @@ EXAMPLES: dict[str, Example] = {
     ),
     "list_storage_targets": Example(_page(_TARGET)),
     "create_storage_target": Example(
-        {"target": _TARGET, "steps": [{"name": "write", "ok": True, "detail": ""}]},
+        {"target": _TARGET, "steps": [{"name": "write", "ok": True, "detail": "", "finding": None}]},
         {**_TARGET_BODY, "credentials": {"access_key": "the access key", "secret_key": "the secret key"}},
     ),
     "list_backup_configurations": Example(_page(_CONFIGURATION)),

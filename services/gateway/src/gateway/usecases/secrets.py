@@ -2,7 +2,7 @@
 
 from chassis.vault import Secret, Vault
 from contracts import rpc
-from contracts.api import CertificateBody, CredentialBody, StorageTargetBody, StorageTargetResult
+from contracts.api import AnyTargetBody, CertificateBody, CredentialBody, StorageTargetResult
 from contracts.names import Profile
 from contracts.problem import Problem, ProblemError
 from contracts.views import StorageTarget, TokenView
@@ -53,7 +53,7 @@ async def _through_the_vault(
 
 
 async def create_storage_target(
-    services: Services, vault: Vault, tenant: str, body: StorageTargetBody, *, repeatable: bool, asking: Asking
+    services: Services, vault: Vault, tenant: str, body: AnyTargetBody, *, repeatable: bool, asking: Asking
 ) -> StorageTargetResult:
     """Save a storage target whose connection test held; the request id becomes its id.
 
@@ -67,7 +67,7 @@ async def create_storage_target(
         if saved is not None:
             return StorageTargetResult(target=saved, steps=())
         await vault.kv_delete(path)
-    keys = {name: getattr(body.credentials, name).get_secret_value() for name in ("access_key", "secret_key")}
+    keys = {name: secret.get_secret_value() for name, secret in body.credentials if secret is not None}
     await vault.kv_create(path, keys)
     question = rpc.CreateTarget(id=target, **body.model_dump(exclude={"credentials"}))
     try:
@@ -100,6 +100,6 @@ def _connection_test_failed(created: rpc.CreatedTarget) -> ProblemError:
             status=422,
             title="The connection test failed",
             detail=f"Nothing was saved. Correct what the step '{failed}' says and try again.",
-            errors=tuple(step.model_dump() for step in created.steps),
+            errors=tuple(step.model_dump(mode="json", exclude_none=True) for step in created.steps),
         )
     )
