@@ -9,7 +9,7 @@ import pytest
 from contracts.errors import ErrorClass
 from contracts.events.jobs import Counts
 from contracts.names import HoldReason, JobState
-from contracts.problem import Problem
+from contracts.problem import Problem, below_floor
 from contracts.views import BackupConfiguration, Failure, Hold, ItemProblem, StorageTarget
 
 NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
@@ -57,6 +57,14 @@ def test_configure_takes_a_period_or_generations(configured: Any, tenantkeep: An
     for wrong in (["--keep", "10"], ["--keep", "1y", "--retention-days", "90"]):
         done = tenantkeep("backup", "configure", "weekly", "--target", "archive", *wrong)
         assert done.exit_code == 2
+
+
+def test_a_retention_below_the_floor_is_said_in_both_languages(configured: Any, tenantkeep: Any) -> None:
+    configured.problem = below_floor("90d", "1y").problem
+    for lang, said in (("en", "shorter than this tenant allows"), ("de", "kürzer, als der Mandant erlaubt")):
+        done = tenantkeep("backup", "retention", "floor", "90d", "--lang", lang)
+        assert done.exit_code == 2
+        assert said in " ".join(done.stderr.split())
 
 
 def test_the_offered_retentions_have_texts_in_both_languages(tenantkeep: Any) -> None:

@@ -281,6 +281,12 @@ def test_on_a_real_store_nobody_with_the_backups_credentials_deletes_or_shortens
     days.storage = store = seaweed.storage("contoso", f"contoso/locks-{mode.lower()}", lock=mode)
     days.now = datetime.now(UTC)
     first = days.back_up("30d", mails=range(8))
+    with FaultyStorage(store) as days.storage:
+        days.storage.plan("extend", "index/", SimulatedCrash())
+        with pytest.raises(SimulatedCrash):
+            days.back_up("90d", mails=range(8))
+    days.storage = store
+    assert len(days.repository().snapshots()) == 1
     days.back_up("90d", mails=range(8))
     needed = days.needed(first)
     longer = lock_until(Period.parse("90d").end(days.now))

@@ -115,5 +115,14 @@ _BY_CODE: dict[str, tuple[Text, Text]] = {
             "Beheben, was der fehlgeschlagene Schritt nennt, dann das Ziel erneut anlegen.",
         ),
     ),
+    "retention-below-floor": (
+        Text(
+            "The retention is shorter than this tenant allows.", "Die Aufbewahrung ist kürzer, als der Mandant erlaubt."
+        ),
+        Text(
+            "Choose a longer one, or see the floor: tenantkeep backup retention floor",
+            "Eine längere wählen oder das Mindestmaß ansehen: tenantkeep backup retention floor",
+        ),
+    ),
     "unavailable": (Text("Not available at the moment.", "Derzeit nicht verfügbar."), _LATER),
 }

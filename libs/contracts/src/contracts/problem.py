@@ -44,5 +44,11 @@ def invalid(detail: str, errors: tuple[dict[str, Any], ...] = ()) -> ProblemErro
     return ProblemError(problem)
 
 
+def below_floor(period: str, floor: str) -> ProblemError:
+    detail = f"{period} is less than the tenant's least retention of {floor}: choose a longer one"
+    title = "The retention is below the tenant's floor"
+    return ProblemError(Problem(code="retention-below-floor", status=422, title=title, detail=detail))
+
+
 def unavailable(detail: str) -> ProblemError:
     return ProblemError(Problem(code="unavailable", status=503, title="Temporarily unavailable", detail=detail))

@@ -21,6 +21,7 @@ from chassis.delivered import Delivered
 from contracts.events import BackupRequested
 from contracts.names import JobKind
 from contracts.problem import ProblemError
+from contracts.retention import OFFERS
 from contracts.rpc import CreateConfiguration, CreateTarget, SetRetentionFloor
 from contracts.views import BackupConfiguration, RestorePoint
 
@@ -93,6 +94,15 @@ async def test_a_configuration_keeps_what_was_chosen(house: House, chosen: Any, 
     assert (made.retention, made.retention_days) == (stored, days)
 
 
+async def test_R_K3_what_is_offered_and_what_lies_between_can_be_chosen(house: House) -> None:  # noqa: N802 - the row
+    between = ("31d", "45d", "89d", "18m", "2y", "7y", "9y", "3652d")
+    for scheme in (*(offer.scheme for offer in OFFERS), *between):
+        assert (await house.configure(retention=scheme)).retention == scheme
+    for wrong in ("29d", "11y", "3661d"):
+        with pytest.raises((ProblemError, ValueError)):  # the model's pattern knows the longest years
+            await house.configure(retention=wrong)
+
+
 @pytest.mark.parametrize("retention", ["29d", "1m", "9999d", "30d,monthly=9999d", "30d,monthly=1y,monthly=2y"])
 async def test_what_no_tenant_may_choose_is_refused(house: House, retention: str) -> None:
     with pytest.raises(ProblemError) as refused:
@@ -113,7 +123,7 @@ async def test_the_floor_is_thirty_days_until_somebody_sets_it(house: House) -> 
         "period": "30d",
         "changes": (),
     }
-    with pytest.raises(ProblemError, match="30 days"):
+    with pytest.raises(ProblemError, match="29d is less than the tenant's least retention of 30d"):
         await house.retention.set_floor("contoso", "anna", SetRetentionFloor(period="29d"))
 
 

@@ -9,7 +9,7 @@ from backup_engine.retention import Period, Retained, Scheme
 from backup_service.domain.jobs import Claim, Keeping
 from backup_service.ports import Floors
 from chassis.clock import Clock
-from contracts.problem import invalid
+from contracts.problem import below_floor, invalid
 from contracts.retention import DEFAULT_FLOOR
 from contracts.rpc import CreateConfiguration, SetRetentionFloor
 from contracts.views import BackupConfiguration, FloorChange, RetentionFloor
@@ -34,7 +34,7 @@ class Retention:
         """For restore points made from now on. Setting what is in force changes nothing."""
         period = _period(wanted.period)
         if not period.covers(Period.parse(DEFAULT_FLOOR)):
-            raise invalid(f"{period} is less than {DEFAULT_FLOOR}: the least retention is 30 days")
+            raise below_floor(str(period), DEFAULT_FLOOR)
         if (await self.floor(tenant)).period != str(period):
             change = FloorChange(period=str(period), set_by=by, set_at=self._clock.now())
             await self._floors.change_retention_floor(tenant, change)
@@ -45,7 +45,7 @@ class Retention:
         scheme = _scheme(wanted.retention or f"{wanted.retention_days}d")
         floor = (await self.floor(tenant)).period
         if not scheme.every.covers(Period.parse(floor)):
-            raise invalid(f"{scheme.every} is less than the tenant's least retention of {floor}: choose a longer one")
+            raise below_floor(str(scheme.every), floor)
         days = scheme.every.count * _DAYS[scheme.every.unit]
         return {"retention": str(scheme), "retention_days": max(days, _SHORTEST)}
 
