@@ -55,7 +55,7 @@ def memory(request: pytest.FixtureRequest) -> Iterator[MemoryStorage | AppendOnl
 @pytest.fixture(scope="session")
 def tuning() -> Tuning:
     """Small enough that a few mails fill packs; no threads, so that order is fixed."""
-    return Tuning(pack_size=64 << 10, compressors=0, uploaders=0, batch=16 << 10, read_window=256 << 10)
+    return Tuning(pack_size=64 << 10, compressors=0, uploaders=0, batch=16 << 10)
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def test_what_was_committed_is_read_back_identically(
     commit: Callable[..., Snapshot], ulid: Callable[[int], str], bodies: list[bytes], threads: int, seed: int
 ) -> None:
     storage, wrapper = MemoryStorage(), LocalKeyWrapper()
-    tuning = Tuning(pack_size=4096, pack_blobs=3, compressors=threads, uploaders=threads, batch=2048, read_window=5000)
+    tuning = Tuning(pack_size=4096, pack_blobs=3, compressors=threads, uploaders=threads, batch=2048)
     repository = Repository.create(storage, wrapper, tenant="contoso", tuning=tuning)
     with repository.open_session("box", ulid(1), parent=None) as session:
         for n, body in enumerate(bodies):

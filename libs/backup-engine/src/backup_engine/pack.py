@@ -41,6 +41,9 @@ def blob_id(key: bytes, blob: bytes) -> bytes:
     return hmac.digest(key, blob, "sha256")
 
 
+Octets = bytes | memoryview
+
+
 class PackBuilder:
     """Collects records of one pack; not thread-safe."""
 
@@ -83,17 +86,21 @@ class PackOpener:
         self._aead = AESGCM(ring.key(decoded.key).for_pack(decoded.salt))
         self._id_key = ring.blob_id
 
-    def blob(self, entry: BlobEntry, record: bytes) -> bytes:
+    def blob(self, entry: BlobEntry, record: Octets) -> bytes:
         """The blob, its keyed id computed again. Raises IntegrityError."""
-        aad = self._digest + entry.id + bytes([entry.codec])
-        try:
-            coded = self._aead.decrypt(entry.i.to_bytes(12, "big"), record, aad)
-            blob = decompress(Codec(entry.codec), coded)
-        except (InvalidTag, zstandard.ZstdError, ValueError) as error:
-            raise IntegrityError(f"record {entry.i} of {self._name} is damaged", key=self._name) from error
+        blob = self.content(entry, record)
         if blob_id(self._id_key, blob) != entry.id:
             raise IntegrityError(f"record {entry.i} of {self._name} holds another blob", key=self._name)
         return blob
+
+    def content(self, entry: BlobEntry, record: Octets) -> bytes:
+        """What the record holds, for a caller who checks the whole it is part of. Raises IntegrityError."""
+        aad = self._digest + entry.id + bytes([entry.codec])
+        try:
+            coded = self._aead.decrypt(entry.i.to_bytes(12, "big"), record, aad)
+            return decompress(Codec(entry.codec), coded)
+        except (InvalidTag, zstandard.ZstdError, ValueError) as error:
+            raise IntegrityError(f"record {entry.i} of {self._name} is damaged", key=self._name) from error
 
     def directory(self, sealed: bytes) -> BlobEntries:
         try:

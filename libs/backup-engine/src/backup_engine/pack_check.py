@@ -60,9 +60,10 @@ def _open_records(backing: Backing, info: PackInfo, body: bytes) -> tuple[frozen
     opener = PackOpener(backing.ring, info.header, info.name)
     lost: set[bytes] = set()
     first: RepositoryError | None = None
+    octets = memoryview(body)
     for blob in backing.index.entries(info.name):
         try:
-            opener.blob(blob, body[blob.offset : blob.offset + blob.stored])
+            opener.blob(blob, octets[blob.offset : blob.offset + blob.stored])
         except UNREADABLE as error:
             lost.add(blob.id)
             first = first or error
@@ -97,6 +98,9 @@ def _compare(backing: Backing, info: PackInfo, entry: PackEntry) -> None:
     """The pack's own directory against the index."""
     if (entry.size, entry.trailer, entry.header) != (info.size, info.trailer, info.header):
         raise IntegrityError("size, trailer or header differ from the index", key=info.name)
-    for blob, indexed in zip_longest(entry.blobs, backing.index.entries(info.name)):
+    indexed_all = backing.index.entries(info.name)
+    if entry.blobs == indexed_all:
+        return
+    for blob, indexed in zip_longest(entry.blobs, indexed_all):
         if blob != indexed:
             raise IntegrityError(f"record {(blob or indexed).i} differs from the index", key=info.name)

@@ -11,13 +11,13 @@ from backup_engine.errors import IntegrityError, NotFound
 from backup_engine.index import PackInfo, Place
 from backup_engine.model import BlobSlice, ItemRow
 from backup_engine.pack import BlobEntry, PackOpener
+from backup_engine.sweep import Blobs, batches, plan
 
 _WHOLE = 0.25  # share of a pack above which it is fetched whole
 _GAP = 128 << 10  # bytes worth reading over to save a request
-_FETCHERS = 4
+_AHEAD = 2  # packs fetched and opened at the same time, in threads of their own
+_BATCH = 1 << 15  # items planned at once
 _STREAM_WINDOW = 8 << 20  # bytes a stream reads ahead
-
-Blobs = dict[bytes, bytes]
 
 
 class Reader:
@@ -71,39 +71,34 @@ class Reader:
         return blobs
 
     def read_many(self, rows: Iterable[ItemRow]) -> Iterator[tuple[ItemRow, bytes]]:
-        """Every row that has a body, with it, in the order of the packs."""
-        for row, body in self.read_blobs(rows):
-            yield row, _checked(row, body)
+        """Every row that has a body, with it, in the order of the packs; each pack is fetched once.
 
-    def read_blobs(self, rows: Iterable[ItemRow]) -> Iterator[tuple[ItemRow, bytes]]:
-        """Like read_many without the check against the manifest's SHA-256."""
-        ordered = sorted((row for row in rows if row.has_body), key=self._position)
-        with ThreadPoolExecutor(_FETCHERS, thread_name_prefix="fetch") as fetchers:
-            for window in self._windows(ordered):
-                blobs: Blobs = {}
-                places = self._places(window)
-                for found in fetchers.map(self._fetch, places.keys(), places.values()):
-                    blobs |= found
-                for row in window:
-                    yield row, _assembled(row, blobs)
+        Holds a few packs and the items of one. Of an item too long for memory use `stream`.
+        """
+        bodies = (row for row in rows if row.has_body)
+        with ThreadPoolExecutor(_AHEAD, thread_name_prefix="fetch") as fetchers:
+            for batch in batches(bodies, _BATCH):
+                for row in batch:
+                    if not row.recipe:
+                        yield row, _checked(row, b"")
+                yield from self._sweep([row for row in batch if row.recipe], fetchers)
 
-    def _windows(self, rows: list[ItemRow]) -> Iterator[list[ItemRow]]:
-        window: list[ItemRow] = []
-        size = 0
-        for row in rows:
-            window.append(row)
-            size += row.size
-            if size >= self._backing.tuning.read_window:
-                yield window
-                window, size = [], 0
-        if window:
-            yield window
+    def _sweep(self, rows: list[ItemRow], fetchers: ThreadPoolExecutor) -> Iterator[tuple[ItemRow, bytes]]:
+        stops, shared = plan(rows, self._located)
+        ahead: deque[Future[Blobs]] = deque()
+        for number, (_, stop) in enumerate(stops):
+            for pack, later in stops[number + len(ahead) : number + _AHEAD]:
+                ahead.append(fetchers.submit(self._fetch, pack, list(later.entries.values())))
+            blobs = ahead.popleft().result()
+            shared.keep(blobs)
+            for _, row in stop.rows:
+                here = blobs
+                if lost := shared.lacking(row, blobs):
+                    here = {**blobs, **self._blobs_of(row, [BlobSlice(ident, 0, 0) for ident in lost])}
+                yield row, _checked(row, shared.assemble(row, here))
 
-    def _position(self, row: ItemRow) -> tuple[str, int]:
-        if not row.recipe:
-            return "", 0
-        place = self._place(row.recipe[0].id, row)
-        return place.pack.name, place.entry.offset
+    def _located(self, idents: list[bytes], row: ItemRow) -> list[Place]:
+        return [self._place(ident, row) for ident in idents]
 
     def _places(self, rows: list[ItemRow]) -> dict[PackInfo, list[BlobEntry]]:
         wanted: dict[bytes, Place] = {}
@@ -157,10 +152,10 @@ class Reader:
         blobs: Blobs = {}
         for run in _runs(pack, entries):
             start, end = run[0].offset, run[-1].offset + run[-1].stored
-            body = self._backing.storage.get(pack.name, start, end - start)
+            body = memoryview(self._backing.storage.get(pack.name, start, end - start))
             for entry in run:
                 record = body[entry.offset - start : entry.offset - start + entry.stored]
-                blobs[entry.id] = opener.blob(entry, record)
+                blobs[entry.id] = opener.content(entry, record)  # the item's digest says whether it is the right one
         return blobs
 
 

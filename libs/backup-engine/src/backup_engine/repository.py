@@ -284,8 +284,9 @@ class Repository:
             # Packs of the session that nothing needs any more may have been collected.
             kept = [pack for pack in found.packs if pack.key not in self._backing.condemned.packs]
             return verify_trailers(self._backing, kept, found.items)
-        table = self.items(shard, snapshot)
-        return verify_bytes(self._backing, table) if level else verify_references(self._backing, table, None)
+        if level:
+            return verify_bytes(self._backing, lambda: self.items(shard, snapshot))
+        return verify_references(self._backing, self.items(shard, snapshot), None)
 
     def content_digest(self, shard: str, snapshot: str) -> str:
         """Hex SHA-256 over all items; equal for two restore points with equal contents."""

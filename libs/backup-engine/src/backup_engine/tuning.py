@@ -14,7 +14,6 @@ class Tuning:
     uploaders: int = 4  # threads; 0 uploads in the caller's thread
     batch: int = 1 << 20  # bytes of new blobs handed to a compressor at once
     merge_above: int = 16  # runs of manifest segments before the newest are merged
-    read_window: int = 32 << 20  # bytes of items read_many holds at once
     folder: Path | None = None  # for scratch files and the index cache; None takes the system's temporary folder
     state_memory: int = 32 << 20  # bytes of a session's item table kept in memory; the rest is a scratch file
     index_recent: int = 1 << 15  # blobs in a dictionary before they join the sorted table, about 8 MB

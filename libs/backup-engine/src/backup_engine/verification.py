@@ -1,21 +1,19 @@
 """Is what was committed really there? V0 references and listing, V1 trailers, V2 every byte."""
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 
 from backup_engine import names
 from backup_engine.backing import Backing
-from backup_engine.index import PackInfo
+from backup_engine.index import PackInfo, Place
 from backup_engine.model import ItemRow, PackRef, Problem, Recipe, VerificationReport
 from backup_engine.pack_check import MISSING_PACK, check_bytes, check_trailer
-from backup_engine.reader import Reader
 
 _BATCH = 1024  # rows whose blobs are looked up at once
-READERS = 4  # packs read at the same time; each is in memory once
+READERS = 2  # packs read at the same time; each is in memory once
 
 
 @dataclass(slots=True)
@@ -102,37 +100,47 @@ def verify_trailers(backing: Backing, packs: Iterable[PackRef], items: int) -> V
     return VerificationReport(1, items, covered, read, covered, len(packs), tuple(findings.problems))
 
 
-def verify_bytes(backing: Backing, rows: Iterable[ItemRow]) -> VerificationReport:
-    """V2: read all packs of the restore point whole, open every record, put every item together. Counts packs."""
+def verify_bytes(backing: Backing, table: Callable[[], Iterable[ItemRow]]) -> VerificationReport:
+    """V2: read all packs of the restore point whole, open every record, and see that every recipe fits. Counts packs.
+
+    A record that opens to the blob its keyed id names, and recipes that fit their blobs, make up the items: no item is
+    put together again for that. `table` gives the rows, a second time only when something is lost.
+    """
     findings = _Findings()
-    packs: dict[str, PackInfo] = {}
-    whole: list[ItemRow] = []
     items = 0
-    for row in rows:
+    packs: dict[str, PackInfo] = {}
+    for row, places in _placed(backing, table()):
         items += 1
-        places = [place for part in row.recipe if (place := backing.index.find(part.id)) is not None]
-        if len(places) < len(row.recipe):
+        if None in places:
             findings.add("missing_blob", row.key, "blobs are in no index delta")
             continue
-        packs |= {place.pack.name: place.pack for place in places}
-        whole.append(row)
+        found = [place for place in places if place is not None]
+        packs |= {place.pack.name: place.pack for place in found}
+        if not _fits(row, found):
+            findings.add("damaged_item", row.key, "its recipe does not fit its blobs")
     ordered = [info for _, info in sorted(packs.items())]
     with ThreadPoolExecutor(READERS, thread_name_prefix="verify") as readers:
-        found = list(readers.map(lambda info: check_bytes(backing, info), ordered))
-    findings.problems += [one.problem for one in found if one.problem is not None]
-    good = {info.name: one.read for info, one in zip(ordered, found, strict=True) if one.problem is None}
-    _put_together(backing, whole, frozenset().union(*(one.lost for one in found)), findings)
-    return VerificationReport(2, items, len(good), sum(good.values()), len(good), len(packs), tuple(findings.problems))
+        checked = list(readers.map(lambda info: check_bytes(backing, info), ordered))
+    findings.problems += [one.problem for one in checked if one.problem is not None]
+    if lost := frozenset[bytes]().union(*(one.lost for one in checked)):
+        for row in table():
+            if not lost.isdisjoint(part.id for part in row.recipe):
+                findings.add("damaged_item", row.key, "a blob of it is damaged or missing")
+    good = [one.read for one in checked if one.problem is None]
+    return VerificationReport(2, items, len(good), sum(good), len(good), len(packs), tuple(findings.problems))
 
 
-def _put_together(backing: Backing, rows: list[ItemRow], lost: frozenset[bytes], findings: _Findings) -> None:
-    readable = []
-    for row in rows:
-        if lost.isdisjoint(part.id for part in row.recipe):
-            readable.append(row)
-        else:
-            findings.add("damaged_item", row.key, "a blob of it is damaged or missing")
-    reader = Reader(backing)
-    for row, body in reader.read_blobs(readable):
-        if len(body) != row.size or hashlib.sha256(body).digest() != row.sha256:
-            findings.add("damaged_item", row.key, "its blobs do not make up the bytes that came in")
+def _placed(backing: Backing, rows: Iterable[ItemRow]) -> Iterator[tuple[ItemRow, list[Place | None]]]:
+    """Each row with the places of its blobs, looked up in batches."""
+    rows = iter(rows)
+    while batch := list(islice(rows, _BATCH)):
+        wanted = [Recipe.of(row.recipe).ids() for row in batch]
+        found = iter(backing.index.find_many([ident for idents in wanted for ident in idents]))
+        for row, idents in zip(batch, wanted, strict=True):
+            yield row, list(islice(found, len(idents)))
+
+
+def _fits(row: ItemRow, places: list[Place]) -> bool:
+    slices = list(row.recipe)
+    inside = all(one.offset + one.length <= place.entry.length for one, place in zip(slices, places, strict=True))
+    return inside and sum(one.length for one in slices) == row.size
