@@ -60,8 +60,21 @@ class MainJob:
         apps = self.folder / f"{self.tenant}.apps.json"
         seeded: Json = self.command("simulator", "seed", "--tenant", self.tenant, "--apps", str(apps), *seed)
         self.command("login")
-        self.command("tenant", "add", self.tenant, "--apps", str(apps))
+        self.register()
         return seeded
+
+    def register(self) -> Json:
+        """Register the tenant, with a recovery key of its own; again, if need be."""
+        passphrase = self.folder / "passphrase"
+        passphrase.write_text("correct horse battery staple")
+        key = ("--recovery-key-file", str(self.recovery_key), "--passphrase-file", str(passphrase))
+        apps = self.folder / f"{self.tenant}.apps.json"
+        done: Json = self.command("tenant", "add", self.tenant, "--apps", str(apps), *key)
+        return done
+
+    @property
+    def recovery_key(self) -> Path:
+        return self.folder / f"{self.tenant}.recovery-key"
 
     def configure(self, name: str) -> Json:
         """A target with its own prefix, that is a repository of its own, and a configuration that writes there."""

@@ -325,8 +325,9 @@ def state(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def tenantkeep(state: Path, server_tls: ServerTls) -> Run_:
-    """Run one command line; everything it may read from the environment is given."""
+def tenantkeep(state: Path, server_tls: ServerTls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run_:
+    """Run one command line in a folder of the test's own; everything it may read from the environment is given."""
+    monkeypatch.chdir(tmp_path)
     runner = CliRunner()
     environment = {
         "TENANTKEEP_HOME": str(state),

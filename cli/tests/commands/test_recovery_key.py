@@ -13,11 +13,6 @@ PASSPHRASE = "correct horse battery staple"
 ENTRA = "50f8131a-b9d3-4679-849e-cbe87444c623"
 
 
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
 def sent(gateway: Any, path: str) -> Any:
     return [body for place, body in gateway.bodies if place == path][-1]
 
