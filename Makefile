@@ -38,7 +38,7 @@ status: $(READY) ## show what runs
 test: $(READY) ## all tests at reduced sizes
 	@$(BIN)/pytest -q -m "not soak" -n 2 --dist loadgroup --no-loadscope-reorder
 
-soak: $(READY) ## the long tests, at full size
+soak: $(READY) ## the long tests, at full size (hours); TENANTKEEP_SEED=n TENANTKEEP_SOAK_SECONDS=n
 	@$(BIN)/pytest -q -m soak --timeout 1800
 
 bench: $(READY) ## the main job's figures, into tests/bench/out; counters may not get worse

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 _ROOT = Path(__file__).parent
-_STACK = ("tests/integration", "tests/chaos", "tests/bench", "cli/tests/commands/test_demo_whole.py")
+_STACK = ("tests/integration", "tests/chaos", "tests/soak", "tests/bench", "cli/tests/commands/test_demo_whole.py")
 
 
 def _group(path: Path) -> str:

@@ -7,9 +7,11 @@ import os
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import combinations
 from pathlib import Path
 from time import monotonic
 
+import chaos_page
 import pytest
 from drill import QUICK, Drill, Fault, ended, gateway_of, holders
 from main_job import MainJob
@@ -21,17 +23,11 @@ PROCESSES = ("nats", "documents", "vault", "objects", "simulator", "backup-plann
 SERVERS = ("nats", "documents", "objects", "simulator", "vault")
 
 KILLS = tuple(Fault((name,)) for name in PROCESSES)
-PAIRS = (
-    Fault(("nats", "documents")),
-    Fault(("nats", "backup-worker")),
-    Fault(("documents", "backup-worker")),
-    Fault(("objects", "backup-worker")),
-    Fault(("documents", "backup-planner")),
-    Fault(("vault", "token-service")),
-    Fault(("nats", "gateway")),
-)
+PAIRS = (*(Fault(pair) for pair in combinations(PROCESSES, 2)), Fault(("vault", "token-service")))
 AWAY = tuple(Fault((name,), away=12.0) for name in SERVERS)
 WIPED = (Fault(("nats",), wiped=True),)
+ALL = (*WIPED, *KILLS, *AWAY, *PAIRS)
+BUDGET = float(os.environ.get("TENANTKEEP_SOAK_SECONDS", "3600"))  # noqa: TID251 - a test reads its own budget
 
 PROFILE = "exchange-backup"
 RESUMED_WITHIN = 10.0
@@ -51,6 +47,8 @@ def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
         print(f"TENANTKEEP_SEED={SEED}")
         yield found
         print(f"\n{found.table()}")
+        if {result.fault for result in found.results} >= set(ALL):
+            chaos_page.write(found.results, SEED)
 
 
 @pytest.mark.timeout(180)
@@ -62,11 +60,22 @@ def test_the_documents_die_in_mid_run(drill: Drill) -> None:
 
 @pytest.mark.soak
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("number", "fault"), list(enumerate((*WIPED, *KILLS, *AWAY, *PAIRS))), ids=str)
+@pytest.mark.parametrize(("number", "fault"), list(enumerate(ALL)), ids=str)
 def test_every_process_and_pairs_of_them_die_go_away_and_come_back(drill: Drill, number: int, fault: Fault) -> None:
     letters = 0 if fault.wiped else drill.dead_letters()
     drill.disturb(f"full-{number}", fault, random.Random(f"{SEED} {fault}"))
     assert drill.dead_letters() == letters
+
+
+@pytest.mark.timeout(int(BUDGET) + 300)
+def test_an_hour_of_chaos_leaves_no_trace(drill: Drill) -> None:
+    """One fault after the other, as the seed has it, until the budget is spent."""
+    rng, until, number = random.Random(f"{SEED} chaos"), monotonic() + BUDGET, 0
+    while monotonic() < until:
+        number += 1
+        drill.disturb(f"chaos-{number}", rng.choice([fault for fault in ALL if not fault.wiped]), rng)
+    print(f"{number} faults in {BUDGET:.0f} s, TENANTKEEP_SEED={SEED}")
+    assert drill.dead_letters() == 0
 
 
 Trouble = Callable[[Drill], None]

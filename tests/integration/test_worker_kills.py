@@ -11,7 +11,6 @@ from main_job import Json, MainJob
 from stack_fixture import running_stack, wait_until
 
 SEED = int(os.environ.get("TENANTKEEP_SEED", "20261122"))  # noqa: TID251 - a test reads its own seed
-KILLS = 5
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -41,18 +40,20 @@ def digests(job: MainJob, configuration: str) -> dict[str, str]:
     return {point["resource_name"]: point["content_digest"] for point in points}
 
 
-def test_kills_at_seeded_moments_leave_no_trace_in_the_restore_points(job: MainJob) -> None:
+@pytest.mark.parametrize("kills", [5, pytest.param(200, marks=[pytest.mark.soak, pytest.mark.timeout(7200)])])
+def test_kills_at_seeded_moments_leave_no_trace_in_the_restore_points(job: MainJob, kills: int) -> None:
     rng = random.Random(SEED)
     print(f"TENANTKEEP_SEED={SEED}")
-    undisturbed = job.configure("undisturbed")
+    calm = f"undisturbed-{kills}"
+    undisturbed = job.configure(calm)
     before = job.requests()
-    assert job.backup("undisturbed")["run"]["state"] == "succeeded"
+    assert job.backup(calm)["run"]["state"] == "succeeded"
     needed = job.requests() - before
     expected = digests(job, undisturbed["id"])
     assert len(expected) == 3
 
-    for number in range(KILLS):
-        name = f"killed-{number}"
+    for number in range(kills):
+        name = f"killed-{kills}-{number}"
         configuration = job.configure(name)
         moment = job.requests() + int(needed * rng.uniform(0.02, 0.98))
         done = _kill_worker_during_backup(job, name, moment)
