@@ -1,8 +1,10 @@
 import base64
+import importlib.util
 import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -35,6 +37,19 @@ def sftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SFTPTestServer]:
 def openssh() -> Iterator[OpenSSHServer]:
     with OpenSSHServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def independent_reader() -> ModuleType:
+    """A reader of the format that shares no code with the engine."""
+    path = Path(__file__).parent / "vectors" / "reader.py"
+    spec = importlib.util.spec_from_file_location("specification_reader", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert not any(name.startswith("backup_engine") for name in vars(module))
+    return module
 
 
 @pytest.fixture

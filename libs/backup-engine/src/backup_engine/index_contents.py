@@ -14,6 +14,7 @@ from backup_engine.entries import BlobEntries, BlobEntry
 from backup_engine.index_cache import IndexCache
 from backup_engine.pack import PackEntry
 
+_SHARE = 64  # the dictionary may hold this part of the table's rows, so that a large file is not written too often
 _FIRST = struct.Struct("<I")  # of a packed place: the pack's number
 _NONE = _FIRST.pack(GONE)
 
@@ -36,7 +37,7 @@ class _View(NamedTuple):
 class Contents:
     """One thread at a time may change it; readers need no lock.
 
-    More than `recent` blobs in the dictionary join the table; a table of `mapped` rows or more is a file.
+    More than about `recent` blobs in the dictionary join the table; a table of `mapped` rows or more is a file.
     """
 
     def __init__(self, cache: IndexCache, *, recent: int, mapped: int) -> None:
@@ -66,7 +67,7 @@ class Contents:
         table, recent, _ = self._view
         total = len(recent) + sum(len(entries) for _, entries in new)
         # A table in memory is joined at once: that costs less than looking in two places.
-        if total > self._recent or len(table) + total < self._mapped:
+        if total > max(self._recent, len(table) // _SHARE) or len(table) + total < self._mapped:
             self._fold(new, description)
             return
         for number, entries in new:

@@ -16,5 +16,5 @@ class Tuning:
     merge_above: int = 16  # runs of manifest segments before the newest are merged
     folder: Path | None = None  # for scratch files and the index cache; None takes the system's temporary folder
     state_memory: int = 32 << 20  # bytes of a session's item table kept in memory; the rest is a scratch file
-    index_recent: int = 1 << 15  # blobs in a dictionary before they join the sorted table, about 8 MB
-    index_mapped: int = 1 << 17  # blobs from which the sorted table is a mapped file, not memory
+    index_recent: int = 1 << 13  # blobs in a dictionary before they join the sorted table, about 2 MB
+    index_mapped: int = 1 << 15  # blobs from which the sorted table is a mapped file, not memory
