@@ -1,5 +1,6 @@
 """The backup repository: cut, encrypt, pack, index, snapshot, restore, verify."""
 
+from backup_engine.copying import Copied, CopyReport, copy_repository
 from backup_engine.damage import AffectedItems, DamageRecord
 from backup_engine.drill import Drilled, DrillReport
 from backup_engine.errors import (
@@ -52,6 +53,8 @@ __all__ = [
     "AlreadyExists",
     "ChainReport",
     "Checkpoint",
+    "Copied",
+    "CopyReport",
     "DamageRecord",
     "DrillReport",
     "Drilled",
@@ -94,4 +97,5 @@ __all__ = [
     "UnknownItem",
     "VerificationReport",
     "Waste",
+    "copy_repository",
 ]

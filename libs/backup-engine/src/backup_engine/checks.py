@@ -62,6 +62,10 @@ class Checks:
             self._backing, self._receipts, at=at, session=session, limit=limit, watch=watch
         )
 
+    def read_all(self, *, at: datetime, watch: Watch | None = None) -> VerificationReport:
+        """Level 2 of everything, without writing a word: for a copy, or for who may only read."""
+        return full_check.read_all(self._backing, self._receipts, at=at, watch=watch)
+
     def drill(self, *, at: datetime, seed: int, items: int, scratch: Path, watch: Watch | None = None) -> DrillReport:
         """V3: restore `items` random items of restore points that have not expired into `scratch`, and compare.
 

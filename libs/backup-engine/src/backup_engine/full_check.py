@@ -86,6 +86,18 @@ def verify_rolling(
     return RollingReport(report, step.objects, rolling.read_since(receipts), affected, fixed, record, receipt)
 
 
+def read_all(backing: Backing, receipts: Receipts, *, at: datetime, watch: Watch | None = None) -> VerificationReport:
+    """Level 2 of everything at once, without a word in the repository: no receipt, no record, no repair."""
+    sizes = {info.key: info.size for info in backing.storage.list("")}
+    backing.damage.refresh()
+    backing.condemned.refresh()
+    backing.index.refresh()
+    check = ObjectCheck(backing, receipts, sizes, at, frozenset())
+    expected = _expected(backing, sizes)
+    unlimited = {"max_bytes": math.inf, "max_objects": math.inf}
+    return _report(rolling.take_step(check, expected, rolling.START, watch=watch, **unlimited), [])
+
+
 def _expected(backing: Backing, sizes: Mapping[str, int]) -> dict[str, int]:
     """What should be there: what is listed, what the index names, and every receipt up to the newest."""
     newest = max((names.receipt_number(name) for name in sizes if name.startswith(names.RECEIPTS)), default=-1)

@@ -15,7 +15,7 @@ from backup_engine.object_check import Finding, ObjectCheck
 from backup_engine.receipts import Arc, Receipt, Receipts
 
 READERS = 4  # objects read at the same time
-_START = bytes(32)
+START = bytes(32)
 _CIRCLE = 1 << 256
 LEVEL = 2
 
@@ -98,7 +98,7 @@ def last_step(receipts: Receipts) -> Receipt | None:
 
 def end_of(step: Receipt | None) -> bytes:
     """Where the next step begins."""
-    return _START if step is None or step.attestation.arc is None else step.attestation.arc.end
+    return START if step is None or step.attestation.arc is None else step.attestation.arc.end
 
 
 def read_since(receipts: Receipts) -> datetime | None:
