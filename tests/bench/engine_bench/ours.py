@@ -20,7 +20,7 @@ from backup_engine.exporting.formats import write_eml
 from backup_engine.storage import LocalStorage, PrefixedStorage, RetryingStorage, S3Storage, Storage
 from backup_engine.storage.measured import MeasuredStorage, Meter
 from backup_engine.testing.keys import LocalKeyWrapper
-from backup_service.domain.jobs import Claim
+from backup_service.domain.jobs import Claim, Keeping
 from backup_service.usecases.read_mailbox import BackupPace
 from backup_service.usecases.run_backup import RunBackup
 from chassis.clock import SystemClock
@@ -156,7 +156,7 @@ class Worker:
             kind=JobKind.BACKUP,
             configuration=_CONFIGURATION,
             target="bench",
-            retention_days=30,
+            keeping=Keeping("30d", "30d", "default", self._clock.now()),
             resource=resource,
             resource_name=f"{resource}@corp.example",
             session=session,

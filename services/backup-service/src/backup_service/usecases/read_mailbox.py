@@ -22,6 +22,9 @@ from graph_client.errors import BodyTooLarge, Forbidden, ItemUnreadable, NotFoun
 
 log = structlog.get_logger()
 
+_TOGETHER = 16
+_BYTES_TOGETHER = 1 << 20
+
 
 @dataclass(frozen=True)
 class BackupPace:
@@ -57,6 +60,9 @@ class MailboxBackup:
         self._shown_at = self._checkpoint_at = clock.monotonic()
         self._uncommitted = 0
         self._slots = asyncio.Semaphore(pace.parallel)
+        # Read and not yet stored; nothing of it outlives a page.
+        self._fetched: list[tuple[Message, bytes]] = []
+        self._fetched_bytes = 0
 
     async def read_changes(self) -> None:
         """Bring the session's state to that of the mailbox."""
@@ -138,7 +144,8 @@ class MailboxBackup:
             except (ItemUnreadable, Forbidden) as error:
                 self._fail(item, error)
             else:
-                await self._store_message(message)
+                await self._fetch(message)
+        await self._store_fetched()
 
     async def _read_folder(self, folder: Folder, stored: set[str]) -> None:
         try:
@@ -218,13 +225,15 @@ class MailboxBackup:
         changed = [message for message in page.messages if not self._is_current(message)]
         async with asyncio.TaskGroup() as group:
             for message in changed:
-                group.create_task(self._store_message(message))
+                group.create_task(self._fetch(message))
+        await self._store_fetched()
 
     def _is_current(self, message: Message) -> bool:
         known = self._session.known(message.id)
         return known is not None and (known.version, known.parent) == (message.change_key, message.folder)
 
-    async def _store_message(self, message: Message) -> None:
+    async def _fetch(self, message: Message) -> None:
+        """Read one mail; it is stored together with others, because a thread for each costs more than storing it."""
         async with self._slots:
             try:
                 body = await self._mail.mime(self._claim.resource, message.id)
@@ -235,15 +244,31 @@ class MailboxBackup:
             except (ItemUnreadable, Forbidden, BodyTooLarge) as error:
                 self._fail(message.id, error)
                 return
-            new = self._session.known(message.id) is None
+            self._fetched.append((message, body))
+            self._fetched_bytes += len(body)
+            if len(self._fetched) >= _TOGETHER or self._fetched_bytes >= _BYTES_TOGETHER:
+                await self._store_fetched()
+
+    async def _store_fetched(self) -> None:
+        fetched, self._fetched, self._fetched_bytes = self._fetched, [], 0
+        if fetched:
+            new = await uninterrupted(self._put, fetched)
+            self._held += new  # in two steps: others may change it while this one waits
+        for message, body in fetched:
+            self._cursor.retry.pop(message.id, None)
+            self._failed.pop(message.id, None)
+            self._add("stored")
+            self._add("bytes_read", len(body))
+            self._uncommitted += len(body)
+
+    def _put(self, fetched: list[tuple[Message, bytes]]) -> int:
+        """In a thread; how many of the mails are new."""
+        new = 0
+        for message, body in fetched:
+            new += self._session.known(message.id) is None
             item = NewItem(message.id, MAIL, message.change_key, message.folder, dict(message.sidecar))
-            await uninterrupted(self._session.put_item, item, body)
-        self._held += new
-        self._cursor.retry.pop(message.id, None)
-        self._failed.pop(message.id, None)
-        self._add("stored")
-        self._add("bytes_read", len(body))
-        self._uncommitted += len(body)
+            self._session.put_item(item, body)
+        return new
 
     def _fail(self, item: str, error: Exception) -> None:
         """One bad item never costs its mailbox: it is listed, and asked for again at every run.
