@@ -15,6 +15,8 @@ import pytest
 from backup_engine import RecoveryKey
 from backup_engine.recovery import ScryptParameters
 from backup_engine.testing.seaweed import SeaweedServer
+from backup_engine.testing.sftp import READ_ONLY, KeyPair, write_private
+from backup_engine.testing.sftp_server import SFTPTestServer
 
 PASSPHRASE = "correct horse battery staple"
 BODIES = {f"m{n}": f"Subject: mail {n}\r\n\r\nbody {n}\r\n".encode() for n in range(5)}
@@ -167,6 +169,33 @@ class TestErrors:
     def test_errors_are_json_too(self, recover: Any) -> None:
         done = recover("list", "--json", passphrase="wrong horse battery staple")
         assert json.loads(done.stderr)["code"] == "passphrase"
+
+
+def test_it_works_from_an_sftp_server(
+    recovery: RecoveryKey, lost: Any, recover: Any, tmp_path: Path, fill_storage: Any
+) -> None:
+    """Through an account that may only read."""
+    with SFTPTestServer(tmp_path / "sftp") as server:
+        address = server.address
+        storage = address.storage("backups/contoso")
+        fill_storage(storage, recovery)
+        storage.close()
+        key = write_private(tmp_path / "id_ed25519", address.keys[READ_ONLY].private)
+        options = (
+            "--storage", f"sftp://{address.users[READ_ONLY]}@127.0.0.1:{address.port}{address.folder}/backups",
+            "--key", str(lost.key), "--host-key", address.host_key, "--ssh-key-file", str(key),
+        )  # fmt: skip
+        done = recover("export", "--all", "--format", "eml", "--out", str(tmp_path / "out"), options=options)
+        elsewhere = recover("list", options=(*options[:1], options[1] + "/none", *options[2:]))
+        stranger = recover("list", options=(*options[:5], KeyPair.fresh().public, *options[6:]))
+        hostless = recover("list", options=(*options[:4], *options[6:]))
+    assert done.exit_code == 0, done.output
+    assert sorted(file.read_bytes() for file in (tmp_path / "out").rglob("*.eml")) == sorted(
+        [*BODIES.values(), *list(BODIES.values())[:4]]
+    )
+    assert (elsewhere.exit_code, "storage refuses" in elsewhere.stderr) == (1, True), elsewhere.stderr
+    assert (stranger.exit_code, "another host key" in stranger.stderr) == (1, True), stranger.stderr
+    assert (hostless.exit_code, "--host-key" in hostless.stderr) == (2, True), hostless.stderr
 
 
 def test_it_works_on_a_machine_with_nothing_else(

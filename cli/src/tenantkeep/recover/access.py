@@ -19,3 +19,7 @@ class Access:
     secret_key_file: Path | None = None
     region: str = "us-east-1"
     ca_file: Path | None = None
+    host_keys: tuple[str, ...] = ()
+    ssh_key_file: Path | None = None
+    ssh_passphrase_file: Path | None = None
+    ssh_password_file: Path | None = None

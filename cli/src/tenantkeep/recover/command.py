@@ -40,7 +40,10 @@ def recover(
     *,
     storage: Annotated[
         str | None,
-        typer.Option(help="s3://HOST[:PORT]/BUCKET/PREFIX or file:///FOLDER.", envvar="TENANTKEEP_RECOVER_STORAGE"),
+        typer.Option(
+            help="s3://HOST[:PORT]/BUCKET/PREFIX, sftp://USER@HOST[:PORT]/FOLDER or file:///FOLDER.",
+            envvar="TENANTKEEP_RECOVER_STORAGE",
+        ),
     ] = None,
     key: Annotated[
         Path | None, typer.Option(help="Recovery key file of the tenant.", envvar="TENANTKEEP_RECOVER_KEY")
@@ -53,6 +56,12 @@ def recover(
     secret_key_file: Annotated[Path | None, typer.Option(help="File with the S3 secret key.")] = None,
     secret_key: Annotated[str | None, typer.Option(hidden=True, envvar="TENANTKEEP_RECOVER_SECRET_KEY")] = None,
     region: Annotated[str, typer.Option(help="Region of the bucket.")] = "us-east-1",
+    host_key: Annotated[
+        list[str] | None, typer.Option(help="Public key of the SFTP server (ssh-ed25519 AAAA…).")
+    ] = None,
+    ssh_key_file: Annotated[Path | None, typer.Option(help="File with the private key of the SFTP account.")] = None,
+    ssh_passphrase_file: Annotated[Path | None, typer.Option(help="File with the passphrase of that key.")] = None,
+    ssh_password_file: Annotated[Path | None, typer.Option(help="File with the account's password, instead.")] = None,
     ca_file: Annotated[
         Path | None, typer.Option(help="PEM bundle to trust. [default: TENANTKEEP_CA_FILE, else the system's]")
     ] = None,
@@ -67,6 +76,10 @@ def recover(
         secret_key=None if secret_key is None else SecretStr(secret_key),
         secret_key_file=secret_key_file,
         region=region,
+        host_keys=tuple(host_key or ()),
+        ssh_key_file=ssh_key_file,
+        ssh_passphrase_file=ssh_passphrase_file,
+        ssh_password_file=ssh_password_file,
         ca_file=ca_file or settings.load().ca_file,
     )
 

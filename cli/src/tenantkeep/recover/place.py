@@ -7,13 +7,15 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from backup_engine import names
 from backup_engine.errors import NotFound, StorageDenied
-from backup_engine.storage import LocalStorage, RetryingStorage, S3Storage, Storage
+from backup_engine.storage import LocalStorage, RetryingStorage, S3Storage, SFTPLogin, SFTPStorage, Storage
 from contracts.texts import Text
 from tenantkeep.commands.errors import CommandError, usage
 from tenantkeep.recover.access import Access
 
 _LOOKED_AT = 1000  # objects, when looking for what might have been meant
-_EXAMPLES = "s3://s3.example.com/bucket/prefix, file:///mnt/backup/prefix"
+_EXAMPLES = "s3://s3.example.com/bucket/prefix, sftp://user@sftp.example.com/srv/backup, file:///mnt/backup/prefix"
+_SSH_PORT = 22
+_HOME = "~/"  # sftp://user@host/~/folder is relative to where the account lands
 
 
 def repository_at(access: Access, tenant: str) -> Storage:
@@ -52,6 +54,8 @@ def _opener(access: Access) -> Callable[[str], Storage]:
     match url.scheme:
         case "s3":
             return _s3(access, url)
+        case "sftp":
+            return _sftp(access, url)
         case "file":
             return _file(url)
         case other:
@@ -75,6 +79,32 @@ def _s3(access: Access, url: SplitResult) -> Callable[[str], Storage]:
         return S3Storage(
             url.netloc, bucket, access_key, secret_key, region=access.region, ca_file=access.ca_file, prefix=prefix
         )
+
+    return at
+
+
+def _sftp(access: Access, url: SplitResult) -> Callable[[str], Storage]:
+    if not url.hostname or not url.username or not access.host_keys:
+        raise usage(
+            "An SFTP storage needs sftp://USER@HOST[:PORT]/FOLDER, --host-key and --ssh-key-file or"
+            " --ssh-password-file.",
+            "Ein SFTP-Speicher braucht sftp://USER@HOST[:PORT]/ORDNER, --host-key und --ssh-key-file oder"
+            " --ssh-password-file.",
+        )
+    files = (access.ssh_key_file, access.ssh_passphrase_file, access.ssh_password_file)
+    private_key, passphrase, password = (None if file is None else _secret(file) for file in files)
+    login = SFTPLogin(
+        host=url.hostname,
+        port=url.port or _SSH_PORT,
+        user=unquote(url.username),
+        host_keys=access.host_keys,
+        private_key=private_key,
+        passphrase=passphrase,
+        password=password,
+    )
+
+    def at(path: str) -> Storage:
+        return SFTPStorage(login, path.removeprefix(_HOME) if path.startswith(_HOME) else f"/{path}")
 
     return at
 
