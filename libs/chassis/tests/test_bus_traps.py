@@ -6,7 +6,7 @@ Each names the trap and what it would cost; what the wrapper does instead is ass
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -15,6 +15,8 @@ from pathlib import Path
 import nkeys
 import pytest
 from faststream import AckPolicy
+from nats.aio.msg import Msg
+from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.errors import NoStreamResponseError
 from prometheus_client import REGISTRY
@@ -23,14 +25,14 @@ from pydantic import SecretStr
 from chassis import bootstrap, bus
 from chassis.bus import Bus, BusUnreachable
 from chassis.delivered import Delivered
-from chassis.delivery import LONGEST_NAK, DeliveryPolicy, subscribe
+from chassis.delivery import LONGEST_NAK, DeliveryPolicy, subscribe, subscribe_batch
 from chassis.errors import RetryLater
 from chassis.settings import BusSettings
 from chassis.testing.clock import ManualClock
 from chassis.testing.pki import make_server_tls
 from chassis.testing.servers import NatsProcess
 from contracts import streams
-from contracts.events import JobQueued, JobWakeUp
+from contracts.events import JobEvent, JobQueued, JobWakeUp
 from contracts.streams import DURABLES, JOBS, JOBS_BACKUP, STREAMS
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -259,3 +261,32 @@ async def test_10_one_tenant_that_has_to_wait_does_not_stall_the_others(line: Li
         return "free" in line.jobs() and info.num_ack_pending == 20
 
     await until(free_is_done)
+
+
+async def test_a_batch_in_hand_survives_the_end_of_a_pull(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trap: the built-in TimeoutError, which nats-py raises in one pull of twenty, costs FastStream's batch.
+
+    Here every pull that finds nothing ends so; what was held would come again after the ack wait.
+    """
+    whole = JetStreamContext.PullSubscription.fetch
+
+    async def ends_between_requests(self: JetStreamContext.PullSubscription, *args: int, **options: float) -> list[Msg]:
+        try:
+            return await whole(self, *args, **options)
+        except NatsTimeoutError:
+            raise TimeoutError from None
+
+    monkeypatch.setattr(JetStreamContext.PullSubscription, "fetch", ends_between_requests)
+    seen: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
+
+    async def handler(messages: Sequence[Delivered[JobEvent]]) -> None:
+        for message in messages:
+            seen.put_nowait((message.body.version, message.delivery))
+
+    subscribe_batch(line.bus, streams.MONITOR_LEDGER, JobEvent, handler, QUICK)
+    await line.bus.broker.start()
+    async with asyncio.timeout(20):
+        for version in range(3):
+            event = JobQueued(tenant="contoso", at=NOW, scope="job", id="j", run="r", kind="backup", version=version)
+            await line.bus.publish(event)
+            assert await seen.get() == (version, 1)

@@ -25,7 +25,7 @@ from nats.aio.msg import Msg as RawMessage
 from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
-from chassis import telemetry
+from chassis import pulls, telemetry
 from chassis.bus import Bus
 from chassis.delivered import Delivered, M
 from chassis.errors import GiveUp, RetryLater
@@ -105,7 +105,7 @@ def _bind(
     batch: bool,
 ) -> None:
     for index in range(parallel):
-        bus.broker.subscriber(
+        subscriber = bus.broker.subscriber(
             durable.filter,
             stream=JStream(durable.stream.name, declare=False),
             durable=durable.name,
@@ -114,7 +114,10 @@ def _bind(
             inbox_prefix=f"{inbox_prefix(bus.user)}.".encode(),
             decoder=_raw_body,
             include_in_schema=index == 0,
-        )(consume)
+        )
+        subscriber(consume)
+        if batch:
+            pulls.keep(subscriber)
 
 
 async def _raw_body(message: NatsMessage) -> bytes:
