@@ -169,6 +169,16 @@ def test_earlier_restore_points_without_locks_vouch_for_nothing(
     assert_locked(days, locked, days.back_up("90d"))
 
 
+def test_restore_points_copied_without_their_locks_vouch_for_nothing(days: Days, locked: MemoryStorage) -> None:
+    first = days.back_up("90d", mails=range(5))
+    assert first.locked_until is not None
+    copied = MemoryStorage(lock=LockMode.COMPLIANCE, clock=lambda: START)
+    copied.objects.update(locked.objects)  # by a tool that knows no locks
+    days.storage = copied
+    days.now = START + timedelta(days=1)
+    assert_locked(days, copied, days.back_up("90d"))
+
+
 def test_a_refused_extension_is_said_before_anything_is_committed(days: Days, locked: MemoryStorage) -> None:
     days.back_up("30d", mails=range(5))
     honest = days.storage

@@ -56,6 +56,9 @@ def _ask_earlier(backing: Backing, draft: Snapshot, until: datetime) -> None:
         if earlier.taken_at < draft.taken_at - _BUCKET:
             return
         if earlier.locked_until is not None and earlier.locked_until >= until:
+            own = backing.storage.retention(names.snapshot(earlier.shard, earlier.id)).until
+            if own is None or own < until:
+                return  # copied here from a storage that locked it: what it says was true there
             backing.locks.learn(_vouched(backing, earlier), earlier.locked_until)
             return
 
