@@ -17,6 +17,7 @@ from tenantkeep.commands import (
 )
 from tenantkeep.commands.demo.command import demo
 from tenantkeep.recover import command as recover
+from tenantkeep.recover import repository_command
 
 
 def register(app: typer.Typer) -> None:
@@ -31,6 +32,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(dead_letters.app, name="dead-letters")
     app.add_typer(source.app, name="source")
     app.add_typer(recover.app, name="recover")
+    app.add_typer(repository_command.app, name="repository")
     app.command("health")(health.health)
     app.add_typer(simulator.app, name="simulator")
     app.command("demo")(demo)

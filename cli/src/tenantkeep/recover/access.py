@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 @dataclass(frozen=True)
 class Access:
-    """The options of `tenantkeep recover`; nothing is opened yet."""
+    """The options of `tenantkeep recover` and `repository copy`; nothing is opened yet."""
 
     storage: str | None = None
     key: Path | None = None
@@ -18,6 +18,7 @@ class Access:
     secret_key: SecretStr | None = None
     secret_key_file: Path | None = None
     region: str = "us-east-1"
+    lock: str | None = None  # compliance or governance: the bucket locks objects
     ca_file: Path | None = None
     host_keys: tuple[str, ...] = ()
     ssh_key_file: Path | None = None

@@ -20,6 +20,11 @@ _TEXTS: dict[type[engine.RepositoryError], tuple[str, Text, Text]] = {
             "Adresse, Bucket oder Ordner und Zugangsdaten prüfen; nötig sind Lesen und Auflisten.",
         ),
     ),
+    engine.AlreadyExists: (
+        "other-repository",
+        Text("Another repository lies there.", "Dort liegt ein anderes Repository."),
+        Text("Copy to another prefix or folder.", "In einen anderen Präfix oder Ordner kopieren."),
+    ),
     engine.NotFound: (
         "not-found",
         Text("Not found in this repository.", "In diesem Repository nicht gefunden."),

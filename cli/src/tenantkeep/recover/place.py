@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from backup_engine import names
 from backup_engine.errors import NotFound, StorageDenied
-from backup_engine.storage import LocalStorage, RetryingStorage, S3Storage, SFTPLogin, SFTPStorage, Storage
+from backup_engine.storage import LocalStorage, LockMode, RetryingStorage, S3Storage, SFTPLogin, SFTPStorage, Storage
 from contracts.texts import Text
 from tenantkeep.commands.errors import CommandError, usage
 from tenantkeep.recover.access import Access
@@ -44,6 +44,14 @@ def repository_at(access: Access, tenant: str) -> Storage:
     )
 
 
+def prepared_at(access: Access) -> Storage:
+    """The storage at exactly this address, for writing: an SFTP folder is made ready when it is new."""
+    storage = _opener(access)(unquote(urlsplit(access.storage or "").path).strip("/"))
+    if isinstance(storage, SFTPStorage):
+        storage.prepare()
+    return RetryingStorage(storage)
+
+
 def _opener(access: Access) -> Callable[[str], Storage]:
     if not access.storage:
         raise usage(
@@ -77,7 +85,14 @@ def _s3(access: Access, url: SplitResult) -> Callable[[str], Storage]:
     def at(path: str) -> Storage:
         bucket, _, prefix = path.partition("/")
         return S3Storage(
-            url.netloc, bucket, access_key, secret_key, region=access.region, ca_file=access.ca_file, prefix=prefix
+            url.netloc,
+            bucket,
+            access_key,
+            secret_key,
+            region=access.region,
+            ca_file=access.ca_file,
+            prefix=prefix,
+            lock=None if access.lock is None else LockMode(access.lock.upper()),
         )
 
     return at
