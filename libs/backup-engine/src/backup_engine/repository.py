@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from backup_engine import adoption, chunking, commits, header, manifest, names, rows
 from backup_engine.adoption import Inheritance
+from backup_engine.allocator import return_large_buffers
 from backup_engine.backing import Backing
 from backup_engine.checks import Checks
 from backup_engine.condemned import Condemned
@@ -106,6 +107,7 @@ class Repository:
         damaged or belongs to another tenant.
         """
         locks = LockingStorage(storage)
+        return_large_buffers()
         head = header.decode(storage.get(names.CONFIG, 0, header.LENGTH), names.CONFIG)
         try:
             ring = KeyRing.open(storage, opener)
