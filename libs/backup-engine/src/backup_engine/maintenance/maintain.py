@@ -13,19 +13,30 @@ from backup_engine.maintenance.roots import ReadCommit
 from backup_engine.maintenance.survey import Survey
 from backup_engine.model import Problem
 
+_ATTEMPTS = 3  # what could not be read may have been taken away by another collector that was faster
+
 
 def maintain(backing: Backing, read_commit: ReadCommit, now: datetime, policy: Policy) -> MaintenanceReport:
     """Go on with the run that is under way, or begin one. Safe at any time and from several processes at once."""
     call = Call(backing, read_commit, now, policy)
+    for _ in range(_ATTEMPTS):
+        run, survey = _once(call)
+        if not call.blocked:
+            break
+    return _report(call, run, survey)
+
+
+def _once(call: Call) -> tuple[Run | None, Survey | None]:
+    call.blocked.clear()
     try:
-        run = backing.condemned.refresh()
+        run = call.backing.condemned.refresh()
     except UNREADABLE as error:
         call.blocked.append(Problem("unreadable", getattr(error, "key", "") or names.GC, str(error)))
-        run = None
-    survey = None if call.blocked else Survey.take(call)
+        return None, None
+    survey = Survey.take(call)
     if survey is not None and _end(call, run, survey):
         run = _begin(call, run, survey)
-    return _report(call, run, survey)
+    return run, survey
 
 
 def _end(call: Call, run: Run | None, survey: Survey) -> bool:

@@ -1,8 +1,10 @@
 """What lies in storage and what of it somebody relies on, read in the order the format asks for (section 17)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 
 from backup_engine import holds, names
 from backup_engine.condemned import Verdict
@@ -47,11 +49,23 @@ class Survey:
 
     def live(self, call: Call, sessions: AbstractSet[str], *, without: Iterable[str] = ()) -> LiveBlobs | None:
         """The blobs of all snapshots but `without` and of the states of `sessions`. None when one cannot be read."""
+        sure = sessions - self.condemned.sessions
+        states = self.roots.states(sure, without=without)
         try:
-            return LiveBlobs(marking.blobs_of(call.backing.objects, self.roots.states(sessions, without=without)))
+            return LiveBlobs(chain(marking.blobs_of(call.backing.objects, states), self._of_condemned(call, sessions)))
         except UNREADABLE as error:
             call.blocked.append(Problem("unreadable", getattr(error, "key", "") or names.MANIFESTS, str(error)))
             return None
+
+    def _of_condemned(self, call: Call, sessions: AbstractSet[str]) -> Iterator[bytes]:
+        """Who took such a session over before it was condemned relies on what is there; nobody on what is not.
+
+        A stalled writer may well have written a checkpoint of what was collected.
+        """
+        for session in sorted(sessions & self.condemned.sessions):
+            for state in self.roots.sessions[session].states:
+                with suppress(*UNREADABLE):
+                    yield from list(marking.blobs_of(call.backing.objects, [state]))
 
     def whole(self, call: Call) -> list[PackInfo]:
         """The packs that are in storage with the size the index says."""

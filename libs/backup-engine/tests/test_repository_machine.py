@@ -1,0 +1,428 @@
+"""Any order of backups, expiries, holds, collections, crashes and take-overs: what is listed restores byte for byte.
+
+Everything happens in one thread. Processes share one storage in memory, each through a script that lets it die, lose
+answers or be overtaken by others at any of its storage operations, in the middle of listings, too.
+"""
+
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, note, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from backup_engine import (
+    AlreadyCommitted,
+    IntegrityError,
+    NewItem,
+    NotFound,
+    Repository,
+    Session,
+    SessionFenced,
+    StorageUnreachable,
+    Tuning,
+)
+from backup_engine.holds import Hold, Release, Scope
+from backup_engine.storage import MemoryStorage, RetryingStorage, RetryPolicy
+from backup_engine.testing.faulty import SimulatedCrash
+from backup_engine.testing.keys import LocalKeyWrapper
+from backup_engine.testing.scripted import Event, Script, ScriptedStorage
+
+TUNING = Tuning(pack_size=1500, pack_blobs=4, compressors=0, uploaders=0, batch=400, merge_above=3)
+WRAPPER = LocalKeyWrapper(bytes(range(32)))
+SHARDS = ("anna", "ben")
+KEYS = ("a", "b", "c", "d")
+START = datetime(2026, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+NEVER = timedelta(days=1_000_000)
+
+Content = dict[str, int]  # item key: number of its body
+
+shards = st.sampled_from(SHARDS)
+changes = st.dictionaries(st.sampled_from(KEYS), st.none() | st.integers(0, 5), max_size=4)
+events = st.sampled_from(list(Event))
+faults = st.dictionaries(st.integers(0, 60), events, max_size=3)
+policies = st.tuples(
+    st.sampled_from([timedelta(0), timedelta(0), DAY]),
+    st.sampled_from([NEVER, NEVER, timedelta(0)]),
+    st.sampled_from([0.5, 1.1, 0.0]),
+)  # grace, session grace, share below which packs are rewritten
+
+
+def body(number: int) -> bytes:
+    return random.Random(number).randbytes(300)
+
+
+@dataclass
+class Process:
+    storage: ScriptedStorage
+    repository: Repository
+
+    @classmethod
+    def start(cls, memory: MemoryStorage) -> "Process":
+        storage = ScriptedStorage(memory)
+        retrying = RetryingStorage(storage, RetryPolicy(attempts=3), wait=lambda _: None)
+        return cls(storage, Repository.open(retrying, WRAPPER, tuning=TUNING))
+
+
+@dataclass
+class Writer:
+    process: Process
+    session: Session
+    shard: str
+    content: Content
+
+
+@dataclass
+class World:
+    """What the rules share, and what they know to be true."""
+
+    memory: MemoryStorage = field(default_factory=MemoryStorage)
+    now: datetime = START
+    numbers: Any = field(default_factory=lambda: count(1))
+    processes: list[Process] = field(default_factory=list)
+    writers: dict[str, Writer] = field(default_factory=dict)  # by shard
+    zombies: list[Writer] = field(default_factory=list)
+    dead: dict[str, str] = field(default_factory=dict)  # shard: the session its next writer takes over
+    contents: dict[bytes, Content] = field(default_factory=dict)  # by cursor
+    promised: dict[str, datetime] = field(default_factory=dict)  # commit names that were reported, with their expiry
+    removable: set[str] = field(default_factory=set)
+    collected: datetime = START - 10_000 * DAY  # the latest time a collector was told
+    holds: dict[str, str] = field(default_factory=dict)  # id: commit name, placed and not released
+
+    def ulid(self) -> str:
+        return f"01ARZ3NDEKTSV4RRFFQ{next(self.numbers):07d}"
+
+    def cursor(self, content: Content) -> bytes:
+        cursor = b"%d" % len(self.contents)
+        self.contents[cursor] = dict(content)
+        return cursor
+
+
+class Actions:
+    """What processes do; every action may be cut short or overtaken."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def attempt(self, process: Process, script: Script, action: Callable[[], None]) -> None:
+        """Run in `process`; when it dies, so do its sessions."""
+        process.storage.play(script)
+        try:
+            action()
+        except SimulatedCrash:
+            self._bury(process)
+        except StorageUnreachable:
+            pass  # more lost answers than it tries again: the caller has left things as they are
+        finally:
+            process.storage.play({})
+
+    def _bury(self, process: Process) -> None:
+        world = self.world
+        if process in world.processes:
+            world.processes[world.processes.index(process)] = Process.start(world.memory)
+        for shard, writer in list(world.writers.items()):
+            if writer.process is process:
+                world.dead[shard] = world.writers.pop(shard).session.id
+        world.zombies = [zombie for zombie in world.zombies if zombie.process is not process]
+
+    def open(self, shard: str, process: Process, script: Script) -> None:
+        if shard not in self.world.writers:
+            self.attempt(process, script, lambda: self._open(shard, process))
+
+    def _open(self, shard: str, process: Process) -> None:
+        world, repository = self.world, process.repository
+        adopt, ident = world.dead.get(shard), world.ulid()
+        world.dead[shard] = ident  # until it is known to have begun, the next one takes over from here
+        if adopt is None:
+            del world.dead[shard]
+        try:
+            snapshots = repository.snapshots(shard)
+            parent = snapshots[0].id if snapshots else None
+            session = repository.open_session(shard, ident, parent=parent, adopt=adopt)
+        except AlreadyCommitted:
+            world.dead.pop(shard, None)
+            return
+        except NotFound:
+            world.dead[shard] = ident
+            return  # the parent went between the listing and the opening: the job is tried again
+        except (SimulatedCrash, StorageUnreachable):
+            world.dead[shard] = ident
+            raise
+        world.dead.pop(shard, None)
+        content = dict(world.contents[session.cursor]) if session.cursor is not None else {}
+        found = {row.key: row.sha256 for row in session.keys("mail")}
+        assert found.keys() == content.keys(), "the cursor covers what the session knows"
+        world.writers[shard] = Writer(process, session, shard, content)
+
+    def put(self, writer: Writer, change: dict[str, int | None], *, checkpoint: bool, script: Script) -> None:
+        def action() -> None:
+            for key, number in change.items():
+                if number is None:
+                    writer.session.remove(key)
+                    writer.content.pop(key, None)
+                else:
+                    writer.session.put_item(NewItem(key, "mail", str(number), ""), body(number))
+                    writer.content[key] = number
+            if checkpoint:
+                writer.session.checkpoint(self.world.cursor(writer.content))
+
+        self._write(writer, script, action)
+
+    def commit(self, writer: Writer, days: int, script: Script) -> None:
+        world = self.world
+
+        def action() -> None:
+            # The workers' clocks are right; the collector's jumps.
+            snapshot = writer.session.commit(
+                world.cursor(writer.content), listed=0, skipped=[], failed=[],
+                taken_at=START, expires_at=START + days * DAY,
+            )  # fmt: skip
+            name = f"snapshots/{writer.shard}/{snapshot.id}"
+            world.promised[name] = snapshot.expires_at
+            if snapshot.expires_at <= world.collected:
+                world.removable.add(name)  # a collector may have been faster than this answer
+            if world.writers.get(writer.shard) is writer:
+                del world.writers[writer.shard]
+            else:
+                world.zombies.remove(writer)
+
+        self._write(writer, script, action)
+
+    def _write(self, writer: Writer, script: Script, action: Callable[[], None]) -> None:
+        def guarded() -> None:
+            try:
+                action()
+            except (SessionFenced, IntegrityError, StorageUnreachable):
+                self._end(writer)
+
+        self.attempt(writer.process, script, guarded)
+
+    def _end(self, writer: Writer) -> None:
+        """Its session cannot go on; the job's next attempt takes it over."""
+        writer.session.abort()
+        if self.world.writers.get(writer.shard) is writer:
+            self.world.dead[writer.shard] = self.world.writers.pop(writer.shard).session.id
+        elif writer in self.world.zombies:
+            self.world.zombies.remove(writer)
+
+    def maintain(
+        self, process: Process, script: Script, grace: timedelta, session_grace: timedelta, rewrite_below: float = 0.5
+    ) -> None:
+        world = self.world
+
+        def action() -> None:
+            report = process.repository.maintain(
+                world.now, grace=grace, session_grace=session_grace, rewrite_below=rewrite_below
+            )
+            assert report.good, report
+
+        self._allow_removal()
+        self.attempt(process, script, action)
+        self._allow_removal()  # of what was committed while it ran
+
+    def _allow_removal(self) -> None:
+        world = self.world
+        world.collected = max(world.collected, world.now)
+        held = set(world.holds.values())
+        world.removable |= {name for name, end in world.promised.items() if end <= world.now and name not in held}
+
+
+class RepositoryMachine(RuleBasedStateMachine):
+    world: World
+    actions: Actions
+
+    @initialize()
+    def create(self) -> None:
+        self.world = World()
+        self.actions = Actions(self.world)
+        Repository.create(self.world.memory, WRAPPER, tenant="contoso", tuning=TUNING)
+        self.world.processes = [Process.start(self.world.memory) for _ in range(3)]
+        # Every body is in the repository, and nobody needs it much longer: what is put next leans on garbage.
+        self.actions.open("ben", self.world.processes[2], {})
+        writer = self.world.writers["ben"]
+        self.actions.put(writer, {str(n): n for n in range(6)}, checkpoint=True, script={})
+        self.actions.commit(writer, -1, {})
+        self.witness = Process.start(self.world.memory)  # reads for ever with what it once knew
+
+    def script(self, faults: dict[int, Event], overtaken: dict[int, int], process: Process) -> Script:
+        """Faults at some operations; at others, somebody in another process goes first."""
+        others: list[Callable[[], None]] = [
+            lambda: self._maintain_in_another(process, timedelta(0), NEVER),
+            lambda: self._maintain_in_another(process, timedelta(0), timedelta(0)),
+            lambda: self._maintain_in_another(process, DAY, NEVER),
+            *(lambda shard=shard: self._go_on(shard, process) for shard in SHARDS),  # type: ignore[misc]  # bound now
+        ]
+        return {**faults, **{at: others[who % len(others)] for at, who in overtaken.items()}}
+
+    def _maintain_in_another(self, process: Process, grace: timedelta, session_grace: timedelta) -> None:
+        other = next(one for one in self.world.processes if one is not process)
+        note("  overtaken by a collector")
+        self.actions.maintain(other, {}, grace, session_grace)
+
+    def _go_on(self, shard: str, process: Process) -> None:
+        """The shard's writer, if it is in another process, commits; if there is none, one begins."""
+        note(f"  overtaken by the writer of {shard}")
+        other = next(one for one in reversed(self.world.processes) if one is not process)
+        writer = self.world.writers.get(shard)
+        if writer is None:
+            self.actions.open(shard, other, {})
+        elif writer.process is not process:
+            self.actions.commit(writer, 10, {})
+
+    @rule(
+        shard=shards,
+        n=st.integers(0, 2),
+        faults=faults,
+        overtaken=st.dictionaries(st.integers(0, 15), st.integers(0, 4), max_size=2),
+    )
+    def open(self, shard: str, n: int, faults: dict[int, Event], overtaken: dict[int, int]) -> None:
+        process = self.world.processes[n]
+        self.actions.open(shard, process, self.script(faults, overtaken, process))
+
+    @precondition(lambda self: self.world.writers)
+    @rule(shard=shards, change=changes, checkpoint=st.booleans(), faults=faults)
+    def put(self, shard: str, change: dict[str, int | None], checkpoint: bool, faults: dict[int, Event]) -> None:  # noqa: FBT001 - drawn
+        writer = self.world.writers.get(shard)
+        if writer is not None:
+            self.actions.put(writer, change, checkpoint=checkpoint, script=faults)
+
+    @rule(
+        shard=shards,
+        days=st.sampled_from([5, 30, 400]),
+        faults=faults,
+        overtaken=st.dictionaries(st.integers(0, 25), st.integers(0, 4), max_size=2),
+    )
+    def commit(self, shard: str, days: int, faults: dict[int, Event], overtaken: dict[int, int]) -> None:
+        writer = self.world.writers.get(shard)
+        if writer is not None:
+            self.actions.commit(writer, days, self.script(faults, overtaken, writer.process))
+
+    @precondition(lambda self: self.world.writers)
+    @rule(shard=shards)
+    def take_over(self, shard: str) -> None:
+        """The writer is believed dead; it goes on later as a zombie."""
+        writer = self.world.writers.pop(shard, None)
+        if writer is not None:
+            self.world.dead[shard] = writer.session.id
+            self.world.zombies.append(writer)
+
+    @precondition(lambda self: self.world.zombies)
+    @rule(n=st.integers(0, 5), commit=st.booleans(), change=changes)
+    def zombie(self, n: int, commit: bool, change: dict[str, int | None]) -> None:  # noqa: FBT001 - drawn
+        writer = self.world.zombies[n % len(self.world.zombies)]
+        if commit:
+            self.actions.commit(writer, 30, {})
+        else:
+            self.actions.put(writer, change, checkpoint=True, script={})
+
+    @rule(
+        n=st.integers(0, 2), faults=faults, policy=policies,
+        overtaken=st.dictionaries(st.integers(0, 50), st.integers(0, 4), max_size=3),
+    )  # fmt: skip
+    def maintain(
+        self, n: int, faults: dict[int, Event], policy: tuple[timedelta, timedelta, float], overtaken: dict[int, int]
+    ) -> None:  # fmt: skip
+        process = self.world.processes[n]
+        script = self.script(faults, overtaken, process)
+        self.actions.maintain(process, script, *policy)
+
+    @rule(days=st.sampled_from([1, 3, 20, 366, -10, -366]))
+    def clock_jumps(self, days: int) -> None:
+        self.world.now += days * DAY
+
+    @precondition(lambda self: self.world.promised)
+    @rule(n=st.integers(0, 10))
+    def place_hold(self, n: int) -> None:
+        listed = sorted(info.key for info in self.world.memory.list("snapshots/") if info.key in self.world.promised)
+        if listed:
+            name = listed[n % len(listed)]
+            shard, _, snapshot = name.removeprefix("snapshots/").rpartition("/")
+            ident = self.world.ulid()
+            with suppress(NotFound):  # it has expired and is being removed
+                hold = Hold(ident, Scope(shard, snapshot), "lawsuit", "counsel", START)
+                self.world.processes[0].repository.custody.place_hold(hold)
+                self.world.holds[ident] = name
+
+    @precondition(lambda self: self.world.holds)
+    @rule()
+    def release_hold(self) -> None:
+        ident, _ = self.world.holds.popitem()
+        self.world.processes[0].repository.custody.release_hold(ident, Release("counsel", START, "settled"))
+
+    @invariant()
+    def what_is_listed_restores(self) -> None:
+        if hasattr(self, "world"):
+            self.check(Process.start(self.world.memory).repository)
+
+    def check(self, repository: Repository) -> None:
+        found = repository.snapshots()
+        for snapshot in found:
+            content = self.world.contents[snapshot.cursor]
+            items = repository.items(snapshot.shard, snapshot.id)
+            assert {row.key: stored for row, stored in repository.read_many(items)} == {
+                key: body(number) for key, number in content.items()
+            }
+        listed = {f"snapshots/{one.shard}/{one.id}" for one in found}
+        missing = self.world.promised.keys() - listed - self.world.removable
+        assert not missing, "a restore point that nobody may remove is gone"
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        self.check(self.witness.repository)
+        self.live_on()
+        self.leave_no_waste()
+
+    def live_on(self) -> None:
+        """Whatever happened, the next attempts of every shard's job succeed."""
+        world = self.world
+        for shard in SHARDS:
+            for _ in range(4):
+                process = Process.start(world.memory)
+                self.actions.open(shard, process, {})
+                writer = world.writers.get(shard)
+                if writer is not None:
+                    self.actions.put(writer, dict.fromkeys(KEYS, 3), checkpoint=True, script={})
+                    ident = writer.session.id
+                    self.actions.commit(writer, 10_000, {})
+                    if f"snapshots/{shard}/{ident}" in world.promised:
+                        break
+            else:
+                raise AssertionError(f"{shard} cannot be backed up any more")
+        self.check(Process.start(world.memory).repository)
+
+    def leave_no_waste(self) -> None:
+        """Once nobody works, two calls leave what restore points need and nothing else."""
+        world = self.world
+        world.now = max(world.now, START) + 2 * 366 * DAY
+        process = Process.start(world.memory)
+        for _ in range(2):
+            self.actions.maintain(process, {}, timedelta(0), timedelta(0), 1.1)
+        self.check(process.repository)
+        assert not list(world.memory.list("sessions/"))
+        report = process.repository.maintain(world.now, grace=timedelta(0), session_grace=timedelta(0))
+        assert (report.waste.total, report.spared, report.deleted) == (0, (), 0)
+
+
+class ReducedMachine(RepositoryMachine):
+    pass
+
+
+TestRepository = ReducedMachine.TestCase
+TestRepository.settings = settings(
+    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
+
+
+@pytest.mark.soak
+class TestRepositoryAtLength(RepositoryMachine.TestCase):
+    settings = settings(
+        max_examples=3000, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
+    )
