@@ -43,6 +43,7 @@ PUBLISH = {
     "m365.ext.v1.stranger.acme.backup.requested": {"monitor-service"},
     "m365.ext.v1.gateway.acme.other.requested": {"gateway"},
     "m365.rpc.v1.token-service.acme.tenant.get": {"gateway"},
+    "m365.rpc.v1.token-service.acme.documents.export": {"gateway", "backup-service"},
     "m365.rpc.v1.backup-service.acme.run.list": {"gateway"},
     "m365.rpc.v1.monitor-service.acme.health.get": {"gateway"},
     "m365.elsewhere": set(),

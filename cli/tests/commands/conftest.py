@@ -52,6 +52,7 @@ from contracts.views import (
     RetentionFloor,
     Run,
     StorageTarget,
+    TargetRecovery,
     Tenant,
     TokenView,
     Verification,
@@ -81,6 +82,7 @@ class FakeGateway:
     targets: list[StorageTarget] = field(default_factory=list)
     broken_step: str = ""
     finding: StorageFinding | None = None
+    recovery: TargetRecovery | None = None
     configurations: list[BackupConfiguration] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     script: list[tuple[Run, list[Job]] | Problem] = field(default_factory=list)
@@ -109,6 +111,7 @@ class FakeGateway:
             "start_consent": self._start_consent,
             "list_storage_targets": lambda r: self._page(r, self.targets),
             "create_storage_target": self._target,
+            "recover_storage_target": self._recover_target,
             "list_backup_configurations": lambda r: self._page(r, self.configurations),
             "create_backup_configuration": self._configuration,
             "get_retention_floor": lambda _: self.floor,
@@ -231,6 +234,13 @@ class FakeGateway:
         made = StorageTarget(tenant="contoso", id="target-1", created_at=NOW, tested_at=NOW, **fields)
         self.targets.append(made)
         return StorageTargetResult(target=made, steps=tuple(steps))
+
+    def _recover_target(self, request: Request) -> StorageTarget:
+        self.targets = [
+            target.model_copy(update={"recovery": self.recovery or TargetRecovery(state="waiting", requested_at=NOW)})
+            for target in self.targets
+        ]
+        return self.targets[0].model_copy(update={"recovery": TargetRecovery(state="waiting", requested_at=NOW)})
 
     def _configuration(self, request: Request) -> BackupConfiguration:
         chosen = dict(self._body())

@@ -7,7 +7,7 @@ import pytest
 from contracts.api import TenantBody
 from contracts.names import ConsentOutcome, StorageFinding, TokenStatus
 from contracts.problem import Problem
-from contracts.views import Tenant
+from contracts.views import TargetRecovery, Tenant
 
 ENTRA = "50f8131a-b9d3-4679-849e-cbe87444c623"
 TARGET = ("--endpoint", "https://s3.example.com", "--bucket", "backups", "--access-key", "AKIA-KEY")
@@ -236,3 +236,22 @@ def test_consent_as_json_gives_the_link_at_once(signed_in: Any, tenantkeep: Any)
     told = json.loads(done.stdout)
     assert told["link"]["url"] == "https://login.example/adminconsent?state=s"
     assert told["token"]["consent"]["outcome"] == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "words"),
+    [
+        ({"state": "done", "configurations": 2, "restore_points": 7}, 0, "2 configurations and 7 restore points"),
+        ({"state": "failed", "detail": "the storage refuses"}, 1, "the storage refuses"),
+        (None, 4, "Still going on"),
+    ],
+)
+def test_what_was_lost_is_brought_back(
+    signed_in: Any, tenantkeep: Any, key_file: Path, *, outcome: Any, code: int, words: str
+) -> None:
+    tenantkeep("storage", "add", "archive", *TARGET, "--secret-key-file", str(key_file))
+    signed_in.recovery = (
+        None if outcome is None else TargetRecovery(requested_at=signed_in.targets[0].created_at, **outcome)
+    )
+    done = tenantkeep("storage", "recover", "archive", "--timeout", "2" if outcome else "0")
+    assert (done.exit_code, words in done.output) == (code, True), done.output

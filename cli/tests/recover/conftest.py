@@ -69,6 +69,7 @@ def fill(storage: Storage, recovery: RecoveryKey) -> dict[str, list[str]]:
                 label=f"{name}@contoso.example",
             )
         points[name].append(session_id)
+        repository.documents.put("token-service", session_id, {"tenant": "contoso", "version": n})
         repository.keys.rotate(wrapper, recovery.public)
     return points
 

@@ -110,6 +110,13 @@ def test_the_keys_are_shown_without_any_key(recover: Any, lost: Any, recovery: R
     assert f"recovery key {recovery.public.fingerprint}, transit key tenant-contoso" in words
 
 
+def test_the_newest_documents_of_each_service_are_printed(recover: Any) -> None:
+    done = recover("documents")
+    assert done.exit_code == 0, done.output
+    expected = {"tenant": "contoso", "documents": {"token-service": {"tenant": "contoso", "version": 2}}}
+    assert json.loads(done.stdout) == expected
+
+
 class TestErrors:
     def test_a_wrong_passphrase(self, recover: Any) -> None:
         done = recover("list", passphrase="wrong horse battery staple")

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from contracts import streams, subjects
-from contracts.bus_users import BOOTSTRAP, BUS_USERS, GATEWAY, MONITOR_SERVICE, BusUser
+from contracts import rpc, streams, subjects
+from contracts.bus_users import BACKUP_SERVICE, BOOTSTRAP, BUS_USERS, GATEWAY, MONITOR_SERVICE, BusUser
 from contracts.events import EVENTS, Request
 
 SERVICES = [user for user in BUS_USERS if user is not BOOTSTRAP]
@@ -87,6 +87,14 @@ def test_only_the_gateway_asks_and_only_the_asked_service_hears_it() -> None:
         question = subjects.rpc(service, "contoso", "anything.get")
         assert [user.name for user in BUS_USERS if may_publish(user, question)] == ["gateway"]
         assert [user.name for user in BUS_USERS if may_subscribe(user, question)] == [service]
+
+
+def test_backup_service_may_ask_for_the_documents_it_carries_and_nothing_else() -> None:
+    carried = subjects.rpc("token-service", "contoso", "documents.export")
+    assert [user.name for user in BUS_USERS if may_publish(user, carried)] == ["backup-service", "gateway"]
+    ours = [operation for operation in rpc.OPERATIONS if operation is not rpc.DOCUMENTS_EXPORT]
+    asked = [subjects.rpc(operation.service, "contoso", operation.name) for operation in ours]
+    assert not [subject for subject in asked if may_publish(BACKUP_SERVICE, subject)]
 
 
 def test_only_services_that_are_asked_may_answer() -> None:

@@ -101,6 +101,7 @@ class World:
             rpc.RECOVERY_KEY_SET: "set_recovery_key",
             rpc.CREDENTIAL_SET: "set_credential",
             rpc.CONSENT_START: "start_consent",
+            rpc.TARGET_RECOVER: "recover_storage_target",
             rpc.CONFIGURATION_CREATE: "create_backup_configuration",
             rpc.RETENTION_FLOOR_GET: "get_retention_floor",
             rpc.RETENTION_FLOOR_SET: "set_retention_floor",
@@ -327,6 +328,7 @@ ATTEMPTS: dict[str, Attempt] = {
     "start_consent": Attempt("/tenants/contoso/profiles/directory/consent", 200, {}),
     "list_storage_targets": Attempt("/tenants/contoso/storage-targets", 200),
     "create_storage_target": Attempt("/tenants/contoso/storage-targets", 201, S3),
+    "recover_storage_target": Attempt("/tenants/contoso/storage-targets/t1/recovery", 202),
     "list_backup_configurations": Attempt("/tenants/contoso/backup-configurations", 200),
     "create_backup_configuration": Attempt(
         "/tenants/contoso/backup-configurations", 201, {"name": "Mail", "target": "t1"}

@@ -91,6 +91,9 @@ class Gateway:
     def create_storage_target(self, tenant: str, body: api.AnyTargetBody) -> api.StorageTargetResult:
         return self._post(f"/tenants/{_part(tenant)}/storage-targets", body, api.StorageTargetResult)
 
+    def recover_storage_target(self, tenant: str, target: str) -> StorageTarget:
+        return self._post(f"/tenants/{_part(tenant)}/storage-targets/{_part(target)}/recovery", None, StorageTarget)
+
     def configurations(self, tenant: str) -> list[BackupConfiguration]:
         return self._list(f"/tenants/{_part(tenant)}/backup-configurations", BackupConfiguration)
 

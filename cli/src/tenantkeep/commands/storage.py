@@ -17,6 +17,7 @@ from tenantkeep.commands.client import connect
 from tenantkeep.commands.errors import usage
 from tenantkeep.commands.options import Json, Lang, TenantName
 from tenantkeep.commands.output import Screen, reported
+from tenantkeep.commands.recover_target import recover
 from tenantkeep.commands.storage_bodies import invalid_fields, sftp_target, tested
 from tenantkeep.stack import objects, stack
 from tenantkeep.stack.home import Home
@@ -132,6 +133,9 @@ def list_(tenant: TenantName = None, lang: Lang = "en", as_json: Json = False) -
         labels.RECOVERY_KEY,
     )  # fmt: skip
     screen.table(headers, rows)
+
+
+app.command("recover")(recover)
 
 
 def embedded_target(home: Home, tenant: str, name: str) -> StorageTargetBody:

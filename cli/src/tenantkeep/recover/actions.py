@@ -110,6 +110,15 @@ def export(
         raise typer.Exit(ExitCode.PARTIAL)
 
 
+def show_documents(access: Access, screen: Screen) -> None:
+    """The newest export of each service."""
+    with explained():
+        repository = _repository(access, screen)
+        exported = repository.documents
+        found = {service: versions[0] for service in exported.services() if (versions := exported.versions(service))}
+    screen.document({"tenant": repository.tenant, "documents": found})
+
+
 def show_keys(access: Access, screen: Screen) -> None:
     with explained():
         tenant = "" if access.key is None else keyfile.read(access.key).tenant

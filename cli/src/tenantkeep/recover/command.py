@@ -174,6 +174,21 @@ def export(
     )
 
 
+@app.command("documents")
+@reported
+def documents(context: typer.Context, *, lang: Lang = "en") -> None:
+    """Print what the services left sealed in the repository, as JSON: what they could not rebuild themselves.
+
+    The tenant, its app registrations, the storage target and the backup configurations; no secret is in it.
+    `tenantkeep storage recover` brings it back into a new installation.
+
+    Example: tenantkeep recover --storage … --key … documents > contoso.json
+    """
+    from tenantkeep.recover import actions  # noqa: PLC0415 - loads the engine, see the package
+
+    actions.show_documents(context.obj, Screen(lang, as_json=True))
+
+
 @app.command("keys")
 @reported
 def keys(context: typer.Context, *, lang: Lang = "en", as_json: Json = False) -> None:

@@ -35,6 +35,7 @@ class Kind(enum.IntEnum):
     RECEIPT = 12
     MERGED_INDEX = 13
     RETENTION_FLOOR = 14
+    EXPORT = 15
     DAMAGE = 16
 
 

@@ -15,6 +15,7 @@ SESSIONS = "sessions/"
 GC = "gc/"
 RECEIPTS = "receipts/"
 HOLDS = "holds/"
+EXPORTS = "exports/"
 POLICIES = "policies/"
 RELEASED = "-released"
 RECEIPTS = "receipts/"
@@ -23,6 +24,7 @@ DAMAGE = "damage/"
 _POLICY_DIGITS = 8
 _SESSION = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}")
+_SERVICE = re.compile(r"[a-z0-9-]{1,64}")
 _NUMBER = re.compile(r"\d{8}")
 _RUN = re.compile(r"gc/(?P<n>\d{8})/(?:condemned|done)")
 _PACK = re.compile(r"data/(?P<session>[0-9A-Z]{26})/\d{6}-(?P<sha256>[0-9a-f]{64})")
@@ -38,6 +40,17 @@ def check_shard(shard: str) -> str:
     if not all(_PART.fullmatch(part) for part in shard.split("/")):
         raise InvalidName(f"not a shard name: {shard!r}")
     return shard
+
+
+def export(service: str, ulid: str) -> str:
+    """Name of a documents export; with "" instead of a ULID the start of all of that service."""
+    if not _SERVICE.fullmatch(service):
+        raise InvalidName(f"not the name of a service: {service!r}")
+    return f"{EXPORTS}{service}/{check_session(ulid) if ulid else ''}"
+
+
+def export_service(name: str) -> str:
+    return name.removeprefix(EXPORTS).partition("/")[0]
 
 
 def data_key(n: int, revision: int = 0) -> str:

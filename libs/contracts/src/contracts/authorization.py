@@ -31,6 +31,7 @@ ROUTES: dict[str, Route] = {
     "start_consent": Route("POST", "/tenants/{tenant}/profiles/{profile}/consent", _ALL),
     "list_storage_targets": Route("GET", "/tenants/{tenant}/storage-targets", _MANAGE),
     "create_storage_target": Route("POST", "/tenants/{tenant}/storage-targets", _MANAGE),
+    "recover_storage_target": Route("POST", "/tenants/{tenant}/storage-targets/{target}/recovery", _MANAGE),
     "list_backup_configurations": Route("GET", "/tenants/{tenant}/backup-configurations", _MANAGE),
     "create_backup_configuration": Route("POST", "/tenants/{tenant}/backup-configurations", _MANAGE),
     "get_retention_floor": Route("GET", "/tenants/{tenant}/retention-floor", _MANAGE),

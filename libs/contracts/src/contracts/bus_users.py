@@ -64,6 +64,7 @@ BACKUP_SERVICE = _service(
         subjects.event("*", "token", "rejected"),
         subjects.event("*", "request", "rejected"),
         subjects.job("*", "*", "*"),
+        subjects.rpc("token-service", "*", "documents.export"),
     ),
     streams.BACKUP_REQUESTED,
     streams.RESTORE_REQUESTED,

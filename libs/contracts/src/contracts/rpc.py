@@ -1,7 +1,7 @@
 """Questions and short commands over the bus: one constant per operation, typed on both sides.
 
 A request is the JSON of its model; an answer is `{"result": …}` or `{"problem": …}`. Only the gateway's user may
-publish to `m365.rpc.v1.>`, so services trust the caller named in the headers.
+publish to `m365.rpc.v1.>`, backup-service's to `documents.export` alone, so services trust the caller in the headers.
 """
 
 from dataclasses import dataclass
@@ -37,6 +37,7 @@ from contracts.views import (
     Run,
     StorageTarget,
     Tenant,
+    TenantDocuments,
     TokenView,
 )
 
@@ -207,8 +208,11 @@ CREDENTIAL_SET = Operation("token-service", "credential.set", SetCredential, Tok
 CONSENT_START = Operation("token-service", "consent.start", StartConsent, ConsentLink)
 CONSENT_FINISH = Operation("token-service", "consent.finish", FinishConsent, ConsentResult)
 TOKEN_LIST = Operation("token-service", "token.list", Nothing, Listing[TokenView])
+DOCUMENTS_EXPORT = Operation("token-service", "documents.export", Nothing, TenantDocuments)
+"""The one question a service may ask another: backup-service carries the answer into the repositories (ADR 0015)."""
 
 TARGET_CREATE = Operation("backup-service", "target.create", CreateTarget, CreatedTarget)
+TARGET_RECOVER = Operation("backup-service", "target.recover", ById, StorageTarget)
 TARGET_LIST = Operation("backup-service", "target.list", Page, Listing[StorageTarget])
 TARGET_GET = Operation("backup-service", "target.get", ById, StorageTarget)
 RETENTION_FLOOR_GET = Operation("backup-service", "retention-floor.get", Nothing, RetentionFloor)
@@ -241,7 +245,9 @@ OPERATIONS: tuple[Operation[BaseModel, BaseModel], ...] = (
     CONSENT_START,
     CONSENT_FINISH,
     TOKEN_LIST,
+    DOCUMENTS_EXPORT,
     TARGET_CREATE,
+    TARGET_RECOVER,
     TARGET_LIST,
     TARGET_GET,
     RETENTION_FLOOR_GET,

@@ -102,6 +102,17 @@ class TokenView(View):
     consent: ConsentView | None = None
 
 
+class TargetRecovery(View):
+    """Bringing back from a repository what a lost document store knew: asked for, then done or failed."""
+
+    state: Literal["waiting", "done", "failed"]
+    requested_at: AwareDatetime
+    finished_at: AwareDatetime | None = None
+    configurations: int = 0
+    restore_points: int = 0
+    detail: str = ""
+
+
 class StorageTarget(View):
     tenant: Slug
     id: Token
@@ -120,6 +131,10 @@ class StorageTarget(View):
     recovery_key: str = Field(
         default="", description="fingerprint of the recovery key that opens its repository; empty: only the vault does"
     )
+    exported_at: AwareDatetime | None = Field(
+        default=None, description="when its repository last got, or was found to hold, what only documents know"
+    )
+    recovery: TargetRecovery | None = None
 
 
 class ProbeStep(View):
@@ -155,6 +170,20 @@ class RetentionFloor(View):
     tenant: Slug
     period: PeriodText
     changes: tuple[FloorChange, ...] = Field(default=(), description="newest first; none: nobody has set it yet")
+
+
+class ProfileRegistration(View):
+    """The app registration of a profile; its credential is in the vault alone."""
+
+    profile: Profile
+    client_id: str
+
+
+class TenantDocuments(View):
+    """What token-service knows of a tenant and nothing else tells; exported sealed. No secret is in it."""
+
+    tenant: Tenant
+    profiles: tuple[ProfileRegistration, ...]
 
 
 class ItemProblem(View):

@@ -1,20 +1,24 @@
 """The only wiring of backup-service: a planner and a worker over the same stores."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry
 
+from backup_service.adapters.bus_registrations import BusRegistrations
 from backup_service.adapters.engine_repositories import EngineRepositories
 from backup_service.adapters.error_classes import Judgement
 from backup_service.adapters.graph_tenants import GraphAddress, GraphTenants
 from backup_service.adapters.mongo_catalogue import MongoCatalogue
 from backup_service.adapters.mongo_custody import MongoCustody
 from backup_service.adapters.mongo_jobs import JobTiming, MongoJobs
+from backup_service.adapters.mongo_kept_documents import MongoKeptDocuments
 from backup_service.adapters.mongo_runs import MongoRuns
 from backup_service.adapters.mongo_store import Store, open_store
 from backup_service.adapters.mongo_upkeep import MongoUpkeep
@@ -22,6 +26,7 @@ from backup_service.entrypoints import download, rpc, stream
 from backup_service.settings import BackupSettings
 from backup_service.usecases.execute_job import Execute, ExecuteJob
 from backup_service.usecases.export_mailbox import ExportMailbox
+from backup_service.usecases.keep_documents import KeepDocuments
 from backup_service.usecases.legal_holds import HoldDesk
 from backup_service.usecases.manage import Manage
 from backup_service.usecases.plan_run import PlanRun
@@ -35,6 +40,7 @@ from chassis import asgi, checks, documents, health, tls
 from chassis.bus import Bus, connect
 from chassis.clock import Clock, SystemClock
 from chassis.delivery import DeliveryPolicy
+from chassis.ids import new_ulid
 from chassis.lifecycle import Drain
 from chassis.metrics import new_registry
 from chassis.openbao import open_vault
@@ -112,7 +118,8 @@ async def plan(settings: BackupSettings, drain: Drain) -> None:
             parts.runs, parts.catalogue, parts.tenants, retention, judge=parts.judge, slots=settings.tenant_jobs
         )
         manage = Manage(parts.catalogue, parts.repositories, retention, parts.clock)
-        rpc.bind(RpcServer(parts.bus), parts.catalogue, manage, retention, _hold_desk(parts))
+        kept = MongoKeptDocuments(parts.store, parts.clock)
+        rpc.bind(RpcServer(parts.bus), parts.catalogue, manage, retention, _hold_desk(parts), kept)
         intervals = {
             UpkeepKind.VERIFY: timedelta(seconds=settings.verify_interval),
             UpkeepKind.RESTORE_DRILL: timedelta(seconds=settings.drill_interval),
@@ -185,10 +192,21 @@ def _hold_desk(parts: Parts) -> HoldDesk:
     )
 
 
+def _keep_documents(settings: BackupSettings, parts: Parts) -> KeepDocuments:
+    return KeepDocuments(
+        MongoKeptDocuments(parts.store, parts.clock),
+        parts.repositories,
+        BusRegistrations(parts.bus, parts.clock),
+        parts.clock,
+        interval=timedelta(seconds=settings.export_interval),
+        new_id=partial(new_ulid, parts.clock, random.SystemRandom()),
+    )
+
+
 @asynccontextmanager
 async def _sweeping(settings: BackupSettings, parts: Parts) -> AsyncIterator[None]:
     """What takes long and waits for nobody, beside the jobs; whatever is under way is repeated by another worker."""
-    tasks = {"legal-holds": _hold_desk(parts).due}
+    tasks = {"legal-holds": _hold_desk(parts).due, "documents": _keep_documents(settings, parts).due}
     sweep = Sweep(settings.sweep_interval, parts.clock, tasks, parts.registry)
     task = asyncio.create_task(sweep.run(asyncio.Event()))
     try:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from backup_engine import Repository
@@ -23,6 +23,8 @@ from contracts.views import (
     RetentionFloor,
     Run,
     StorageTarget,
+    TargetRecovery,
+    TenantDocuments,
     Verification,
 )
 
@@ -256,6 +258,41 @@ class LegalHolds(Protocol):
         self, hold: LegalHold, state: LegalHoldState, changes: Mapping[str, Any], *, due_at: datetime | None
     ) -> None:
         """Move it from the state `hold` shows; nothing happens when it moved on meanwhile."""
+
+
+class KeptDocuments(Protocol):
+    """What each repository keeps of the documents: which target is due, and what comes back."""
+
+    async def claim(self, lease: timedelta) -> StorageTarget | None:
+        """Take one target that is due; it is due again after `lease` unless `kept` says later. None: nothing is."""
+        ...
+
+    async def kept(self, target: StorageTarget, at: datetime, due_at: datetime) -> None:
+        """Its repository holds, since `at`, what only documents knew; look again at `due_at`."""
+        ...
+
+    async def ask_recovery(self, tenant: str, target: str) -> StorageTarget | None:
+        """Have documents brought back from it as soon as possible; None when there is no such target."""
+        ...
+
+    async def recovered(self, target: StorageTarget, recovery: TargetRecovery) -> None: ...
+
+    async def configurations_of(self, target: StorageTarget) -> Sequence[BackupConfiguration]: ...
+
+    async def bring_back(self, configuration: BackupConfiguration) -> None:
+        """Create it as it was; of one that exists only the target changes."""
+        ...
+
+    async def relist(self, points: Sequence[RestorePoint]) -> None:
+        """Make restore points known that are not; what is known of the others stays."""
+        ...
+
+
+class Registrations(Protocol):
+    """What token-service knows of a tenant and nothing else tells."""
+
+    async def __call__(self, tenant: str) -> TenantDocuments:
+        """Raises ProblemError, also when token-service does not answer."""
         ...
 
 

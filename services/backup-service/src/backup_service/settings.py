@@ -42,6 +42,10 @@ class BackupSettings(ServiceSettings):
     )
     progress_interval: Seconds = Field(1.0, description="Seconds between two progress marks of a job.")
     hold_recheck: Seconds = Field(5.0, description="Seconds after which a held job looks whether its cause is gone.")
+    export_interval: Seconds = Field(
+        86_400.0,
+        description="Seconds between two looks at a target: are its keys wrapped, are the documents in its repository.",
+    )
     retry_ladder: tuple[float, ...] = Field(
         (5.0, 30.0, 120.0, 600.0), description="Seconds before the 2nd, 3rd … attempt of a job that met an error."
     )

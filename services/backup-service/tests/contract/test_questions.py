@@ -7,6 +7,7 @@ from backup_fakes.engine import EngineInMemory
 from backup_fakes.fuse import Fuse
 
 from backup_service.adapters.error_classes import Judgement
+from backup_service.adapters.mongo_kept_documents import MongoKeptDocuments
 from backup_service.entrypoints import rpc as answers
 from backup_service.usecases.legal_holds import HoldDesk
 from backup_service.usecases.manage import Manage
@@ -36,7 +37,9 @@ def gateway(planner: Any) -> Bus:
     desk = HoldDesk(
         planner.custody, planner.catalogue, EngineInMemory(Fuse()), judge=Judgement(10.0), clock=planner.clock
     )
-    answers.bind(server, planner.catalogue, manage, planner.retention, desk)
+    answers.bind(
+        server, planner.catalogue, manage, planner.retention, desk, MongoKeptDocuments(planner.store, planner.clock)
+    )
     return planner.broker.bus("gateway", planner.clock)
 
 

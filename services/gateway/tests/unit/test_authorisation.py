@@ -19,6 +19,7 @@ MATRIX = {
     "start_consent": "operator admin user hr accounting",
     "list_storage_targets": "operator admin",
     "create_storage_target": "operator admin",
+    "recover_storage_target": "operator admin",
     "list_backup_configurations": "operator admin",
     "create_backup_configuration": "operator admin",
     "get_retention_floor": "operator admin",

@@ -21,6 +21,7 @@ MODELS: dict[str, tuple[Any, Any]] = {
     "set_certificate": (views.TokenView, api.CertificateBody),
     "set_recovery_key": (views.Tenant, api.RecoveryKeyBody),
     "start_consent": (views.ConsentLink, api.ConsentBody),
+    "recover_storage_target": (views.StorageTarget, None),
     "list_storage_targets": (views.Listing[views.StorageTarget], None),
     "create_storage_target": (api.StorageTargetResult, api.StorageTargetBody),
     "list_backup_configurations": (views.Listing[views.BackupConfiguration], None),

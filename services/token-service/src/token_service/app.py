@@ -32,6 +32,7 @@ from token_service.entrypoints import stream
 from token_service.entrypoints.questions import Questions
 from token_service.ports import Announcements, Authority, Connections, Tenants, Workloads
 from token_service.settings import TokenServiceSettings
+from token_service.usecases.adopt_credentials import AdoptCredentials
 from token_service.usecases.answer_rejection import AnswerRejection
 from token_service.usecases.consent import Consent
 from token_service.usecases.keep_recovery_key import KeepRecoveryKey
@@ -106,7 +107,13 @@ def build_with(
         new_state=new_state,
     )
     keep_recovery_key = KeepRecoveryKey(tenants, vault, clock)
-    register = RegisterTenant(tenants, vault, keep_recovery_key, clock)
+    register = RegisterTenant(
+        tenants,
+        vault,
+        clock,
+        keep_recovery_key=keep_recovery_key,
+        adopt_credentials=AdoptCredentials(connections, vault, clock),
+    )
     return App(
         Questions(
             tenants,

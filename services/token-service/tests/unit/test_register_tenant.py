@@ -1,9 +1,11 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from chassis.vault import VaultUnreachable
 from contracts import rpc
+from contracts.names import TokenStatus
 from contracts.problem import ProblemError
 
 OTHER = "33333333-3333-3333-3333-333333333333"
@@ -109,6 +111,37 @@ async def test_without_a_vault_no_recovery_key_is_shown(world: Any, monkeypatch:
         await set_key(world, KEY)
     assert caught.value.problem.status == 503
     assert (await world.tenants.get("contoso")).recovery_key is None
+
+
+async def test_what_is_exported_names_the_apps_and_no_secret(world: Any) -> None:
+    tenant = await world.register(recovery_key=KEY)
+    await world.set_credential()
+    found = await world.app.questions.documents_export(world.call(rpc.Nothing(), "contoso"))
+    assert (found.tenant, len(found.profiles)) == (tenant, 1)
+    assert found.profiles[0].client_id
+    stored = await world.vault.kv_read(f"tenants/contoso/credentials/{found.profiles[0].profile}")
+    assert stored[0]["client_secret"] not in found.model_dump_json()
+    with pytest.raises(ProblemError) as caught:
+        await world.app.questions.documents_export(world.call(rpc.Nothing(), "nobody"))
+    assert caught.value.problem.status == 404
+
+
+async def test_credentials_of_before_are_taken_up_when_the_documents_were_lost(
+    world: Any, new_world: Callable[[], Any]
+) -> None:
+    await world.register()
+    await world.set_credential()
+    before = (await world.connections.of_tenant("contoso"))[0]
+    after = new_world()
+    after.vault._entries.update(world.vault._entries)
+    await after.register()
+    (adopted,) = await after.connections.of_tenant("contoso")
+    assert (adopted.profile, adopted.client_id, adopted.token) == (before.profile, before.client_id, None)
+    await after.app.renew.sweep()
+    (renewed,) = await after.connections.of_tenant("contoso")
+    assert renewed.status(after.clock.now()) is TokenStatus.ACTIVE
+    await after.register()
+    assert await after.connections.of_tenant("contoso") == [renewed]
 
 
 async def test_subject_and_question_must_name_the_same_tenant(world: Any) -> None:

@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from backup_service.ports import Catalogue
+from backup_service.ports import Catalogue, KeptDocuments
 from backup_service.usecases.legal_holds import HoldDesk
 from backup_service.usecases.manage import Manage
 from backup_service.usecases.retention import Retention
@@ -25,13 +25,16 @@ from contracts.views import (
 V = TypeVar("V", bound=View)
 
 
-def bind(server: RpcServer, catalogue: Catalogue, manage: Manage, retention: Retention, holds: HoldDesk) -> None:
+def bind(  # noqa: PLR0917 - what the questions are about, one each
+    server: RpcServer, catalogue: Catalogue, manage: Manage, retention: Retention, holds: HoldDesk, kept: KeptDocuments
+) -> None:
     """Register every operation of contracts.rpc that names backup-service."""
     _bind_commands(server, manage)
     _bind_retention(server, retention)
     _bind_holds(server, holds, catalogue)
     _bind_lists(server, catalogue)
     _bind_look_ups(server, catalogue)
+    _bind_recovery(server, kept)
 
 
 def _bind_commands(server: RpcServer, manage: Manage) -> None:
@@ -74,6 +77,13 @@ def _bind_holds(server: RpcServer, desk: HoldDesk, catalogue: Catalogue) -> None
     server.answer(rpc.LEGAL_HOLD_LIST, listing)
     server.answer(rpc.RESTORE_POINT_LIST, restore_points)
     server.answer(rpc.RESTORE_POINT_GET, restore_point)
+
+
+def _bind_recovery(server: RpcServer, kept: KeptDocuments) -> None:
+    async def recover_target(call: Call[rpc.ById]) -> StorageTarget:
+        return _there(await kept.ask_recovery(call.one_tenant(), call.question.id), "storage target")
+
+    server.answer(rpc.TARGET_RECOVER, recover_target)
 
 
 def _bind_retention(server: RpcServer, retention: Retention) -> None:

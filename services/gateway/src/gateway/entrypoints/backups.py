@@ -53,6 +53,16 @@ async def create_storage_target(
     )
 
 
+@api.route("recover_storage_target", status_code=202)
+async def recover_storage_target(gate: Gated, asking: Asked, tenant: Tenant, target: Id) -> StorageTarget:
+    """Bring back what a lost document store knew, from the repository of this target.
+
+    Configurations come back with their ids and point to this target; restore points are listed from storage. The
+    target's `recovery` says how it goes: waiting, done or failed. Asking again repeats it and changes nothing twice.
+    """
+    return await gate.services.ask(rpc.TARGET_RECOVER, tenant, rpc.ById(id=target), asking)
+
+
 @api.route("list_backup_configurations")
 async def list_backup_configurations(
     gate: Gated, asking: Asked, tenant: Tenant, page: Annotated[PageQuery, Query()]

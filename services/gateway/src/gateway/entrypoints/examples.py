@@ -44,7 +44,7 @@ _TARGET_BODY = {
     "style": "auto",
     "lock": "COMPLIANCE",
 }
-_TARGET = {
+_TARGET: dict[str, Any] = {
     **_TARGET_BODY,
     "user": "",
     "host_keys": [],
@@ -53,6 +53,19 @@ _TARGET = {
     "created_at": "2026-03-02T08:01:00Z",
     "tested_at": "2026-03-02T08:01:00Z",
     "recovery_key": "300c9c9603b92a4b39ed3958bf9240114804db4fd373012c0ca47432d63425ae",
+    "exported_at": "2026-03-02T08:01:02Z",
+    "recovery": None,
+}
+_RECOVERED = {
+    **_TARGET,
+    "recovery": {
+        "state": "waiting",
+        "requested_at": "2026-03-02T08:02:00Z",
+        "finished_at": None,
+        "configurations": 0,
+        "restore_points": 0,
+        "detail": "",
+    },
 }
 _CONFIGURATION_BODY = {
     "name": "Mail, daily",
@@ -231,6 +244,7 @@ EXAMPLES: dict[str, Example] = {
         {"target": _TARGET, "steps": [{"name": "write", "ok": True, "detail": "", "finding": None}]},
         {**_TARGET_BODY, "credentials": {"access_key": "the access key", "secret_key": "the secret key"}},
     ),
+    "recover_storage_target": Example(_RECOVERED),
     "list_backup_configurations": Example(_page(_CONFIGURATION)),
     "create_backup_configuration": Example(_CONFIGURATION, _CONFIGURATION_BODY),
     "get_retention_floor": Example(_FLOOR),

@@ -44,6 +44,7 @@ class Questions:
         server.answer(rpc.CONSENT_START, self.consent_start)
         server.answer(rpc.CONSENT_FINISH, self.consent_finish)
         server.answer(rpc.TOKEN_LIST, self.token_list)
+        server.answer(rpc.DOCUMENTS_EXPORT, self.documents_export)
 
     async def tenant_register(self, call: Call[rpc.RegisterTenant]) -> views.Tenant:
         if call.tenant not in (None, call.question.tenant):
@@ -78,6 +79,19 @@ class Questions:
         known = {connection.profile: connection for connection in await self._connections.of_tenant(tenant)}
         return views.Listing[views.TokenView](
             items=tuple(self._token_view(known.get(profile) or Connection(tenant, profile)) for profile in Profile)
+        )
+
+    async def documents_export(self, call: Call[rpc.Nothing]) -> views.TenantDocuments:
+        """Give what the register knows of the tenant: no secret, and nothing that renews itself."""
+        tenant = await self._known(call.one_tenant())
+        connections = await self._connections.of_tenant(tenant.slug)
+        return views.TenantDocuments(
+            tenant=_tenant_view(tenant),
+            profiles=tuple(
+                views.ProfileRegistration(profile=connection.profile, client_id=connection.client_id)
+                for connection in connections
+                if connection.client_id is not None
+            ),
         )
 
     async def _known(self, slug: str) -> TenantRecord:

@@ -9,23 +9,34 @@ from contracts.problem import conflict, unavailable
 from token_service.domain import places
 from token_service.domain.tenant import TenantRecord
 from token_service.ports import EntraTenantTaken, SlugTaken, Tenants
+from token_service.usecases.adopt_credentials import AdoptCredentials
 from token_service.usecases.keep_recovery_key import KeepRecoveryKey
 
 log = structlog.get_logger(__name__)
 
 
 class RegisterTenant:
-    def __init__(self, tenants: Tenants, vault: Vault, keep_recovery_key: KeepRecoveryKey, clock: Clock) -> None:
+    def __init__(
+        self,
+        tenants: Tenants,
+        vault: Vault,
+        clock: Clock,
+        *,
+        keep_recovery_key: KeepRecoveryKey,
+        adopt_credentials: AdoptCredentials,
+    ) -> None:
         self._tenants = tenants
         self._vault = vault
         self._keep_recovery_key = keep_recovery_key
+        self._adopt_credentials = adopt_credentials
         self._clock = clock
 
     async def __call__(self, wish: rpc.RegisterTenant) -> TenantRecord:
         """Register, or give the tenant that was registered by the same question before.
 
         The transit key comes first: a crash leaves a key nobody uses, never a tenant without a key. Repeating the
-        question puts back what a vault that was lost no longer holds. Raises ProblemError: conflict, unavailable.
+        question puts back what a vault that was lost no longer holds; what documents that were lost no longer say is
+        taken up from the vault. Raises ProblemError: conflict, unavailable.
         """
         known = await self._tenants.get(wish.tenant)
         if known is not None:
@@ -35,6 +46,7 @@ class RegisterTenant:
         except VaultError as error:
             raise unavailable("the vault did not create the tenant's key; try again shortly") from error
         tenant = known or await self._added(wish)
+        await self._adopt_credentials(tenant.slug)
         if wish.recovery_key is not None:
             return await self._keep_recovery_key(tenant.slug, wish.recovery_key)
         if tenant.recovery_key is not None:

@@ -1,0 +1,204 @@
+"""What only documents know lies sealed in the repository, and comes back after they were lost."""
+
+import itertools
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from backup_fakes.engine import EngineInMemory
+from backup_fakes.fuse import Fuse
+
+from backup_engine import NewItem, StorageUnreachable
+from backup_service.adapters.mongo_catalogue import MongoCatalogue
+from backup_service.adapters.mongo_kept_documents import MongoKeptDocuments
+from backup_service.adapters.mongo_store import Store
+from backup_service.usecases.keep_documents import KeepDocuments
+from chassis.testing.clock import ManualClock
+from contracts.names import Profile
+from contracts.problem import unavailable
+from contracts.views import (
+    BackupConfiguration,
+    ProfileRegistration,
+    RestorePoint,
+    StorageTarget,
+    Tenant,
+    TenantDocuments,
+    Verification,
+)
+
+DAY = timedelta(days=1)
+
+
+class World:
+    """The documents of one tenant and its repository; `forget` loses the documents."""
+
+    def __init__(self, store: Store, clock: ManualClock) -> None:
+        self.store, self.clock = store, clock
+        self.catalogue, self.kept = MongoCatalogue(store), MongoKeptDocuments(store, clock)
+        self.repositories = EngineInMemory(Fuse())
+        self.away = False
+        self.registered_at = clock.now()
+        ids = itertools.count(1)
+        self.keep = KeepDocuments(
+            self.kept,
+            self.repositories,
+            self.registration,
+            clock,
+            interval=DAY,
+            new_id=lambda: f"01ARZ3NDEKTSV4RRFFQ{next(ids):07d}",
+        )
+
+    async def registration(self, tenant: str) -> TenantDocuments:
+        if self.away:
+            raise unavailable("token-service does not answer")
+        registered = Tenant(tenant=tenant, entra_tenant_id="e", display_name="C", created_at=self.registered_at)
+        profile = ProfileRegistration(profile=Profile.EXCHANGE_BACKUP, client_id="app-1")
+        return TenantDocuments(tenant=registered, profiles=(profile,))
+
+    async def add_target(self, target: str) -> StorageTarget:
+        now = self.clock.now()
+        place = {"endpoint": "https://s3.example", "bucket": "backups", "region": "x", "prefix": ""}
+        made = StorageTarget(tenant="contoso", id=target, name="S3", **place, created_at=now, tested_at=now)
+        await self.catalogue.add_target(made)
+        return made
+
+    async def configure(self, configuration: str, target: str) -> None:
+        made = BackupConfiguration(
+            tenant="contoso", id=configuration, name="nightly", target=target, sources=("mail",),
+            retention_days=90, created_at=self.clock.now(),
+        )  # fmt: skip
+        await self.catalogue.add_configuration(made)
+
+    async def back_up(self, configuration: str, number: int) -> str:
+        repository = await self.repositories.open("contoso", "any")
+        session_id = f"01ARZ3NDEKTSV4RRFFR{number:07d}"
+        parents = repository.snapshots(f"{configuration}/anna")
+        with repository.open_session(
+            f"{configuration}/anna", session_id, parent=parents[0].id if parents else None
+        ) as session:
+            session.put_item(NewItem(f"m{number}", "mail", "1", ""), b"Subject: x\r\n\r\n")
+            session.commit(
+                b"cursor", listed=1, skipped=[], failed=[], label="anna@contoso.example",
+                taken_at=self.clock.now() + timedelta(minutes=number), expires_at=self.clock.now() + 90 * DAY,
+            )  # fmt: skip
+        return session_id
+
+    async def forget(self) -> None:
+        for collection in (self.store.targets, self.store.configurations, self.store.restore_points):
+            await collection.delete_many({})
+
+    async def versions(self, service: str) -> list[dict[str, Any]]:
+        return (await self.repositories.open("contoso", "any")).documents.versions(service)
+
+
+@pytest.fixture
+def world(store: Store, clock: ManualClock) -> World:
+    return World(store, clock)
+
+
+async def test_documents_are_exported_once_a_day_and_only_when_they_changed(world: World) -> None:
+    await world.add_target("t1")
+    await world.configure("c1", "t1")
+    assert (await world.keep.due(), await world.keep.due()) == (1, 0)
+    await world.clock.advance(DAY.total_seconds())
+    assert (await world.keep.due(), len(await world.versions("backup-service"))) == (1, 1)
+    await world.configure("c2", "t1")
+    await world.clock.advance(DAY.total_seconds())
+    assert await world.keep.due() == 1
+    newest, oldest = await world.versions("backup-service")
+    assert ([c["id"] for c in newest["configurations"]], len(oldest["configurations"])) == (["c1", "c2"], 1)
+    (theirs,) = await world.versions("token-service")
+    assert theirs["profiles"] == [{"profile": "exchange-backup", "client_id": "app-1"}]
+    target = await world.catalogue.target("contoso", "t1")
+    assert target is not None
+    assert target.exported_at == world.clock.now()
+
+
+async def test_only_configurations_of_the_target_lie_in_its_repository(world: World) -> None:
+    for target, configuration in (("t1", "c1"), ("t2", "c2")):
+        await world.add_target(target)
+        await world.configure(configuration, target)
+    assert [c.id for c in await world.kept.configurations_of(await world.add_target("t2"))] == ["c2"]
+
+
+async def test_lost_documents_come_back_and_backups_go_on(world: World) -> None:
+    await world.add_target("t1")
+    await world.configure("c1", "t1")
+    points = [await world.back_up("c1", n) for n in (1, 2)]
+    await world.keep.due()
+    before = await world.catalogue.configuration("contoso", "c1")
+    await world.forget()
+
+    await world.add_target("t9")
+    await world.keep.due()  # the export of an empty target must not hide what was exported before
+    asked = await world.kept.ask_recovery("contoso", "t9")
+    assert asked is not None
+    assert asked.recovery is not None
+    assert asked.recovery.state == "waiting"
+    assert await world.keep.due() == 1
+    told = await world.catalogue.target("contoso", "t9")
+    assert told is not None
+    assert told.recovery is not None
+    assert (told.recovery.state, told.recovery.configurations, told.recovery.restore_points) == ("done", 1, 2)
+    assert before is not None
+    assert await world.catalogue.configuration("contoso", "c1") == before.model_copy(update={"target": "t9"})
+    listed = (await world.catalogue.restore_points("contoso", {"configuration": "c1"}, None, 10)).items
+    assert [point.id for point in listed] == points[::-1]
+    assert {(p.resource, p.resource_name, p.complete, p.verified) for p in listed} == {
+        ("anna", "anna@contoso.example", True, ())
+    }
+    third = await world.back_up("c1", 3)
+    snapshot = (await world.repositories.open("contoso", "t9")).snapshot("c1/anna", third)
+    assert (snapshot.parent, snapshot.items) == (points[-1], 3)
+
+
+async def test_recovering_again_changes_nothing_that_is_known_better(world: World) -> None:
+    await world.add_target("t1")
+    await world.configure("c1", "t1")
+    point = await world.back_up("c1", 1)
+    now = world.clock.now()
+    better = RestorePoint(
+        tenant="contoso", id=point, configuration="c1", resource="anna", taken_at=now, expires_at=now + DAY,
+        complete=True, items=1, bytes=1, verified=(Verification(level=2, at=now, covered=1, denominator=1),),
+    )  # fmt: skip
+    await world.catalogue.add_restore_point(better)
+    await world.keep.due()
+    for _ in range(2):
+        await world.kept.ask_recovery("contoso", "t1")
+        await world.keep.due()
+    assert await world.catalogue.restore_point("contoso", point) == better
+
+
+async def test_of_two_workers_one_takes_a_target_and_a_dead_ones_comes_back(world: World) -> None:
+    await world.add_target("t1")
+    lease = timedelta(minutes=5)
+    assert await world.kept.claim(lease) is not None
+    assert await world.kept.claim(lease) is None
+    await world.clock.advance(lease.total_seconds())
+    assert await world.kept.claim(lease) is not None
+
+
+async def test_a_failure_is_told_and_tried_again(world: World) -> None:
+    await world.add_target("t1")
+    await world.configure("c1", "t1")
+    await world.kept.ask_recovery("contoso", "t1")
+    world.repositories.error = StorageUnreachable("no answer")
+    assert await world.keep.due() == 1
+    told = await world.catalogue.target("contoso", "t1")
+    assert told is not None
+    assert told.recovery is not None
+    assert (told.recovery.state, told.recovery.detail) == ("failed", "no answer")
+    assert told.exported_at is None
+    world.repositories.error = None
+    world.away = True
+    await world.clock.advance(300)
+    assert (await world.keep.due(), await world.versions("backup-service")) == (1, [])
+    world.away = False
+    await world.clock.advance(300)
+    assert (await world.keep.due(), len(await world.versions("backup-service"))) == (1, 1)
+
+
+async def test_a_target_of_nobody_is_not_recovered(world: World) -> None:
+    await world.add_target("t1")
+    assert await world.kept.ask_recovery("contoso", "t2") is None
+    assert await world.kept.ask_recovery("fabrikam", "t1") is None

@@ -1,0 +1,42 @@
+"""Take up the credentials that the vault still holds for a tenant whose documents were lost."""
+
+import structlog
+
+from chassis.clock import Clock
+from chassis.vault import Vault, VaultError
+from contracts.names import Profile
+from contracts.problem import unavailable
+from token_service.domain import places
+from token_service.domain.connection import Connection
+from token_service.domain.credential import credential_in
+from token_service.ports import Connections
+
+log = structlog.get_logger(__name__)
+
+
+class AdoptCredentials:
+    def __init__(self, connections: Connections, vault: Vault, clock: Clock) -> None:
+        self._connections = connections
+        self._vault = vault
+        self._clock = clock
+
+    async def __call__(self, tenant: str) -> None:
+        """Make a connection, due at once, for each profile with a credential and without one.
+
+        Repeating it changes nothing. Its token counts only when Graph lets it in. Raises ProblemError: unavailable.
+        """
+        known = {connection.profile for connection in await self._connections.of_tenant(tenant)}
+        for profile in Profile:
+            if profile not in known:
+                await self._adopt(tenant, profile)
+
+    async def _adopt(self, tenant: str, profile: Profile) -> None:
+        try:
+            found = await self._vault.kv_read(places.credentials(tenant, profile))
+        except VaultError as error:
+            raise unavailable("the vault did not say which credentials it holds; try again shortly") from error
+        if found is None or credential_in(found[0]) is None or not isinstance(found[0].get("client_id"), str):
+            return
+        due = Connection(tenant, profile, client_id=found[0]["client_id"], due_at=self._clock.now(), proof_wanted=True)
+        await self._connections.save(due)  # None: somebody else was faster, with the same or a newer credential
+        log.info("credential of before adopted", tenant=tenant, profile=profile)

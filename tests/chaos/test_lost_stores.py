@@ -1,0 +1,71 @@
+"""A store is lost for good, everything in it: what comes back, from what, and how long it takes."""
+
+import zipfile
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+from drill import QUICK
+from main_job import Json, MainJob
+from stack_fixture import running_stack, wait_until
+
+from tenantkeep.stack import documents
+from tenantkeep.stack.home import wipe
+
+pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(400)]
+
+SETTINGS = {**QUICK, "TENANTKEEP_EXPORT_INTERVAL": "1"}
+ENTRA = "--entra-tenant-id"
+
+
+def known(job: MainJob) -> Json:
+    """What people created and what came of it."""
+    return {
+        "tenant": job.command("tenant", "show", job.tenant)["tenant"]["entra_tenant_id"],
+        "configurations": [item["id"] for item in job.command("backup", "list")["items"]],
+        "restore_points": sorted(point["id"] for point in job.restore_points()),
+    }
+
+
+def target_of(job: MainJob) -> Any:
+    return job.command("storage", "list")["items"][0]
+
+
+def export(job: MainJob, point: str, name: str) -> list[bytes]:
+    file = job.folder / f"{name}.zip"
+    job.command("backup", "export", point, "--out", str(file))
+    with zipfile.ZipFile(file) as archive:
+        return sorted(archive.read(entry) for entry in archive.namelist() if entry.endswith(".eml"))
+
+
+def test_the_documents_are_lost(tmp_path: Path) -> None:
+    """The tenant is registered again, its target added again: configurations, restore points and tokens come back."""
+    with running_stack(tmp_path, extra=SETTINGS) as stack:
+        job = MainJob(stack, tmp_path)
+        job.onboard("--generate", "60")
+        job.configure("main")
+        job.backup("main")
+        before = known(job)
+        point = before["restore_points"][0]
+        mails = export(job, point, "before")
+        exported = target_of(job)["exported_at"]
+        wait_until(lambda: target_of(job)["exported_at"] != exported, seconds=30, what="documents are exported")
+        ports, home = stack.ports, stack.home
+    wipe(home.documents)
+    documents.initialise(home, ports)
+    with running_stack(tmp_path, extra=SETTINGS) as stack:
+        job = MainJob(stack, tmp_path)
+        assert job.command("tenant", "list")["items"] == []
+        began = monotonic()
+        # No --apps: the vault still holds the credentials.
+        job.command("tenant", "add", job.tenant, ENTRA, before["tenant"], "--recovery-key-file", str(job.recovery_key))
+        job.command("storage", "add", "main", "--embedded", "--prefix", "main")
+        recovery = job.command("storage", "recover", "main")["recovery"]
+        took = monotonic() - began
+        assert (recovery["configurations"], recovery["restore_points"]) == (1, len(before["restore_points"]))
+        assert known(job) == before
+        assert export(job, point, "after") == mails
+        counts = job.backup(before["configurations"][0])["run"]["counts"]
+        assert (counts["stored"], counts["unchanged"] > 0, counts["failed"]) == (0, True, 0)
+        print(f"documents lost: known again after {took:.1f} s, {recovery['restore_points']} restore points")
