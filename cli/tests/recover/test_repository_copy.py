@@ -82,6 +82,7 @@ def test_a_date_needs_a_lock(copy: Run, lost: Any, tmp_path: Path) -> None:
     assert "--to-lock" in done.output
 
 
+@pytest.mark.soak
 def test_to_s3_to_sftp_and_back(copy: Run, lost: Any, tmp_path: Path) -> None:
     key = ("--key", str(lost.key))
     with SeaweedServer(tmp_path / "seaweed") as s3, SFTPTestServer(tmp_path / "sftp") as sftp:

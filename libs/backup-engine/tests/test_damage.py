@@ -1,5 +1,6 @@
 """Whatever happens to whatever stored object: it is detected, named, and repaired from what storage or source have."""
 
+import io
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -18,8 +19,9 @@ from backup_engine import (
     Snapshot,
     Tuning,
 )
-from backup_engine.storage import MemoryStorage
+from backup_engine.storage import LockMode, MemoryStorage
 from backup_engine.testing.keys import LocalKeyWrapper
+from backup_engine.testing.seaweed import LOCK_BUCKET, SeaweedServer
 
 Mail = Callable[..., bytes]
 Commit = Callable[..., Snapshot]
@@ -306,3 +308,34 @@ def test_until_a_record_names_it_a_damaged_restore_point_stops_the_next_backup(
 def test_a_sound_repository_is_not_asked_what_is_unreadable(mailbox: Mailbox) -> None:
     with mailbox.open().open_session("box", mailbox.ulid(), parent=None) as session:
         assert session.unreadable() == []
+
+
+LOCKED = "contoso/covered"
+
+
+@pytest.fixture
+def locked(seaweed: SeaweedServer, wrapper: LocalKeyWrapper, mail: Mail, ulid: Ulid) -> Mailbox:
+    """On a bucket with object lock; its dates are real ones, because the server's clock is."""
+    storage, tuning = seaweed.storage("contoso", LOCKED, lock=LockMode.COMPLIANCE), Tuning(pack_size=64 << 10)
+    Repository.create(storage, wrapper, tenant="contoso", tuning=tuning)
+    now = datetime.now(UTC)
+    facts = {"listed": 0, "skipped": [], "failed": [], "taken_at": now, "expires_at": now + DAY}
+    return Mailbox(
+        lambda: Repository.open(storage, wrapper, tuning=tuning), mail, lambda one: one.commit(b"end", **facts), ulid
+    )
+
+
+def test_a_pack_that_somebody_covered_with_another_version_is_saved_from_below(
+    seaweed: SeaweedServer, locked: Mailbox
+) -> None:
+    point = locked.back_up()
+    thief = seaweed.client("contoso")
+    covered, hidden = point.packs[0].key, point.packs[1].key
+    thief.put_object(LOCK_BUCKET, f"{LOCKED}/{covered}", io.BytesIO(b"mine now"), 8)
+    thief.remove_object(LOCK_BUCKET, f"{LOCKED}/{hidden}")  # without a version: a delete marker
+    found = locked.verify()
+    assert [problem.key for problem in found.report.problems] == [covered]
+    assert found.repaired.blobs > 0
+    assert found.affected == ()
+    assert locked.readable(point.id) == locked.mails
+    assert locked.readable(locked.back_up().id) == locked.mails

@@ -12,11 +12,12 @@ from backup_engine.backing import Backing
 from backup_engine.damage import AffectedItems, DamageRecord
 from backup_engine.errors import UNREADABLE, NotFound
 from backup_engine.model import ItemRow, Problem, Snapshot, VerificationReport
-from backup_engine.object_check import DAMAGED_OBJECT, MISSING_OBJECT, ObjectCheck
+from backup_engine.object_check import COVERED_OBJECT, DAMAGED_OBJECT, MISSING_OBJECT, ObjectCheck
 from backup_engine.receipts import Attestation, Receipt, Receipts
 from backup_engine.repair import Repaired
 from backup_engine.rolling import Watch
 
+_UNNAMED = {"missing_blob", "unindexed_pack", COVERED_OBJECT}  # problems nobody has to step around
 _KEPT = (names.CONFIG, names.KEYS, names.POLICIES, names.HOLDS, names.DAMAGE)
 
 
@@ -71,7 +72,7 @@ def verify_rolling(
     )
     report = _report(step, list(_gone(before, kept)))
     known = set(backing.damage.named)
-    found = {p.key: p.kind for p in report.problems if p.kind not in {"missing_blob", "unindexed_pack"}}
+    found = {p.key: p.kind for p in report.problems if p.kind not in _UNNAMED}
     found |= dict.fromkeys(backing.index.damaged, DAMAGED_OBJECT)
     sound = [name for name, finding in step.findings if name in known and not finding.problems and name in sizes]
     backing.index.avoid(name for name in found if name.startswith(names.DATA))

@@ -13,6 +13,7 @@ from backup_engine.receipts import Receipts
 
 DAMAGED_OBJECT = "damaged_object"
 MISSING_OBJECT = "missing_object"
+COVERED_OBJECT = "covered_object"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +69,24 @@ class ObjectCheck:
         return Finding(self._sizes[name])
 
     def _sealed(self, name: str) -> Finding:
+        objects = self._backing.objects
         try:
-            self._backing.objects.get_any(name)
+            objects.open(name, self._backing.storage.get(name))
         except NotFound:
             return Finding()  # collected since it was listed
         except UNREADABLE as error:
-            return _bad(DAMAGED_OBJECT, name, str(error))
+            try:
+                objects.get_any(name)
+            except (*UNREADABLE, NotFound):
+                return _bad(DAMAGED_OBJECT, name, str(error))
+            return _bad(COVERED_OBJECT, name, "somebody put other bytes on top; readers look past them")
         return Finding(self._sizes[name])
 
     def _snapshot(self, name: str) -> Finding:
         """The commit object opens, its segments do, and every blob of every item is where the index says."""
+        itself = self._sealed(name)
+        if itself.problems:
+            return itself
         shard, session = names.snapshot_parts(name)
         try:
             snapshot = commits.read(self._backing.objects, shard, session)

@@ -1,5 +1,6 @@
 """Repair from what the storage still has: records that open are stored again, packs without an index named again."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -42,11 +43,20 @@ def _save(backing: Backing, packer: Packer, name: str, needed: set[bytes]) -> in
     if info is None:
         return 0
     try:
-        body = backing.storage.get(name)
+        body = _best(backing, name)
     except NotFound:
         return 0
     readable = readable_records(backing, info, body)
     return sum(packer.add(entry.id, blob) for entry, blob in readable if entry.id in needed)
+
+
+def _best(backing: Backing, name: str) -> bytes:
+    """The bytes with the digest in the name, if the store keeps a version that has them; else what it gives."""
+    body = backing.storage.get(name)
+    for version in backing.storage.versions(name):
+        if hashlib.sha256(version).hexdigest() == names.pack_sha256(name):
+            return version
+    return body
 
 
 def _unnamed(backing: Backing, sizes: Mapping[str, int], missing: set[bytes]) -> list[PackEntry]:
