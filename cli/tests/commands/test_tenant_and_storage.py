@@ -113,6 +113,14 @@ def test_a_failed_connection_test_names_the_step_and_exits_1(signed_in: Any, ten
     assert "  read" in done.stderr
 
 
+def test_a_target_with_object_lock_names_its_mode(signed_in: Any, tenantkeep: Any, key_file: Path) -> None:
+    lock = ("--object-lock", "compliance")
+    done = tenantkeep("storage", "add", "archive", *TARGET, "--secret-key-file", str(key_file), *lock)
+    assert done.exit_code == 0, done.output
+    assert signed_in.bodies[-1][1]["lock"] == "COMPLIANCE"
+    assert "ja, für alle" in tenantkeep("storage", "list", "--lang", "de", COLUMNS="200").output
+
+
 SFTP = ("--sftp", "backup.example:22", "--user", "tenantkeep", "--folder", "/srv/backup")
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE"
 

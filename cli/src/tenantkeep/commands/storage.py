@@ -42,7 +42,12 @@ def add(
     style: Annotated[AddressStyle, typer.Option(help="Where the bucket's name stands.")] = AddressStyle.AUTO,
     lock: Annotated[
         LockMode | None,
-        typer.Option(help="Lock objects; the bucket has object lock.", case_sensitive=False),
+        typer.Option(
+            "--object-lock",
+            help="Keep objects from everybody (compliance), or from all without the right to bypass (governance); the "
+            "bucket was made with object lock, which the connection test proves.",
+            case_sensitive=False,
+        ),
     ] = None,
     sftp: Annotated[str | None, typer.Option(help="host:port of an SFTP server, instead of --endpoint.")] = None,
     user: Annotated[str | None, typer.Option(help="Account on the SFTP server.")] = None,

@@ -1,20 +1,26 @@
 """Repositories as the processes open them: storage over S3, keys in a vault, the customer's recovery key."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from backup_engine import KeyUnavailable, RecoveryKey, Repository
-from backup_engine.testing.seaweed import SeaweedServer
+from backup_engine import KeyUnavailable, NewItem, ObjectLocked, RecoveryKey, Repository
+from backup_engine.retention import Scheme
+from backup_engine.storage import LockMode
+from backup_engine.testing.seaweed import BUCKET, LOCK_BUCKET, SeaweedServer
 from backup_service.adapters.engine_repositories import EngineRepositories
 from backup_service.adapters.mongo_store import Store
 from chassis.testing.clock import ManualClock
 from chassis.testing.vault import MemoryVault
 
 DOCUMENT = {"tenant": "contoso", "id": "t1", "bucket": "tenantkeep", "region": "us-east-1"}
+
+
+SESSION = "01KJPRZB00HX6XV8A99HSWY9BD"
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +63,36 @@ async def world(store: Store, seaweed: SeaweedServer, tmp_path: Path) -> World:
     made = World(store, seaweed, f"contoso/{tmp_path.name}")
     await made.prepare()
     return made
+
+
+async def test_a_target_shows_as_immutable_only_when_its_storage_proves_it(world: World) -> None:
+    place = {**DOCUMENT, "endpoint": f"https://{world.seaweed.endpoint}", "prefix": world.prefix}
+    for bucket, proved in ((LOCK_BUCKET, True), (BUCKET, False)):
+        where = {**place, "bucket": bucket, "lock": LockMode.COMPLIANCE}
+        steps = await world.process().probe("contoso", "t1", where)
+        assert {step.name: step.ok for step in steps}["lock"] is proved, steps
+
+
+async def test_what_a_locking_target_keeps_cannot_be_deleted_with_its_own_credentials(world: World) -> None:
+    lock = {"bucket": LOCK_BUCKET, "lock": LockMode.GOVERNANCE.value}
+    await world.store.targets.update_one({"_id": "contoso/t1"}, {"$set": lock})
+    repository = await world.process().open("contoso", "t1")
+    now = datetime.now(UTC)
+    kept = repository.custody.decide("c1/anna", Scheme.parse("90d"), now, complete=True)
+    with repository.open_session("c1/anna", SESSION, parent=None, keep_until=kept.expires_at) as session:
+        session.put_item(NewItem("m1", "mail", "1", ""), b"Subject: hello\r\n\r\nbody\r\n")
+        snapshot = session.commit(
+            b"", listed=1, skipped=[], failed=[], taken_at=now, expires_at=kept.expires_at, retention_class=kept.name
+        )
+    assert snapshot.locked_until is not None
+    assert snapshot.locked_until >= kept.expires_at
+    storage = world.seaweed.storage("contoso", f"{world.prefix}/contoso", lock=LockMode.GOVERNANCE)
+    names = [info.key for info in storage.list("")]
+    assert {name.split("/")[0] for name in names} == {"config", "keys", "data", "index", "manifests", "snapshots"}
+    for name in names:
+        with pytest.raises(ObjectLocked):
+            storage.delete(name)
+    storage.close()
 
 
 async def test_the_recovery_key_opens_what_a_process_creates(world: World) -> None:
