@@ -90,12 +90,11 @@ class Reader:
             for pack, later in stops[number + len(ahead) : number + _AHEAD]:
                 ahead.append(fetchers.submit(self._fetch, pack, list(later.entries.values())))
             blobs = ahead.popleft().result()
-            shared.keep(blobs)
+            if lost := shared.lacking((row for _, row in stop.rows), blobs):
+                blobs |= self._blobs_of(stop.rows[0][1], [BlobSlice(ident, 0, 0) for ident in lost])
             for _, row in stop.rows:
-                here = blobs
-                if lost := shared.lacking(row, blobs):
-                    here = {**blobs, **self._blobs_of(row, [BlobSlice(ident, 0, 0) for ident in lost])}
-                yield row, _checked(row, shared.assemble(row, here))
+                yield row, _checked(row, shared.assemble(row, blobs))
+            shared.keep(blobs)
 
     def _located(self, idents: list[bytes], row: ItemRow) -> list[Place]:
         return [self._place(ident, row) for ident in idents]

@@ -10,7 +10,7 @@ from backup_engine.pack import BlobEntry
 
 Blobs = dict[bytes, bytes]
 Locate = Callable[[list[bytes], ItemRow], list[Place]]
-_KEPT = 64 << 20  # bytes of shared blobs kept; those pushed out are fetched again
+_KEPT = 32 << 20  # bytes of shared blobs kept; those pushed out are fetched again
 
 
 @dataclass(slots=True)
@@ -46,6 +46,7 @@ class Shared:
         self._size = 0
 
     def keep(self, blobs: Blobs) -> None:
+        """Of a pack whose items are done, what later ones need. The ones unused for longest make room."""
         for ident, blob in blobs.items():
             if self._uses[ident] > 0 and ident not in self._kept:
                 self._kept[ident] = blob
@@ -53,10 +54,10 @@ class Shared:
         while self._size > _KEPT and self._kept:
             self._size -= len(self._kept.popitem(last=False)[1])
 
-    def lacking(self, row: ItemRow, blobs: Blobs) -> list[bytes]:
-        """What the item needs and neither the pack's blobs nor the kept ones hold."""
-        idents = set(Recipe.of(row.recipe).ids())
-        return [ident for ident in idents if ident not in blobs and ident not in self._kept]
+    def lacking(self, rows: Iterable[ItemRow], blobs: Blobs) -> list[bytes]:
+        """What the items need and neither the pack's blobs nor the kept ones hold."""
+        needed = dict.fromkeys(ident for row in rows for ident in Recipe.of(row.recipe).ids())
+        return [ident for ident in needed if ident not in blobs and ident not in self._kept]
 
     def assemble(self, row: ItemRow, blobs: Blobs) -> bytes:
         """The item's bytes; what only it needed is let go."""
@@ -73,6 +74,8 @@ class Shared:
         if self._uses[ident] == 0:
             del self._uses[ident]
             self._size -= len(self._kept.pop(ident, b""))
+        elif ident in self._kept:
+            self._kept.move_to_end(ident)
 
 
 def batches(rows: Iterable[ItemRow], count: int) -> Iterator[list[ItemRow]]:
