@@ -39,7 +39,7 @@ class Packer:
         self._done = threading.Lock()
         self._durable: list[PackEntry] = []
         self._compressors = Pool(tuning.compressors, 2 * tuning.compressors, "compress")
-        self._uploaders = Pool(tuning.uploaders, 2 * tuning.uploaders, "upload")
+        self._uploaders = Pool(tuning.uploaders, tuning.uploaders, "upload")  # none waits: packs are large
 
     def add(self, ident: bytes, blob: bytes) -> bool:
         """Take the blob unless the repository or this session has it; True when it was new."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """Memory of a session is bounded by about (compressors + 2 x uploaders) packs."""
+    """Memory of a session is bounded by about (1 + 2 x uploaders) packs."""
 
     pack_size: int = 16 << 20  # bytes of records after which a pack is closed
     pack_blobs: int = 10_000  # records after which a pack is closed
