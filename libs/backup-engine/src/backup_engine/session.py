@@ -185,9 +185,8 @@ class Session:
 
         `label` is what people call the shard. Where the storage locks objects, everything it needs is locked before
         it exists: StorageDenied when that is refused. It expires at `expires_at`, or later where the tenant's
-        retention floor says so (`policies/`).
-        `verify` checks, before the commit, that every row's blobs are in the index and that storage lists
-        the packs of this session with their sizes.
+        retention floor says so (`policies/`). `verify` checks, before the commit, that every row's blobs are in the
+        index and that storage lists the packs of this session with their sizes.
         """
         with self._lock:
             self._require_usable()

@@ -9,6 +9,7 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.documents import TenantDocuments
 from contracts.names import (
     AddressStyle,
     ExportFormat,
@@ -37,7 +38,6 @@ from contracts.views import (
     Run,
     StorageTarget,
     Tenant,
-    TenantDocuments,
     TokenView,
 )
 

@@ -172,20 +172,6 @@ class RetentionFloor(View):
     changes: tuple[FloorChange, ...] = Field(default=(), description="newest first; none: nobody has set it yet")
 
 
-class ProfileRegistration(View):
-    """The app registration of a profile; its credential is in the vault alone."""
-
-    profile: Profile
-    client_id: str
-
-
-class TenantDocuments(View):
-    """What token-service knows of a tenant and nothing else tells; exported sealed. No secret is in it."""
-
-    tenant: Tenant
-    profiles: tuple[ProfileRegistration, ...]
-
-
 class ItemProblem(View):
     """One item that is missing from a restore point or was not restored, and why."""
 

@@ -9,6 +9,7 @@ from backup_engine import Repository
 from backup_service.domain.jobs import Cause, Claim, Outcome
 from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
 from backup_service.domain.upkeep import DueUpkeep
+from contracts.documents import TenantDocuments
 from contracts.errors import ErrorClass
 from contracts.events import Counts, JobWakeUp
 from contracts.names import ExportFormat, HoldReason, JobKind, LegalHoldState, UpkeepKind
@@ -24,7 +25,6 @@ from contracts.views import (
     Run,
     StorageTarget,
     TargetRecovery,
-    TenantDocuments,
     Verification,
 )
 

@@ -14,15 +14,14 @@ from backup_service.adapters.mongo_kept_documents import MongoKeptDocuments
 from backup_service.adapters.mongo_store import Store
 from backup_service.usecases.keep_documents import KeepDocuments
 from chassis.testing.clock import ManualClock
+from contracts.documents import ProfileRegistration, TenantDocuments
 from contracts.names import Profile
 from contracts.problem import unavailable
 from contracts.views import (
     BackupConfiguration,
-    ProfileRegistration,
     RestorePoint,
     StorageTarget,
     Tenant,
-    TenantDocuments,
     Verification,
 )
 

@@ -106,27 +106,29 @@ def build_with(
         scope=graph_scope,
         new_state=new_state,
     )
+    questions = _questions(tenants, connections, vault, clock, set_credential=set_credential, consent=consent)
+    return App(questions, renew, AnswerRejection(connections, vault, renew, clock, policy), metrics)
+
+
+def _questions(
+    tenants: Tenants,
+    connections: Connections,
+    vault: Vault,
+    clock: Clock,
+    *,
+    set_credential: SetCredential,
+    consent: Consent,
+) -> Questions:
     keep_recovery_key = KeepRecoveryKey(tenants, vault, clock)
-    register = RegisterTenant(
+    adopt = AdoptCredentials(connections, vault, clock)
+    return Questions(
         tenants,
-        vault,
-        clock,
+        connections,
+        register=RegisterTenant(tenants, vault, clock, keep_recovery_key=keep_recovery_key, adopt_credentials=adopt),
         keep_recovery_key=keep_recovery_key,
-        adopt_credentials=AdoptCredentials(connections, vault, clock),
-    )
-    return App(
-        Questions(
-            tenants,
-            connections,
-            register=register,
-            keep_recovery_key=keep_recovery_key,
-            set_credential=set_credential,
-            consent=consent,
-            clock=clock,
-        ),
-        renew,
-        AnswerRejection(connections, vault, renew, clock, policy),
-        metrics,
+        set_credential=set_credential,
+        consent=consent,
+        clock=clock,
     )
 
 

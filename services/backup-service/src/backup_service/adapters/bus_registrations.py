@@ -4,7 +4,7 @@ from chassis.bus import Bus, Caller
 from chassis.clock import Clock
 from chassis.ids import derived
 from contracts import rpc
-from contracts.views import TenantDocuments
+from contracts.documents import TenantDocuments
 
 
 class BusRegistrations:

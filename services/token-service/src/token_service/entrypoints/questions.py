@@ -2,7 +2,7 @@
 
 from chassis.clock import Clock
 from chassis.rpc import Call, RpcServer
-from contracts import rpc, views
+from contracts import documents, rpc, views
 from contracts.names import Profile, TokenStatus
 from contracts.problem import invalid, not_found
 from token_service.domain.connection import Connection, ConsentAttempt
@@ -81,14 +81,14 @@ class Questions:
             items=tuple(self._token_view(known.get(profile) or Connection(tenant, profile)) for profile in Profile)
         )
 
-    async def documents_export(self, call: Call[rpc.Nothing]) -> views.TenantDocuments:
+    async def documents_export(self, call: Call[rpc.Nothing]) -> documents.TenantDocuments:
         """Give what the register knows of the tenant: no secret, and nothing that renews itself."""
         tenant = await self._known(call.one_tenant())
         connections = await self._connections.of_tenant(tenant.slug)
-        return views.TenantDocuments(
+        return documents.TenantDocuments(
             tenant=_tenant_view(tenant),
             profiles=tuple(
-                views.ProfileRegistration(profile=connection.profile, client_id=connection.client_id)
+                documents.ProfileRegistration(profile=connection.profile, client_id=connection.client_id)
                 for connection in connections
                 if connection.client_id is not None
             ),
