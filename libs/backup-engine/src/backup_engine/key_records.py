@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from backup_engine import names
 from backup_engine.errors import IntegrityError
 from backup_engine.header import FORMAT, check_version
+from backup_engine.storage.authentic import read_authentic
 from backup_engine.storage.base import Storage
 
 TRANSIT = "transit"
@@ -80,7 +81,7 @@ def parts(name: str) -> tuple[int, int]:
 def read(storage: Storage, n: int, revision: int) -> KeyRecord:
     """Raises NotFound, IntegrityError, FormatUnsupported."""
     name = names.data_key(n, revision)
-    record = _decoded(storage.get(name), name)
+    record = read_authentic(storage, name, lambda body: _decoded(body, name))
     if (record.n, record.revision) != (n, revision):
         raise IntegrityError(f"{name} holds the record of another key", key=name)
     return record

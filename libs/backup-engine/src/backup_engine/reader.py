@@ -5,12 +5,14 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 from backup_engine.backing import Backing
 from backup_engine.errors import IntegrityError, NotFound
 from backup_engine.index import PackInfo, Place
 from backup_engine.model import BlobSlice, ItemRow
 from backup_engine.pack import BlobEntry, PackOpener
+from backup_engine.storage.authentic import read_authentic
 from backup_engine.sweep import Blobs, batches, plan
 
 _WHOLE = 0.25  # share of a pack above which it is fetched whole
@@ -151,11 +153,18 @@ class Reader:
         blobs: Blobs = {}
         for run in _runs(pack, entries):
             start, end = run[0].offset, run[-1].offset + run[-1].stored
-            body = memoryview(self._backing.storage.get(pack.name, start, end - start))
-            for entry in run:
-                record = body[entry.offset - start : entry.offset - start + entry.stored]
-                blobs[entry.id] = opener.content(entry, record)  # the item's digest says whether it is the right one
+            opened = partial(_contents, opener, run)
+            blobs |= read_authentic(self._backing.storage, pack.name, opened, start, end - start)
         return blobs
+
+
+def _contents(opener: PackOpener, run: list[BlobEntry], body: bytes) -> Blobs:
+    """Of bytes read from where the run begins; the item's digest says whether a blob is the right one."""
+    view, start = memoryview(body), run[0].offset
+    return {
+        entry.id: opener.content(entry, view[entry.offset - start : entry.offset - start + entry.stored])
+        for entry in run
+    }
 
 
 def _runs(pack: PackInfo, entries: list[BlobEntry]) -> Iterator[list[BlobEntry]]:

@@ -40,6 +40,7 @@ from backup_engine.recovery import RecoveryPublicKey
 from backup_engine.rotation import RepositoryKeys, create_first
 from backup_engine.sealed import SealedObjects
 from backup_engine.session import Session
+from backup_engine.storage.authentic import read_authentic
 from backup_engine.storage.base import Storage
 from backup_engine.tuning import Tuning
 from backup_engine.verification import verify_bytes, verify_references, verify_trailers
@@ -110,7 +111,7 @@ class Repository:
         """
         locks = LockingStorage(storage)
         return_large_buffers()
-        head = header.decode(storage.get(names.CONFIG, 0, header.LENGTH), names.CONFIG)
+        head = read_authentic(storage, names.CONFIG, lambda body: header.decode(body, names.CONFIG), 0, header.LENGTH)
         try:
             ring = KeyRing.open(storage, opener)
         except NotFound as error:

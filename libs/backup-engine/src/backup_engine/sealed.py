@@ -11,6 +11,7 @@ from backup_engine.compression import compress, decompress
 from backup_engine.errors import IntegrityError, KeyMissing, NotFound
 from backup_engine.header import Header, Kind
 from backup_engine.keys import KeyRing
+from backup_engine.storage.authentic import read_authentic
 from backup_engine.storage.base import Storage
 
 _NONCE = bytes(12)  # one message per key: the key is derived from a fresh salt
@@ -43,7 +44,7 @@ class SealedObjects:
         return payload
 
     def get_any(self, name: str) -> tuple[Kind, dict[str, Any]]:
-        return self.open(name, self._storage.get(name))
+        return read_authentic(self._storage, name, lambda body: self.open(name, body))
 
     def open(self, name: str, body: bytes) -> tuple[Kind, dict[str, Any]]:
         """What the bytes stored under `name` say. Raises IntegrityError, FormatUnsupported, KeyUnavailable."""

@@ -1,0 +1,64 @@
+"""On storage with object lock, whoever has the storage's credentials can hide or cover objects, not end them."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from backup_engine import NewItem, Repository, Snapshot, Tuning
+from backup_engine.storage import LockMode, MemoryStorage
+from backup_engine.testing.keys import LocalKeyWrapper
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def hidden(storage: MemoryStorage, key: str) -> None:
+    storage.hide(key)
+
+
+def garbage(storage: MemoryStorage, key: str) -> None:
+    storage.cover(key, b"somebody else's bytes" * 20)
+
+
+def moved(storage: MemoryStorage, key: str) -> None:
+    """An authentic object of another name or another repository."""
+    other = LocalKeyWrapper()
+    strangers = MemoryStorage()
+    Repository.create(strangers, other, tenant="contoso")
+    storage.cover(key, strangers.objects["config"])
+
+
+def newer(storage: MemoryStorage, key: str) -> None:
+    """Says it is of a format to come."""
+    body = storage.objects[key]
+    storage.cover(key, body[:8] + b"\xff\xff" + body[10:])
+
+
+def emptied(storage: MemoryStorage, key: str) -> None:
+    storage.cover(key, b"")
+
+
+@pytest.mark.parametrize("attack", [hidden, garbage, moved, newer, emptied])
+def test_every_restore_point_comes_back_whatever_lies_on_top(
+    *,
+    attack: Callable[[MemoryStorage, str], None],
+    wrapper: LocalKeyWrapper,
+    tuning: Tuning,
+    mail: Callable[..., bytes],
+    commit: Callable[..., Snapshot],
+    ulid: Callable[[int], str],
+) -> None:
+    storage = MemoryStorage(lock=LockMode.COMPLIANCE, clock=lambda: NOW)
+    repository = Repository.create(storage, wrapper, tenant="contoso", tuning=tuning)
+    with repository.open_session("box", ulid(1), parent=None) as session:
+        for n in range(8):
+            session.put_item(NewItem(f"m{n}", "mail", "1", "inbox", {}), mail(n, attachment=n))
+        snapshot = commit(session)
+    for key in list(storage.objects):
+        attack(storage, key)
+
+    again = Repository.open(storage, wrapper, tuning=tuning)
+    assert [found.id for found in again.snapshots("box")] == [snapshot.id]
+    rows = list(again.items("box", snapshot.id))
+    assert [again.read(row) for row in rows] == [mail(n, attachment=n) for n in range(8)]
+    assert [body for _, body in again.read_many(rows)] == [mail(n, attachment=n) for n in range(8)]
