@@ -1,32 +1,44 @@
 """kill -9 of a real process with threads and files, at seeded moments of its backup."""
 
+import json
+import os
+import random
 import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
+
+import pytest
 
 from backup_engine import Repository
 from backup_engine.pack import open_trailer
 from backup_engine.storage import LocalStorage
+from backup_engine.testing.append_only import AppendOnlyAccount
 from backup_engine.testing.keys import LocalKeyWrapper
+from backup_engine.testing.openssh import OpenSSHServer
 
 KEY = bytes(range(32))
 ITEMS = 60
 # The worker prints a line per item and checkpoint, so that the killer can wait for a moment instead of a time.
 WORKER = """
-import base64, random, sys
+import base64, json, random, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from backup_engine import AlreadyCommitted, NewItem, Repository, Tuning
-from backup_engine.storage import LocalStorage
+from backup_engine.storage import LocalStorage, RetryingStorage, SFTPLogin, SFTPStorage
 from backup_engine.testing.keys import LocalKeyWrapper
 
-folder, session_id, dead, shard = sys.argv[1:]
+place, session_id, dead, shard = json.loads(sys.argv[1]), *sys.argv[2:]
 tuning = Tuning(pack_size=60_000, batch=10_000)
-storage, wrapper = LocalStorage(Path(folder)), LocalKeyWrapper(bytes(range(32)))
+if isinstance(place, str):
+    storage = LocalStorage(Path(place))
+else:
+    storage = RetryingStorage(SFTPStorage(SFTPLogin(**place["login"]), place["folder"]))
+wrapper = LocalKeyWrapper(bytes(range(32)))
 repository = Repository.open_or_create(storage, wrapper, tenant="contoso", tuning=tuning)
 try:
     session = repository.open_session(shard, session_id, parent=None, adopt=dead or None)
@@ -48,9 +60,13 @@ print("committed", snapshot.id, flush=True)
 """
 
 
-def backup(folder: Path, session: str, dead: str, kill_at: str, shard: str = "box") -> str | None:
+Place = Path | AppendOnlyAccount
+
+
+def backup(place: Place, session: str, dead: str, kill_at: str, shard: str = "box") -> str | None:
     """Run one worker; kill it as soon as it says `kill_at`. The snapshot's id when it committed."""
-    command = [sys.executable, "-c", WORKER, str(folder), session, dead, shard]
+    where = str(place) if isinstance(place, Path) else {"login": asdict(place.login), "folder": place.folder}
+    command = [sys.executable, "-c", WORKER, json.dumps(where), session, dead, shard]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout is not None
         for line in worker.stdout:
@@ -63,13 +79,17 @@ def backup(folder: Path, session: str, dead: str, kill_at: str, shard: str = "bo
     return None
 
 
-def reopened(folder: Path) -> Repository:
-    return Repository.open(LocalStorage(folder), LocalKeyWrapper(KEY))
+def storage_at(place: Place) -> LocalStorage | AppendOnlyAccount:
+    return LocalStorage(place) if isinstance(place, Path) else place
 
 
-def stored(folder: Path) -> Counter[bytes]:
-    ring = reopened(folder)._backing.ring
-    storage = LocalStorage(folder)
+def reopened(place: Place) -> Repository:
+    return Repository.open(storage_at(place), LocalKeyWrapper(KEY))
+
+
+def stored(place: Place) -> Counter[bytes]:
+    ring = reopened(place)._backing.ring
+    storage = storage_at(place)
     return Counter(
         entry.id
         for info in storage.list("data/")
@@ -114,3 +134,33 @@ def test_processes_side_by_side_need_no_lock(scratch: Path, tmp_path: Path, ulid
         assert snapshot is not None
         assert repository.content_digest(f"box{n}", snapshot) == reopened(alone).content_digest("box", whole)
         assert all(repository.verify(f"box{n}", snapshot, level).good for level in (0, 1, 2))
+
+
+@pytest.mark.soak
+def test_seeded_kills_on_an_append_only_sftp_account(
+    openssh: OpenSSHServer, tmp_path: Path, ulid: Callable[[int], str]
+) -> None:
+    """Five kills for each of four mailboxes, at seeded moments, each adopted by the next."""
+    seed = int(os.environ.get("TENANTKEEP_SEED", "20261122"))  # noqa: TID251 - a test reads its own seed
+    rng = random.Random(seed)
+    whole = backup(tmp_path / "undisturbed", ulid(1), "", "never")
+    assert whole is not None
+    expected = reopened(tmp_path / "undisturbed").content_digest("box", whole)
+    account = AppendOnlyAccount(openssh.address, f"kills-{seed}")
+    numbers = iter(range(1, 1000))
+    for mailbox in range(4):
+        shard, dead, committed = f"box/{mailbox}", "", None
+        for kill in range(5):
+            session = ulid(next(numbers))
+            moment = rng.choice([f"item {rng.randrange(12 * kill, 12 * kill + 12)}", f"checkpoint {10 * kill + 9}"])
+            committed = backup(account, session, dead, moment, shard)
+            if committed is not None:  # it had got past that moment before
+                break
+            dead = session
+        committed = committed or backup(account, ulid(next(numbers)), dead, "never", shard)
+        assert committed is not None
+        repository = reopened(account)
+        assert repository.content_digest(shard, committed) == expected, f"{shard}, seed {seed}"
+        assert repository.verify(shard, committed, 2).good
+    assert set(stored(account).values()) == {1}, f"seed {seed}"
+    account.close()

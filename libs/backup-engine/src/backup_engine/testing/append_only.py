@@ -52,7 +52,8 @@ class AppendOnlyAccount(SFTPStorage):
 
     def __init__(self, address: SFTPAddress, name: str) -> None:
         self._admin = address.storage(name)
-        super().__init__(address.login(APPEND_ONLY), f"{address.folder}/{name}")
+        self.login, self.folder = address.login(APPEND_ONLY), f"{address.folder}/{name}"
+        super().__init__(self.login, self.folder)
 
     @property
     def objects(self) -> Objects:
