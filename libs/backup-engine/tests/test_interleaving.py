@@ -125,7 +125,7 @@ def test_a_collection_between_any_two_operations_of_a_writer(world: World, sessi
     assert longest > 15
 
 
-@pytest.mark.parametrize("begun", [0, 1, 2, 3])
+@pytest.mark.parametrize("begun", [2, *(pytest.param(n, marks=pytest.mark.soak) for n in (0, 1, 3))])
 def test_a_writer_between_any_two_operations_of_a_collector(world: World, begun: int) -> None:
     """It has got to a stage before the collector begins, and goes on to the end in the middle of it."""
 

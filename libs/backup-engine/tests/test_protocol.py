@@ -289,11 +289,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "one writer": {},
     "one writer, two collections": {"passes": 2},
     "one writer on an expired restore point": {"parent": True},
-    "one writer, two collectors at once": {"collectors": 2},
     "two writers": {"writers": 2},
     "one writer, a pack is rewritten": {"rewriting": True},
 }
 LARGE: dict[str, dict[str, Any]] = {
+    "one writer, two collectors at once": {"collectors": 2},
     "one writer, a pack is rewritten, two collectors": {"rewriting": True, "collectors": 2},
     "two writers, two collections": {"writers": 2, "passes": 2},
     "two writers, a pack is rewritten": {"writers": 2, "rewriting": True},
@@ -420,7 +420,7 @@ def test_the_engine_writes_in_the_steps_of_the_model(engine: Engine) -> None:
 
     steps = engine.write(condemn)
     assert only(steps, WRITER) == list(WRITER)
-    assert set(steps) - set(WRITER) == {Step.WRITE_SEGMENT, Step.CHECKPOINT}
+    assert set(steps) - set(WRITER) == {Step.WRITE_SEGMENT, Step.CHECKPOINT, Step.LIST_INDEX}
 
 
 def test_the_engine_collects_in_the_steps_of_the_model(engine: Engine) -> None:

@@ -417,7 +417,7 @@ class ReducedMachine(RepositoryMachine):
 
 TestRepository = ReducedMachine.TestCase
 TestRepository.settings = settings(
-    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 
