@@ -70,7 +70,8 @@ def peak() -> int:
 
 def main(folder: Path, total: int) -> None:
     storage = DiscardingStorage(LocalStorage(folder / "objects"))
-    tuning = Tuning(folder=folder, state_memory=4 << 20)
+    # One thread each: how many packs happen to be under way at once is bounded, but for a measurement it is noise.
+    tuning = Tuning(folder=folder, state_memory=4 << 20, compressors=1, uploaders=1)
     repository = Repository.create(storage, LocalKeyWrapper(), tenant="contoso", tuning=tuning)
     now = datetime(2026, 3, 1, tzinfo=UTC)
     with repository.open_session("box", "01ARZ3NDEKTSV4RRFFQ0000001", parent=None) as session:
