@@ -25,6 +25,31 @@ from tenantkeep.stack.home import Home
 app = typer.Typer(help="Where backups are stored.", no_args_is_help=True)
 
 
+SecretKeyFile = Annotated[Path | None, typer.Option(help="File with the secret key.", exists=True, dir_okay=False)]
+ObjectLock = Annotated[
+    LockMode | None,
+    typer.Option(
+        "--object-lock",
+        help="Keep objects from everybody (compliance), or from all without the right to bypass (governance); the "
+        "bucket was made with object lock, which the connection test proves.",
+        case_sensitive=False,
+    ),
+]
+HostKeys = Annotated[
+    list[str] | None,
+    typer.Option(help="Public key of the SFTP server (ssh-ed25519 AAAA…); repeat it for more than one."),
+]
+KeyFile = Annotated[
+    Path | None, typer.Option(help="File with the private key of the account.", exists=True, dir_okay=False)
+]
+PassphraseFile = Annotated[
+    Path | None, typer.Option(help="File with the passphrase of that key.", exists=True, dir_okay=False)
+]
+PasswordFile = Annotated[
+    Path | None, typer.Option(help="File with its password, instead of a key.", exists=True, dir_okay=False)
+]
+
+
 @app.command("add")
 @reported
 def add(
@@ -36,36 +61,16 @@ def add(
     prefix: Annotated[str, typer.Option(help="Start of every key, such as backup/.")] = "",
     region: Annotated[str, typer.Option(help="Region of the bucket.")] = "us-east-1",
     access_key: Annotated[str | None, typer.Option(help="Access key id.")] = None,
-    secret_key_file: Annotated[
-        Path | None, typer.Option(help="File with the secret key.", exists=True, dir_okay=False)
-    ] = None,
+    secret_key_file: SecretKeyFile = None,
     style: Annotated[AddressStyle, typer.Option(help="Where the bucket's name stands.")] = AddressStyle.AUTO,
-    lock: Annotated[
-        LockMode | None,
-        typer.Option(
-            "--object-lock",
-            help="Keep objects from everybody (compliance), or from all without the right to bypass (governance); the "
-            "bucket was made with object lock, which the connection test proves.",
-            case_sensitive=False,
-        ),
-    ] = None,
+    lock: ObjectLock = None,
     sftp: Annotated[str | None, typer.Option(help="host:port of an SFTP server, instead of --endpoint.")] = None,
     user: Annotated[str | None, typer.Option(help="Account on the SFTP server.")] = None,
     folder: Annotated[str | None, typer.Option(help="Folder on the SFTP server.")] = None,
-    host_key: Annotated[
-        list[str] | None,
-        typer.Option(help="Public key of the SFTP server (ssh-ed25519 AAAA…); repeat it for more than one."),
-    ] = None,
-    key_file: Annotated[
-        Path | None, typer.Option(help="File with the private key of the account.", exists=True, dir_okay=False)
-    ] = None,
-    passphrase_file: Annotated[
-        Path | None, typer.Option(help="File with the passphrase of that key.", exists=True, dir_okay=False)
-    ] = None,
-    password_file: Annotated[
-        Path | None,
-        typer.Option(help="File with its password, instead of a key.", exists=True, dir_okay=False),
-    ] = None,
+    host_key: HostKeys = None,
+    key_file: KeyFile = None,
+    passphrase_file: PassphraseFile = None,
+    password_file: PasswordFile = None,
     tenant: TenantName = None,
     lang: Lang = "en",
     as_json: Json = False,
@@ -86,26 +91,15 @@ def add(
         if embedded:
             body: StorageTargetBody | SFTPTargetBody = embedded_target(settings.home(), slug, name)
         elif sftp is not None:
+            files = {"private_key": key_file, "passphrase": passphrase_file, "password": password_file}
             body = sftp_target(
-                name=name,
-                address=sftp,
-                user=user,
-                folder=folder,
-                host_keys=host_key or [],
-                secrets={"private_key": key_file, "passphrase": passphrase_file, "password": password_file},
+                name=name, address=sftp, user=user, folder=folder, host_keys=host_key or [], secrets=files
             )
         else:
             body = _target(
-                name=name,
-                endpoint=endpoint,
-                bucket=bucket,
-                prefix=prefix,
-                region=region,
-                access_key=access_key,
-                secret_key_file=secret_key_file,
-                style=style,
-                lock=lock,
-            )
+                name=name, endpoint=endpoint, bucket=bucket, prefix=prefix, region=region, access_key=access_key,
+                secret_key_file=secret_key_file, style=style, lock=lock,
+            )  # fmt: skip
         result = tested(gateway, slug, body, lang)
     if as_json:
         screen.document(result)
