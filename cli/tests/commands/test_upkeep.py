@@ -7,7 +7,8 @@ import pytest
 
 from contracts.errors import ErrorClass
 from contracts.names import JobState
-from contracts.views import CheckReport, Failure, ItemProblem, MaintenanceReport, ObjectProblem, StorageTarget
+from contracts.upkeep import CheckReport, MaintenanceReport, ObjectProblem
+from contracts.views import Failure, ItemProblem, StorageTarget
 
 SINCE = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

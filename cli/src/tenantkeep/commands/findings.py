@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from contracts.views import CheckReport, Job, MaintenanceReport, ObjectProblem
+from contracts.upkeep import CheckReport, MaintenanceReport, ObjectProblem
+from contracts.views import Job
 from tenantkeep.commands import figures, labels
 from tenantkeep.commands.output import Screen
 

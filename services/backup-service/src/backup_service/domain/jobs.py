@@ -6,7 +6,8 @@ from datetime import datetime
 from contracts.errors import ErrorClass
 from contracts.events import Counts
 from contracts.names import HoldReason, JobKind, JobState
-from contracts.views import CheckReport, Failure, ItemProblem, MaintenanceReport
+from contracts.upkeep import CheckReport, MaintenanceReport
+from contracts.views import Failure, ItemProblem
 
 
 @dataclass(frozen=True)

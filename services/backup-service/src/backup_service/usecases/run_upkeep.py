@@ -19,7 +19,8 @@ from chassis.clock import Clock
 from contracts.errors import ErrorClass
 from contracts.events import Counts
 from contracts.names import JobState
-from contracts.views import CheckReport, ItemProblem, MaintenanceReport, ObjectProblem, Verification
+from contracts.upkeep import CheckReport, MaintenanceReport, ObjectProblem
+from contracts.views import ItemProblem, Verification
 
 T = TypeVar("T")
 _SHOWN = 100
