@@ -15,7 +15,7 @@ _HEIGHT = 0.26
 def draw(report: Figures, path: Path) -> None:
     """One panel per target; the file's suffix decides the format."""
     mpl.use("Agg")
-    mpl.rcParams["svg.hashsalt"] = "tenantkeep"  # equal figures make equal files
+    mpl.rcParams.update({"svg.hashsalt": "tenantkeep", "svg.fonttype": "none"})  # equal figures make equal, small files
     targets = report["ratio_to_restic"]
     figure, panels = plt.subplots(1, len(targets), figsize=(5.2 * len(targets), 4.2), sharey=True, squeeze=False)
     for panel, (target, ratios) in zip(panels[0], targets.items(), strict=True):
