@@ -24,6 +24,7 @@ from typer.testing import CliRunner, Result
 from chassis.testing.pki import ServerTls, make_server_tls
 from contracts.api import Accepted, Download, StorageTargetResult
 from contracts.authorization import ROUTES
+from contracts.dead_letters import DeadLetter, DeadLetterContent
 from contracts.events.jobs import Counts
 from contracts.names import (
     ConsentOutcome,
@@ -40,8 +41,6 @@ from contracts.views import (
     BackupConfiguration,
     ConsentLink,
     ConsentView,
-    DeadLetter,
-    DeadLetterContent,
     FloorChange,
     HealthView,
     Job,

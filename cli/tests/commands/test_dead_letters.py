@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from contracts.views import DeadLetter
+from contracts.dead_letters import DeadLetter
 
 
 @pytest.fixture

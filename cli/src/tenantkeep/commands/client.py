@@ -10,14 +10,13 @@ import httpx
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from contracts import api
+from contracts.dead_letters import DeadLetter, DeadLetterContent
 from contracts.names import ExportFormat, Profile
 from contracts.problem import Problem
 from contracts.texts import Text
 from contracts.views import (
     BackupConfiguration,
     ConsentLink,
-    DeadLetter,
-    DeadLetterContent,
     HealthView,
     Job,
     LegalHold,

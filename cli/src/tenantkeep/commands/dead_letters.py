@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from contracts.dead_letters import DeadLetter
 from contracts.texts import Text
-from contracts.views import DeadLetter
 from tenantkeep.commands import figures, labels
 from tenantkeep.commands.client import connect
 from tenantkeep.commands.options import Json, Lang

@@ -222,8 +222,7 @@ class Session:
             retention_class=kept.name,
             **self._summary(tally),
         )
-        locked_until = closure.secure(self._backing, snapshot, self._state.rows())
-        snapshot = replace(snapshot, locked_until=locked_until)
+        snapshot = replace(snapshot, locked_until=closure.secure(self._backing, snapshot, self._state.rows()))
         commits.commit(self._backing.objects, snapshot)
         self._packer.close()
         self._remove_session_objects()

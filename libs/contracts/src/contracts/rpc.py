@@ -9,6 +9,7 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.dead_letters import DeadLetter, DeadLetterContent
 from contracts.documents import TenantDocuments
 from contracts.names import (
     AddressStyle,
@@ -25,8 +26,6 @@ from contracts.views import (
     BackupConfiguration,
     ConsentLink,
     ConsentResult,
-    DeadLetter,
-    DeadLetterContent,
     DownloadTicket,
     HealthView,
     Job,

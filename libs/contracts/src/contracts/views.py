@@ -318,29 +318,6 @@ class DownloadTicket(View):
     filename: str
 
 
-class DeadLetter(View):
-    """A message that could not be processed, kept with the reason. `tenant` is `_` when its subject names none."""
-
-    id: Token
-    durable: Token
-    tenant: Token
-    subject: str
-    reason: str
-    deliveries: int
-    size: int = Field(description="bytes of the payload")
-    buried_at: AwareDatetime
-    replayed_at: AwareDatetime | None = None
-    replayed_by: str | None = None
-
-
-class DeadLetterContent(View):
-    """A dead letter with what it holds; the payload is in base64, because it need not be text."""
-
-    letter: DeadLetter
-    headers: dict[str, str]
-    payload: str
-
-
 class HealthView(View):
     """Health of one job kind of one tenant over 24 hours; every ratio carries its denominator."""
 

@@ -6,8 +6,9 @@ from fastapi import Query
 from pydantic import ConfigDict
 
 from contracts import rpc
+from contracts.dead_letters import DeadLetter, DeadLetterContent
 from contracts.names import Token
-from contracts.views import DeadLetter, DeadLetterContent, Listing
+from contracts.views import Listing
 from gateway.domain import Asking
 from gateway.entrypoints.backups import Id
 from gateway.entrypoints.gate import Api, Asked, Gated

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from chassis.clock import Clock
 from chassis.rpc import Call, RpcServer
+from contracts.dead_letters import DeadLetter, DeadLetterContent
 from contracts.problem import unavailable
 from contracts.rpc import (
     DEAD_LETTER_GET,
@@ -15,7 +16,7 @@ from contracts.rpc import (
     Nothing,
     OneDeadLetter,
 )
-from contracts.views import DeadLetter, DeadLetterContent, HealthView, Listing
+from contracts.views import HealthView, Listing
 from monitor_service.domain.health import Expected, Verdict
 from monitor_service.domain.tally import Tally
 from monitor_service.ports import BusUnavailable, Ledger, LedgerUnavailable, Letters, Replays

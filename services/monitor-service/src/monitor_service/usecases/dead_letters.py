@@ -5,9 +5,10 @@ from collections.abc import Collection
 
 from chassis.clock import Clock
 from contracts import dead_letters as names
+from contracts.dead_letters import DeadLetter, DeadLetterContent
 from contracts.problem import conflict, not_found
 from contracts.rpc import DeadLettersOf, OneDeadLetter
-from contracts.views import DeadLetter, DeadLetterContent, Listing
+from contracts.views import Listing
 from monitor_service.ports import Letter, Letters, Refused, Replay, Replays
 
 _LOOKED_AT = 500
