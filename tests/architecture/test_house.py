@@ -108,16 +108,24 @@ def test_every_error_class_has_a_remedy(error: ErrorClass) -> None:
     assert remedy.de
 
 
+def lines_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """A command's options are a table of its own: of a command, what comes after them counts."""
+    is_command = any(isinstance(mark, ast.Call) and "command" in ast.unparse(mark) for mark in node.decorator_list)
+    start = node.body[0].lineno if is_command else node.lineno
+    assert node.end_lineno is not None
+    return node.end_lineno - start + 1
+
+
 def test_files_and_functions_can_be_read_at_once() -> None:
     long = []
     for path in SOURCES:
         text = path.read_text(encoding="utf-8")
         if len(text.splitlines()) > LONGEST_FILE:
             long.append(str(path.relative_to(ROOT)))
-        for node in ast.walk(ast.parse(text)):
-            is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-            if is_function and node.end_lineno - node.lineno >= LONGEST_FUNCTION:
-                long.append(f"{path.relative_to(ROOT)}: {node.name}")
+        functions = (
+            node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        )
+        long += [f"{path.relative_to(ROOT)}: {node.name}" for node in functions if lines_of(node) > LONGEST_FUNCTION]
     assert long == []
 
 
