@@ -1,5 +1,6 @@
 """A store is lost for good, everything in it: what comes back, from what, and how long it takes."""
 
+import json
 import zipfile
 from pathlib import Path
 from time import monotonic
@@ -10,7 +11,7 @@ from drill import QUICK
 from main_job import Json, MainJob
 from stack_fixture import running_stack, wait_until
 
-from tenantkeep.stack import documents
+from tenantkeep.stack import documents, secrets, vault
 from tenantkeep.stack.home import wipe
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(400)]
@@ -69,3 +70,39 @@ def test_the_documents_are_lost(tmp_path: Path) -> None:
         counts = job.backup(before["configurations"][0])["run"]["counts"]
         assert (counts["stored"], counts["unchanged"] > 0, counts["failed"]) == (0, True, 0)
         print(f"documents lost: known again after {took:.1f} s, {recovery['restore_points']} restore points")
+
+
+def test_the_vault_is_lost(tmp_path: Path) -> None:
+    """Keys are wrapped to the new vault with the recovery key; people give the credentials again."""
+    with running_stack(tmp_path, extra=SETTINGS) as stack:
+        job = MainJob(stack, tmp_path)
+        job.onboard("--generate", "60")
+        job.configure("main")
+        job.backup("main")
+        before = known(job)
+        mails = export(job, before["restore_points"][0], "before")
+        home = stack.home
+    wipe(home.vault)
+    with running_stack(tmp_path, extra=SETTINGS) as stack:
+        job = MainJob(stack, tmp_path)
+        began = monotonic()
+        apps = str(job.folder / f"{job.tenant}.apps.json")
+        job.command("tenant", "add", job.tenant, "--apps", apps, "--recovery-key-file", str(job.recovery_key))
+        job.command("storage", "add", "main", "--embedded", "--prefix", "main")
+        keys = job.stack.command("objects", "identity", job.tenant, "--json").stdout
+        identity = json.loads(keys)
+        secret = job.folder / "s3.secret"
+        secret.write_text(identity["secret_key"])
+        place = f"s3://127.0.0.1:{stack.ports['objects']}/{identity['bucket']}/{identity['prefix']}main"
+        options = ("--storage", place, "--access-key", identity["access_key"], "--secret-key-file", str(secret))
+        passphrase = ("--passphrase-file", str(job.folder / "passphrase"))
+        trust = ("--key", str(job.recovery_key), *passphrase, "--ca-file", str(home.ca_bundle))
+        role = ("--vault", vault.url(stack.ports), "--role-id", "backup-service")
+        file = ("--secret-id-file", str(secrets.vault_secret_id(home, "backup-service")))
+        job.command("recover", *options, *trust, "rewrap", *role, *file)
+        took = monotonic() - began
+        assert known(job) == before
+        assert export(job, before["restore_points"][0], "after") == mails
+        counts = job.backup(before["configurations"][0])["run"]["counts"]
+        assert (counts["stored"], counts["unchanged"] > 0, counts["failed"]) == (0, True, 0)
+        print(f"vault lost: at work again after {took:.1f} s")

@@ -15,7 +15,7 @@ from tenantkeep.recover.access import Access
 app = typer.Typer(
     help=(
         "Read backups with nothing running: the storage and the recovery key are enough.\n\n"
-        "Needs no service, no database, no vault and no network but the storage's. Writes nothing there.\n\n"
+        "Needs no service, no database, no vault and no network but the storage's. Only `rewrap` writes there.\n\n"
         "Start with: tenantkeep recover --storage s3://s3.example.com/bucket/prefix --access-key AKIA…"
         " --secret-key-file s3.secret --key contoso.recovery-key list"
     ),
@@ -187,6 +187,34 @@ def documents(context: typer.Context, *, lang: Lang = "en") -> None:
     from tenantkeep.recover import actions  # noqa: PLC0415 - loads the engine, see the package
 
     actions.show_documents(context.obj, Screen(lang, as_json=True))
+
+
+@app.command("rewrap")
+@reported
+def rewrap(
+    context: typer.Context,
+    *,
+    vault: Annotated[str, typer.Option(help="https URL of the new vault.")],
+    role_id: Annotated[str, typer.Option(help="AppRole role id that may wrap with the tenant's key.")],
+    secret_id_file: Annotated[Path, typer.Option(help="File with its secret id.", exists=True, dir_okay=False)],
+    transit_key: Annotated[str, typer.Option(help="Name of the key. [default: tenant-<tenant>]")] = "",
+    lang: Lang = "en",
+    as_json: Json = False,
+) -> None:
+    """Let a new vault open the repository: every data key is wrapped to its key, too. Nothing else is written.
+
+    For the day after the vault was lost: register the tenant at the new installation, run this, then add the storage
+    target again and call `tenantkeep storage recover`. Backups go on where they stopped.
+
+    Example: tenantkeep recover --storage … --key … rewrap --vault https://vault.example:8200 --role-id backup-service
+    --secret-id-file backup-service.secret-id
+    """
+    from tenantkeep.recover import actions  # noqa: PLC0415 - loads the engine, see the package
+    from tenantkeep.recover.transit import VaultAccess  # noqa: PLC0415 - as above
+
+    access: Access = context.obj
+    where = VaultAccess(vault, role_id, secret_id_file, access.ca_file)
+    actions.rewrap(access, Screen(lang, as_json=as_json), where, transit_key)
 
 
 @app.command("keys")
