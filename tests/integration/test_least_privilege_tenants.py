@@ -30,6 +30,7 @@ from tenantkeep.stack import objects, trust
 pytestmark = [pytest.mark.integration, pytest.mark.soak]
 
 ABSENT = "01JZZZZZZZZZZZZZZZZZZZZZZZ"
+PUBLIC_KEY = "x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="
 
 
 def _told(answer: httpx.Response, *ids: str) -> tuple[int, str, dict[str, str]]:
@@ -53,6 +54,10 @@ def _bodies(customer: Customer) -> dict[str, Any]:
         "create_backup_configuration": {"name": "x", "target": customer.target},
         "open_export": {"format": "eml"},
         "start_upkeep": {"kind": "verify"},
+        "set_recovery_key": {"public_key": PUBLIC_KEY},
+        "set_retention_floor": {"period": "30d"},
+        "place_legal_hold": {"restore_point": customer.restore_point, "reason": "a lawsuit"},
+        "release_legal_hold": {"reason": "it is over"},
         "start_restore": {"restore_point": customer.restore_point, "target_user": "a@foreign.onmicrosoft.com"},
     }
 
@@ -68,6 +73,7 @@ def _ids(customer: Customer, ticket: str) -> dict[str, str]:
         "run": customer.run,
         "job": customer.job,
         "restore_point": customer.restore_point,
+        "hold": customer.hold,
         "ticket": ticket,
     }
 
@@ -180,6 +186,11 @@ QUESTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "target.recover": ({"id": "{target}"}, {"id": ABSENT}),
     "target.list": ({"cursor": "{target}"}, {"cursor": "{target}"}),
     "target.get": ({"id": "{target}"}, {"id": ABSENT}),
+    "retention-floor.get": ({}, {}),
+    "retention-floor.set": ({}, {}),
+    "legal-hold.place": ({"restore_point": "{restore_point}"}, {"restore_point": ABSENT}),
+    "legal-hold.release": ({"id": "{hold}"}, {"id": ABSENT}),
+    "legal-hold.list": ({"cursor": "{hold}"}, {"cursor": "{hold}"}),
     "configuration.create": ({"target": "{target}"}, {"target": ABSENT}),
     "configuration.list": ({"cursor": "{configuration}"}, {"cursor": "{configuration}"}),
     "configuration.get": ({"id": "{configuration}"}, {"id": ABSENT}),
@@ -197,11 +208,14 @@ QUESTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 REST: dict[str, dict[str, Any]] = {
     "tenant.register": {"entra_tenant_id": "6d3f6a4e-0f8c-4a6f-9d5e-2b1c7a9e4f10", "display_name": "x"},
-    "recovery-key.set": {"public_key": "x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="},
+    "recovery-key.set": {"public_key": PUBLIC_KEY},
     "credential.set": {"profile": "directory", "client_id": "x"},
     "consent.start": {"profile": "directory", "redirect_uri": "https://127.0.0.1:1/back"},
     "target.create": {"name": "x", "endpoint": "https://127.0.0.1:1", "bucket": "bucket"},
     "configuration.create": {"name": "x"},
+    "retention-floor.set": {"period": "30d"},
+    "legal-hold.place": {"reason": "a lawsuit"},
+    "legal-hold.release": {"reason": "it is over"},
     # What the gateway says of a caller; a letter that exists is tried through the API below.
     "dead-letter.list": {"tenants": [MINE]},
     "dead-letter.get": {"tenants": [MINE]},

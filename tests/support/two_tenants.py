@@ -32,6 +32,7 @@ class Customer:
     job: str
     resource: str
     restore_point: str
+    hold: str
 
 
 @dataclass
@@ -150,4 +151,6 @@ def back_up(api: Api, apps: Json, target: str) -> Customer:
     jobs = api.done("GET", f"{base}/runs/{run}/jobs")["items"]
     points = api.done("GET", f"{base}/restore-points")["items"]
     point = max(points, key=lambda p: int(p["items"]))
-    return Customer(tenant, apps, target, configuration, run, jobs[0]["id"], point["resource"], point["id"])
+    held = {"restore_point": point["id"], "reason": "a lawsuit"}
+    hold = api.done("POST", f"{base}/legal-holds", held)["id"]
+    return Customer(tenant, apps, target, configuration, run, jobs[0]["id"], point["resource"], point["id"], hold)
