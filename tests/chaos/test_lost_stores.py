@@ -93,7 +93,8 @@ def test_the_vault_is_lost(tmp_path: Path) -> None:
         identity = json.loads(keys)
         secret = job.folder / "s3.secret"
         secret.write_text(identity["secret_key"])
-        place = f"s3://127.0.0.1:{stack.ports['objects']}/{identity['bucket']}/{identity['prefix']}main"
+        prefix = target_of(job)["prefix"].strip("/")
+        place = f"s3://127.0.0.1:{stack.ports['objects']}/{identity['bucket']}/{prefix}/{job.tenant}"
         options = ("--storage", place, "--access-key", identity["access_key"], "--secret-key-file", str(secret))
         passphrase = ("--passphrase-file", str(job.folder / "passphrase"))
         trust = ("--key", str(job.recovery_key), *passphrase, "--ca-file", str(home.ca_bundle))

@@ -43,6 +43,7 @@ TABLE: list[tuple[Exception, tuple[str, Any]]] = [
     (engine.StorageFull("no room"), ("held", H.STORAGE_UNREACHABLE)),
     (engine.ObjectLocked("until 2036"), ("retried", E.STORAGE_DENIED)),
     (engine.LockUnsupported("no locks"), ("failed", E.STORAGE_DENIED)),
+    (engine.NotPrepared("no folders"), ("failed", E.STORAGE_DENIED)),
     (engine.InvalidRetention("3 fortnights"), ("retried", E.INTERNAL)),
     (engine.AlreadyExists("met an object"), ("retried", E.INTERNAL)),
     (engine.StorageError("base"), ("retried", E.INTERNAL)),
