@@ -6,12 +6,13 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import httpx
 import pytest
 from drill import QUICK
 from main_job import Json, MainJob
-from stack_fixture import running_stack, wait_until
+from stack_fixture import RunningStack, running_stack, wait_until
 
-from tenantkeep.stack import documents, secrets, vault
+from tenantkeep.stack import documents, secrets, trust, vault
 from tenantkeep.stack.home import wipe
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(400)]
@@ -88,22 +89,33 @@ def test_the_vault_is_lost(tmp_path: Path) -> None:
         began = monotonic()
         apps = str(job.folder / f"{job.tenant}.apps.json")
         job.command("tenant", "add", job.tenant, "--apps", apps, "--recovery-key-file", str(job.recovery_key))
-        job.command("storage", "add", "main", "--embedded", "--prefix", "main")
         keys = job.stack.command("objects", "identity", job.tenant, "--json").stdout
         identity = json.loads(keys)
         secret = job.folder / "s3.secret"
         secret.write_text(identity["secret_key"])
-        prefix = target_of(job)["prefix"].strip("/")
+        target = target_of(job)
+        put_back(stack, job.tenant, target["id"], identity)
+        prefix = target["prefix"].strip("/")
         place = f"s3://127.0.0.1:{stack.ports['objects']}/{identity['bucket']}/{prefix}/{job.tenant}"
         options = ("--storage", place, "--access-key", identity["access_key"], "--secret-key-file", str(secret))
         passphrase = ("--passphrase-file", str(job.folder / "passphrase"))
-        trust = ("--key", str(job.recovery_key), *passphrase, "--ca-file", str(home.ca_bundle))
+        opened_by = ("--key", str(job.recovery_key), *passphrase, "--ca-file", str(home.ca_bundle))
         role = ("--vault", vault.url(stack.ports), "--role-id", "backup-service")
         file = ("--secret-id-file", str(secrets.vault_secret_id(home, "backup-service")))
-        job.command("recover", *options, *trust, "rewrap", *role, *file)
+        job.command("recover", *options, *opened_by, "rewrap", *role, *file)
         took = monotonic() - began
         assert known(job) == before
         assert export(job, before["restore_points"][0], "after") == mails
         counts = job.backup(before["configurations"][0])["run"]["counts"]
         assert (counts["stored"], counts["unchanged"] > 0, counts["failed"]) == (0, True, 0)
         print(f"vault lost: at work again after {took:.1f} s")
+
+
+def put_back(stack: RunningStack, tenant: str, target: str, identity: dict[str, str]) -> None:
+    """What docs/reference/recovery.md has people do: the credentials of a target there was, into the new vault."""
+    login = {"role_id": "gateway", "secret_id": secrets.vault_secret_id(stack.home, "gateway").read_text()}
+    data = {name: identity[name] for name in ("access_key", "secret_key")}
+    with httpx.Client(base_url=vault.url(stack.ports), verify=trust.context(stack.home.ca), trust_env=False) as http:
+        token = http.post("/v1/auth/approle/login", json=login).raise_for_status().json()["auth"]["client_token"]
+        path = f"/v1/kv/data/tenants/{tenant}/storage/{target}"
+        http.post(path, json={"data": data}, headers={"X-Vault-Token": token}).raise_for_status()

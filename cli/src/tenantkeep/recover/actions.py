@@ -134,10 +134,10 @@ def rewrap(access: Access, screen: Screen, vault: VaultAccess, transit_name: str
         return
     screen.say(
         Text(
-            "{} data keys are wrapped by {} now, and each was unwrapped again. Next: tenantkeep storage add, then "
-            "tenantkeep storage recover.",
-            "{} Datenschlüssel sind jetzt mit {} verschlüsselt und wurden probeweise entschlüsselt. Weiter: "
-            "tenantkeep storage add, dann tenantkeep storage recover.",
+            "{} data keys are wrapped by {} now, and each was unwrapped again. Backups go on as "
+            "soon as the vault holds the target's credentials, too.",
+            "{} Datenschlüssel sind jetzt mit {} verschlüsselt und wurden probeweise entschlüsselt. "
+            "Sicherungen laufen weiter, sobald der Vault auch die Zugangsdaten des Ziels enthält.",
         ),
         len(done.written),
         wrapper.name,

@@ -203,8 +203,8 @@ def rewrap(
 ) -> None:
     """Let a new vault open the repository: every data key is wrapped to its key, too. Nothing else is written.
 
-    For the day after the vault was lost: register the tenant at the new installation, run this, then add the storage
-    target again and call `tenantkeep storage recover`. Backups go on where they stopped.
+    For the day after the vault was lost: register the tenant again, put the target's credentials into the new vault,
+    run this. Backups go on where they stopped. docs/reference/recovery.md has the commands.
 
     Example: tenantkeep recover --storage … --key … rewrap --vault https://vault.example:8200 --role-id backup-service
     --secret-id-file backup-service.secret-id
