@@ -81,11 +81,12 @@ def test_a_second_up_says_that_it_runs_already(servers: RunningStack) -> None:
 def test_a_killed_server_is_started_again(servers: RunningStack, name: str) -> None:
     before = servers.pid(name)
     os.kill(before, signal.SIGKILL)
-    wait_until(
-        lambda: servers.state.processes[name].identity and servers.state.processes[name].identity.pid != before,
-        seconds=30,
-        what=f"{name} runs as another process",
-    )
+
+    def is_another() -> bool:
+        identity = servers.state.processes[name].identity
+        return identity is not None and identity.pid != before
+
+    wait_until(is_another, seconds=30, what=f"{name} runs as another process")
     wait_until(lambda: servers.status()["ready"], seconds=60, what=f"{name} is ready again")
     assert servers.state.processes[name].restarts >= 1
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import nats
 import pytest
 from faststream.nats import NatsBroker
@@ -71,7 +72,8 @@ async def _real(directory: Path) -> AsyncIterator[Pair]:
         async def start() -> None:
             for broker in brokers:
                 await broker.start()
-                await broker.connection.flush()  # the server knows the subscriptions before anyone asks
+                await broker.connection.flush()
+            await _known(server, len(brokers[1].subscribers))
 
         async def requests() -> list[tuple[str, dict[str, str], bytes]]:
             state = (await stream.stream_info(streams.EXT.name)).state
@@ -82,6 +84,18 @@ async def _real(directory: Path) -> AsyncIterator[Pair]:
         for broker in brokers:
             await broker.stop()
         await client.close()
+
+
+async def _known(server: NatsProcess, answering: int) -> None:
+    """FastStream subscribes in the background: nobody asks before the server knows who answers."""
+    async with httpx.AsyncClient(trust_env=False) as http, asyncio.timeout(20):
+        while True:
+            page = await http.get(
+                f"http://127.0.0.1:{server.monitor_port}/subsz", params={"subs": "1", "limit": "1000"}
+            )
+            found = [one for one in page.json().get("subscriptions_list", ()) if one["subject"].startswith("m365.rpc.")]
+            if len(found) >= answering:
+                return
 
 
 async def test_an_answer_comes_back_typed_and_the_service_knows_who_asks(pair: Pair) -> None:
