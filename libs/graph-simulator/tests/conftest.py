@@ -74,8 +74,10 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def simulator(state: Path) -> Iterator[SimulatorProcess]:
-    with SimulatorProcess(state) as process:
+    """Compares all it answers with Graph's published types, whichever client asked."""
+    with SimulatorProcess(state, options=("--check-answers",)) as process:
         yield process
+        assert process.control("GET", "stats")["unpublished"] == {}
 
 
 @pytest.fixture(scope="session")

@@ -70,6 +70,7 @@ def serve(
         float, typer.Option(min=0.0001, envvar="TENANTKEEP_GRAPH_TIME_SCALE", help="Factor on the windows of limits.")
     ] = 1.0,
     faults_file: Annotated[Path | None, typer.Option(help="JSON list of faults to add at the start.")] = None,
+    check_answers: Annotated[bool, typer.Option(help="Compare every answer with Graph's published types.")] = False,
 ) -> None:
     """Serve sign-in and Graph over TLS until SIGTERM."""
     with _usage_errors():
@@ -78,6 +79,7 @@ def serve(
             token_lifetime=timedelta(seconds=token_lifetime),
             opaque_tokens=opaque_tokens,
             limits=OutlookLimits(mailbox_concurrency, mailbox_requests, time_scale=time_scale),
+            check_answers=check_answers,
         )
         _add_faults(simulator.faults, json.loads(faults_file.read_text()) if faults_file else [])
         server.run(simulator, state, host, port)
@@ -180,7 +182,7 @@ def _usage_errors() -> Iterator[None]:
 
 def _add_faults(faults: fault_rules.FaultRules, specs: list[dict[str, Any]]) -> None:
     """Add what is not there yet: rules outlive the process, and a restart must not double them."""
-    known = [{name: value for name, value in rule.spec.items() if name != "message"} for rule in faults.rules()]
+    known = [{name: value for name, value in rule.spec.items() if name != "item"} for rule in faults.rules()]
     for spec in specs:
         if spec not in known:
             faults.add(spec)
@@ -211,7 +213,7 @@ def _mark_unreadable(boxes: Mailboxes, mailbox: str, number: int) -> dict[str, o
     pk = fault_rules.add_fault(boxes.connection, spec)
     row = boxes.connection.execute(
         "SELECT id, immutable_id, summary, sha256 FROM message"
-        " WHERE pk = (SELECT json_extract(spec, '$.message') FROM fault WHERE pk = ?)",
+        " WHERE 'message/' || pk = (SELECT json_extract(spec, '$.item') FROM fault WHERE pk = ?)",
         (pk,),
     ).fetchone()
     subject = json.loads(row["summary"])["subject"]

@@ -34,6 +34,8 @@ class FaultKind(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
+_TABLES = ("message",)
+"""Where the items lie that a rule may name."""
 _OF_ONE_ITEM = (FaultKind.UNREADABLE_ITEM, FaultKind.UNLISTABLE_ITEM)
 
 
@@ -72,10 +74,13 @@ class FaultRules:
             self._data_version = version
         return self._rules
 
-    def take(self, kind: FaultKind, method: str, path: str, *, message_pk: int | None = None) -> FaultRule | None:
-        """Return the first live rule of this kind that matches, and count that it fired."""
+    def take(self, kind: FaultKind, method: str, path: str, *, item: str | None = None) -> FaultRule | None:
+        """Return the first live rule of this kind that matches, and count that it fired.
+
+        `item` names an item by table and key, such as `message/12`.
+        """
         for rule in self.rules():
-            if rule.kind is not kind or rule.remaining == 0 or not _applies(rule, method, path, message_pk):
+            if rule.kind is not kind or rule.remaining == 0 or not _applies(rule, method, path, item):
                 continue
             if rule.skip > 0:
                 self._count(rule, "skip = skip - 1")
@@ -117,7 +122,7 @@ def add_fault(connection: sqlite3.Connection, spec: dict[str, Any]) -> int:
         count = spec.get("count", None if forever else 1)
         remaining = None if count is None else int(count)
         if kind in _OF_ONE_ITEM:
-            spec = {**spec, "message": _message_of(connection, spec)}
+            spec = {**spec, "item": _item_of(connection, spec)}
     except (KeyError, ValueError, TypeError, re.error) as error:
         raise FaultInvalidError(f"{type(error).__name__}: {error}") from error
     with transaction(connection):
@@ -128,12 +133,16 @@ def add_fault(connection: sqlite3.Connection, spec: dict[str, Any]) -> int:
     return cursor.lastrowid
 
 
-def _message_of(connection: sqlite3.Connection, spec: dict[str, Any]) -> int:
-    """Find the message by `item_id`, or the `nth` (from 1) of `user`, by default of the fullest mailbox."""
+def _item_of(connection: sqlite3.Connection, spec: dict[str, Any]) -> str:
+    """Find an item by `item_id`, or the `nth` message (from 1) of `user`, by default of the fullest mailbox."""
     if "item_id" in spec:
-        found = connection.execute(
-            "SELECT pk FROM message WHERE ? IN (id, immutable_id)", (spec["item_id"],)
-        ).fetchone()
+        for table in _TABLES:
+            found = connection.execute(
+                f"SELECT pk FROM {table} WHERE ? IN (id, immutable_id)",  # noqa: S608 - constants of this module
+                (spec["item_id"],),
+            ).fetchone()
+            if found is not None:
+                return f"{table}/{found['pk']}"
     else:
         found = connection.execute(
             "SELECT pk FROM message WHERE user_pk = (SELECT user.pk FROM user WHERE upn = coalesce(?,"
@@ -141,15 +150,14 @@ def _message_of(connection: sqlite3.Connection, spec: dict[str, Any]) -> int:
             " ORDER BY count(*) DESC, u.pk LIMIT 1))) ORDER BY pk LIMIT 1 OFFSET ?",
             (spec.get("user"), int(spec["nth"]) - 1),
         ).fetchone()
-    if found is None:
-        raise FaultInvalidError("no such message")
-    pk: int = found["pk"]
-    return pk
+        if found is not None:
+            return f"message/{found['pk']}"
+    raise FaultInvalidError("no such item")
 
 
-def _applies(rule: FaultRule, method: str, path: str, message_pk: int | None) -> bool:
+def _applies(rule: FaultRule, method: str, path: str, item: str | None) -> bool:
     if rule.kind in _OF_ONE_ITEM:
-        return bool(rule.spec["message"] == message_pk)
+        return bool(rule.spec["item"] == item)
     if str(rule.spec.get("method", method)).upper() != method:
         return False
     # Without a pattern a rule concerns Graph only, never the sign-in.
@@ -158,5 +166,7 @@ def _applies(rule: FaultRule, method: str, path: str, message_pk: int | None) ->
 
 def _load(row: sqlite3.Row) -> FaultRule:
     spec = json.loads(row["spec"])
+    if "message" in spec:  # as schema 2 wrote it
+        spec["item"] = f"message/{spec.pop('message')}"
     pattern = re.compile(str(spec.get("match", "")))
     return FaultRule(row["pk"], FaultKind(spec["kind"]), spec, pattern, row["remaining"], row["skip"], row["fired"])

@@ -1,5 +1,6 @@
 """The ASGI application: one origin that is sign-in host, Graph, upload host and control API at once."""
 
+import json
 import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from graph_simulator import directory
 from graph_simulator.database import open_database
 from graph_simulator.fault_rules import FaultRules
 from graph_simulator.permissions import READ_MAIL
+from graph_simulator.published import answer_problems
 from graph_simulator.tokens import Caller, TokenInvalidError, Tokens
 from graph_simulator.web import uploads
 from graph_simulator.web.call import Call, forbidden, parse_options, parse_preferences
@@ -24,7 +26,7 @@ from graph_simulator.web.limits import Consumer, OutlookLimits, OutlookThrottle,
 from graph_simulator.web.login import LoginCall
 from graph_simulator.web.misbehaviour import Delivery, refusal
 from graph_simulator.web.paths import Route, RouteTable, split
-from graph_simulator.web.problems import GraphProblem, LoginProblem
+from graph_simulator.web.problems import JSON_TYPE, GraphProblem, LoginProblem
 from graph_simulator.web.routes import GraphHandler, LoginHandler, graph_routes, login_routes
 from graph_simulator.web.stats import Stats
 
@@ -50,6 +52,8 @@ class Simulator:
     stats: Stats
     control: Control
     throttle: OutlookThrottle
+    check_answers: bool = False
+    """Compare every JSON answer of Graph with the published types; `GET stats` tells what does not fit."""
     _graph: RouteTable[GraphHandler] = field(default_factory=graph_routes)
     _login: RouteTable[LoginHandler] = field(default_factory=login_routes)
 
@@ -122,6 +126,9 @@ class Simulator:
         response.headers["Cache-Control"] = "private"
         if applied:
             response.headers["Preference-Applied"] = applied
+        if self.check_answers and refused is None and response.headers.get("content-type") == JSON_TYPE:
+            for each in answer_problems(json.loads(bytes(response.body))):
+                self.stats.unpublished[f"{request.method} {template} {each}"] += 1
         return Answer(template, response)
 
     def _call(
@@ -207,14 +214,19 @@ class Simulator:
 
 
 def build(
-    state: Path, *, token_lifetime: timedelta, opaque_tokens: bool = False, limits: OutlookLimits | None = None
+    state: Path,
+    *,
+    token_lifetime: timedelta,
+    opaque_tokens: bool = False,
+    limits: OutlookLimits | None = None,
+    check_answers: bool = False,
 ) -> Simulator:
     """Open the state folder and wire the application."""
     connection = open_database(state)
     tokens, faults, stats = Tokens(connection, token_lifetime, opaque_tokens), FaultRules(connection), Stats()
     throttle = OutlookThrottle(limits or OutlookLimits())
     control = Control(connection, faults, tokens, stats, throttle, ensure_control_token(state))
-    return Simulator(state, connection, tokens, faults, stats, control, throttle)
+    return Simulator(state, connection, tokens, faults, stats, control, throttle, check_answers)
 
 
 def _matched(found: tuple[Route[Target], dict[str, str]] | list[str]) -> tuple[Route[Target], dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Change tracking in the Outlook dialect, for the messages of a folder and for the folders of a mailbox.
+"""Change tracking in the Outlook dialect, for the items of a folder and for the folders of a mailbox.
 
 A round lists everything that changed after a number, oldest change first, and ends with a deltaLink that carries
 the number reached. What changes again during the round moves to its end, hence may appear twice: last one wins.
@@ -58,8 +58,12 @@ def answer(
     scope: str,
     live: Callable[[int, int], list[sqlite3.Row]],
     view: Callable[[sqlite3.Row], Json],
+    type_name: str,
 ) -> Response:
-    """Answer one page. `live(after, limit)` reads rows by change number, `view` renders one of them."""
+    """Answer one page of a type's feed. `live(after, limit)` reads rows by change number, `view` renders one of them.
+
+    Rows have `seq`; tombstones of the scope are read here.
+    """
     position = _position(call, scope)
     call.options.update(position.options)
     size = page_size(call, _page_size(call))
@@ -67,7 +71,7 @@ def answer(
     changes = _changes(call, position, live, size)
     entries = [entry for change in changes if (entry := _entry(call, change, view)) is not None]
     content: Json = {
-        "@odata.context": f"{call.graph_url}/$metadata#Collection({'mailFolder' if scope[0] == 'u' else 'message'})",
+        "@odata.context": f"{call.graph_url}/$metadata#Collection({type_name})",
         "value": entries,
     }
     # As Exchange does, an initial round ends with a page of its own that is empty but for the deltaLink.
@@ -93,7 +97,7 @@ async def message_delta(call: Call) -> Response:
             (folder["pk"], after, limit),
         ).fetchall()
 
-    return answer(call, f"m{folder['pk']}", live, lambda row: listed(call, row, selected(call), {}))
+    return answer(call, f"m{folder['pk']}", live, lambda row: listed(call, row, selected(call), {}), "message")
 
 
 def _changes(call: Call, position: Position, live: Callable[[int, int], list[sqlite3.Row]], size: int) -> list[Change]:

@@ -109,7 +109,8 @@ def created(call: Call, message_pk: int, ordinal: int) -> Response:
     view = render(call, row, attachment)
     user = call.connection.execute("SELECT id FROM user WHERE pk = ?", (row["user_pk"],)).fetchone()
     location = f"{call.graph_url}/users('{user['id']}')/messages('{row['id']}')/attachments('{view['id']}')"
-    return json_response(view, 201, {"Location": location})
+    context = f"{call.graph_url}/$metadata#users('{user['id']}')/messages/attachments/$entity"
+    return json_response({"@odata.context": context} | view, 201, {"Location": location})
 
 
 def parse_attachment(body: object) -> Attachment:

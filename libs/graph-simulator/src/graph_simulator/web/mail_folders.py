@@ -108,7 +108,7 @@ async def folder_delta(call: Call) -> Response:
             (user_pk, after, limit),
         ).fetchall()
 
-    return delta.answer(call, f"u{user_pk}", live, lambda row: render(call, row))
+    return delta.answer(call, f"u{user_pk}", live, lambda row: render(call, row), "mailFolder")
 
 
 def _page(call: Call, user: sqlite3.Row, parent: sqlite3.Row) -> Response:

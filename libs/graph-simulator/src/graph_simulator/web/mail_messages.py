@@ -149,7 +149,7 @@ async def move_message(call: Call) -> Response:
 
 def _refuse_unreadable(call: Call, row: sqlite3.Row) -> None:
     kinds = (FaultKind.UNREADABLE_ITEM, FaultKind.UNLISTABLE_ITEM)
-    rule = next(filter(None, (call.faults.take(kind, "GET", "", message_pk=row["pk"]) for kind in kinds)), None)
+    rule = next(filter(None, (call.faults.take(kind, "GET", "", item=f"message/{row['pk']}") for kind in kinds)), None)
     if rule is not None:
         raise GraphProblem(500, str(rule.spec.get("code", "ErrorCorruptData")), "The item cannot be read.")
 

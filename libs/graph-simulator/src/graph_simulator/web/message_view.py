@@ -77,7 +77,7 @@ def listed(call: Call, row: sqlite3.Row, select: frozenset[str] | None, expand: 
 
     Reported in microsoftgraph/microsoft-graph-docs#2913.
     """
-    if call.faults.take(FaultKind.UNLISTABLE_ITEM, "GET", "", message_pk=row["pk"]) is not None:
+    if call.faults.take(FaultKind.UNLISTABLE_ITEM, "GET", "", item=f"message/{row['pk']}") is not None:
         raise GraphProblem(500, "InternalServerError", "An internal server error occurred.")
     return render(call, row, select, expand)
 

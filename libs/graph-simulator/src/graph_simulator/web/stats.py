@@ -12,6 +12,8 @@ class Stats:
     statuses: Counter[str] = field(default_factory=Counter)
     tokens_issued: Counter[str] = field(default_factory=Counter)
     bytes_out: int = 0
+    unpublished: Counter[str] = field(default_factory=Counter)
+    """What `--check-answers` found, by `METHOD template problem`; a reset keeps it."""
 
     def reset(self) -> None:
         self.requests.clear()
@@ -28,4 +30,5 @@ class Stats:
             "statuses": dict(sorted(self.statuses.items())),
             "tokens_issued": dict(sorted(self.tokens_issued.items())),
             "bytes_out": self.bytes_out,
+            "unpublished": dict(sorted(self.unpublished.items())),
         }
