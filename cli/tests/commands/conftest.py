@@ -77,6 +77,7 @@ class FakeGateway:
     tenants: dict[str, Tenant] = field(default_factory=dict)
     tokens: list[TokenView] = field(default_factory=list)
     token_status: TokenStatus = TokenStatus.ACTIVE
+    forgetful: bool = False  # a credential is taken, and no token of it shows up
     consent: ConsentOutcome = ConsentOutcome.EFFECTIVE
     targets: list[StorageTarget] = field(default_factory=list)
     broken_step: str = ""
@@ -220,7 +221,8 @@ class FakeGateway:
         made = TokenView(
             tenant="contoso", profile=profile, status=self.token_status, client_id=self._body()["client_id"]
         )
-        self.tokens.append(made)
+        others = [token for token in self.tokens if token.profile is not profile]
+        self.tokens = others if self.forgetful else [*others, made]
         return made
 
     def _target(self, request: Request) -> StorageTargetResult | Problem:

@@ -216,6 +216,14 @@ def test_a_certificate_is_sent_as_it_is_and_a_mixture_is_refused(
         assert "--key-file" in answer.output
 
 
+def test_a_credential_nobody_has_heard_of_yet_is_still_waiting(signed_in: Any, tenantkeep: Any, tmp_path: Path) -> None:
+    signed_in.forgetful = True
+    (secret := tmp_path / "secret").write_text("hush")
+    command = ["tenant", "credential", "exchange-backup", "--client-id", "c", "--tenant", "contoso", "--timeout", "0"]
+    tenantkeep("tenant", "add", "contoso", "--entra-tenant-id", ENTRA, "--no-recovery-key")
+    assert tenantkeep(*command, "--client-secret-file", str(secret)).exit_code == 4
+
+
 @pytest.mark.parametrize(
     ("outcome", "code", "words"),
     [

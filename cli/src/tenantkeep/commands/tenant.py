@@ -156,7 +156,7 @@ def credential(
             gateway.set_credential(slug, profile, body)
         tokens = wait_for_tokens(gateway, slug, [profile], SystemClock(), timeout)
         _show(screen, gateway.tenant(slug), tokens)
-    raise typer.Exit(exit_code(tokens))
+    raise typer.Exit(exit_code(tokens) if tokens else ExitCode.STILL_WAITING)
 
 
 app.command("consent")(consent)
