@@ -2,6 +2,7 @@
 
 from backup_engine.copying import Copied, CopyReport, copy_repository
 from backup_engine.damage import AffectedItems, DamageRecord
+from backup_engine.derived import DerivedFile
 from backup_engine.drill import Drilled, DrillReport
 from backup_engine.errors import (
     AlreadyCommitted,
@@ -56,6 +57,7 @@ __all__ = [
     "Copied",
     "CopyReport",
     "DamageRecord",
+    "DerivedFile",
     "DrillReport",
     "Drilled",
     "FailedItem",

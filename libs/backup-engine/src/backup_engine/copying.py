@@ -119,7 +119,7 @@ def _groups(source: Storage) -> Iterator[dict[str, int]]:
     yield objects
 
 
-_APART = (names.INDEX, names.MANIFESTS, names.SESSIONS, names.SNAPSHOTS)
+_APART = (names.INDEX, names.MANIFESTS, names.SESSIONS, names.SNAPSHOTS, names.DERIVED)
 
 
 class _Copier:

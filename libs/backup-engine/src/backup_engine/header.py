@@ -37,6 +37,7 @@ class Kind(enum.IntEnum):
     RETENTION_FLOOR = 14
     EXPORT = 15
     DAMAGE = 16
+    DERIVED = 17
 
 
 class Codec(enum.IntEnum):

@@ -20,6 +20,7 @@ POLICIES = "policies/"
 RELEASED = "-released"
 RECEIPTS = "receipts/"
 DAMAGE = "damage/"
+DERIVED = "derived/"
 
 _POLICY_DIGITS = 8
 _SESSION = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
@@ -144,6 +145,24 @@ def checkpoint(session: str, seq: int) -> str:
 
 def intent(session: str) -> str:
     return f"{SESSIONS}{session}/intent"
+
+
+def derived(kind: str, shard: str, ulid: str) -> str:
+    """Name of a derived file; with "" instead of a ULID the start of all of that kind and shard."""
+    if not _SERVICE.fullmatch(kind):
+        raise InvalidName(f"not a kind of derived file: {kind!r}")
+    return f"{DERIVED}{kind}/{check_shard(shard)}/{check_session(ulid) if ulid else ''}"
+
+
+def derived_part(kind: str, shard: str, ulid: str, n: int) -> str:
+    return f"{derived(kind, shard, ulid)}-{n:06d}"
+
+
+def derived_parts(name: str) -> tuple[str, str, str]:
+    """Kind, shard and ULID in the name of a derived file or of one of its parts."""
+    kind, _, path = name.removeprefix(DERIVED).partition("/")
+    shard, _, last = path.rpartition("/")
+    return kind, check_shard(shard), check_session(last.partition("-")[0])
 
 
 def policy(n: int) -> str:

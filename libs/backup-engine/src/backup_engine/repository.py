@@ -15,6 +15,7 @@ from backup_engine.checks import Checks
 from backup_engine.condemned import Condemned
 from backup_engine.custody import Custody
 from backup_engine.damage import DamageLog
+from backup_engine.derived import DerivedFiles
 from backup_engine.documents import SealedDocuments
 from backup_engine.errors import (
     AlreadyCommitted,
@@ -59,6 +60,7 @@ class Repository:
         self._backing = backing
         self.keys = RepositoryKeys(backing.ring, tenant)
         self.documents = SealedDocuments(backing.storage, backing.objects)
+        self.derived = DerivedFiles(backing)
         self._reader = Reader(backing)
         self.checks = Checks(self, backing)
         self._commits: dict[str, Snapshot | None] = {}  # commit objects never change; None is a tombstone

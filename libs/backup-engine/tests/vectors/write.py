@@ -1,12 +1,14 @@
 """Wrote the repository in `format-1`. Kept to show how it came about; never run it over a folder that exists."""
 
 import hashlib
+import io
 import json
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from backup_engine import NewItem, Repository, Session, Snapshot, Tuning
+from backup_engine.derived import PART
 from backup_engine.holds import Hold, Release, Scope
 from backup_engine.recovery import RecoveryKey, ScryptParameters
 from backup_engine.retention import Period
@@ -166,6 +168,28 @@ class Writer:
         }
 
 
+def write_derived(folder: Path) -> None:
+    """A derived file of two versions that share a part (section 22)."""
+    writer = Writer()
+    derived = writer.repository.derived
+    shared = bytes(PART)
+    derived.store("search", "box/anna", ulid(1), io.BytesIO(shared + b"old"), [ulid(900)])
+    derived.store("search", "box/anna", ulid(2), io.BytesIO(shared + b"new"), [ulid(900), ulid(901)])
+    objects = {name: body for name, body in writer.storage.objects.items() if name.startswith("derived/")}
+    for name, body in objects.items():
+        path = folder / "objects" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+    ring = writer.repository._backing.ring
+    said = {
+        "data_keys": {str(n): ring.key(n).secret.hex() for n in ring.numbers},
+        "newest": f"derived/search/box/anna/{ulid(2)}",
+        "snapshots": [ulid(900), ulid(901)],
+        "sha256": hashlib.sha256(shared + b"new").hexdigest(),
+    }
+    (folder / "derived.json").write_text(json.dumps(said, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
 def main(folder: Path) -> None:
     folder.mkdir()
     writer = Writer()
@@ -179,4 +203,7 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    if sys.argv[1] == "derived":
+        write_derived(Path(sys.argv[2]))
+    else:
+        main(Path(sys.argv[1]))

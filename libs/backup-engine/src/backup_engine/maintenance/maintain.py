@@ -36,6 +36,8 @@ def _once(call: Call) -> tuple[Run | None, Survey | None]:
     survey = Survey.take(call)
     if survey is not None and _end(call, run, survey):
         run = _begin(call, run, survey)
+    if survey is not None:
+        sweeping.drop_derived(call, survey)
     return run, survey
 
 
@@ -63,7 +65,7 @@ def _begin(call: Call, last: Run | None, survey: Survey) -> Run | None:
     again = Survey.take(call)
     if again is not None:
         _end(call, run, again)
-        survey.packs = again.packs
+        survey.packs, survey.roots = again.packs, again.roots
     return run
 
 

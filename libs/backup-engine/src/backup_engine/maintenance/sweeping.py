@@ -4,6 +4,7 @@ from contextlib import suppress
 
 from backup_engine import names
 from backup_engine.condemned import Run
+from backup_engine.derived import DerivedFiles
 from backup_engine.errors import AlreadyExists
 from backup_engine.header import Kind
 from backup_engine.maintenance import merging
@@ -40,6 +41,14 @@ def sweep(call: Call, survey: Survey) -> bool:
     for name in removed:
         del survey.packs[name]
     return True
+
+
+def drop_derived(call: Call, survey: Survey) -> None:
+    """Remove derived files that are superseded or whose restore points have gone: they can be computed again."""
+    sizes = {info.key: info.size for info in call.backing.storage.list(names.DERIVED)}
+    derived = DerivedFiles(call.backing)
+    for name in list(derived.superfluous(sizes, survey.roots.snapshots)):
+        call.remove(name, sizes[name])
 
 
 def close(call: Call, run: Run) -> None:
