@@ -36,7 +36,7 @@ from contracts.names import (
     StorageFinding,
     TokenStatus,
 )
-from contracts.problem import Problem
+from contracts.problem import Problem, unavailable
 from contracts.views import (
     BackupConfiguration,
     ConsentLink,
@@ -93,6 +93,8 @@ class FakeGateway:
     letters: list[DeadLetter] = field(default_factory=list)
     health: list[HealthView] = field(default_factory=list)
     problem: Problem | None = None
+    restarting: int = 0
+    """So many questions are answered 503 before the gateway is itself again."""
     bodies: list[tuple[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     holds: list[LegalHold] = field(default_factory=list)
@@ -155,12 +157,15 @@ class FakeGateway:
             given = request.headers.get("authorization", "").removeprefix("Bearer ")
             if not given.startswith("token-") or given in self.revoked:
                 return _refuse(Problem(code="unauthenticated", status=401, title="No valid token"))
-            if self.problem is not None:
-                return _refuse(self.problem)
-            if body := await request.body():
-                self.bodies.append((request.url.path, json.loads(body)))
             if "idempotency-key" in request.headers:
                 self.keys.append(request.headers["idempotency-key"])
+            if self.problem is not None:
+                return _refuse(self.problem)
+            if self.restarting:
+                self.restarting -= 1
+                return _refuse(unavailable("backup-service does not answer").problem, {"retry-after": "0"})
+            if body := await request.body():
+                self.bodies.append((request.url.path, json.loads(body)))
             found = answer(request)
             if isinstance(found, Problem):
                 return _refuse(found)
@@ -288,8 +293,8 @@ def recovery_key_view(public_key: str) -> RecoveryKeyView:
     return RecoveryKeyView(public_key=public_key, fingerprint=fingerprint, since=NOW)
 
 
-def _refuse(problem: Problem) -> Response:
-    return JSONResponse(problem.body(), problem.status, media_type="application/problem+json")
+def _refuse(problem: Problem, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse(problem.body(), problem.status, headers, media_type="application/problem+json")
 
 
 @pytest.fixture(scope="session")
@@ -343,6 +348,7 @@ def tenantkeep(state: Path, server_tls: ServerTls, tmp_path: Path, monkeypatch: 
     environment = {
         "TENANTKEEP_HOME": str(state),
         "TENANTKEEP_CA_FILE": str(server_tls.ca_file),
+        "TENANTKEEP_PATIENCE": "0",
         "TENANTKEEP_TENANT": None,
         "TENANTKEEP_RECOVERY_PASSPHRASE": "correct horse battery staple",
         "LC_ALL": None,

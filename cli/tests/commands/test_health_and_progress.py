@@ -1,3 +1,4 @@
+import contextlib
 from typing import Any
 
 import pytest
@@ -60,6 +61,9 @@ def test_a_failed_job_says_why(job_of: Any) -> None:
 
 class _Silent:
     """A gateway that never answers."""
+
+    def asking_once(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
 
     def run(self, tenant: str, run: str) -> Any:
         raise Unreachable(Text("does not answer", "antwortet nicht"), Text("wait", "warten"))

@@ -51,7 +51,7 @@ def configure(
     Example: tenantkeep backup configure nightly --target archive --keep 30d,weekly=90d,monthly=1y,yearly=10y
     """
     screen = Screen(lang, as_json=as_json)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         chosen = named(gateway.storage_targets(slug), target, labels.TARGET)
         made = gateway.create_configuration(slug, _configuration(name, chosen.id, keep, retention_days))
@@ -77,7 +77,7 @@ def list_(*, tenant: TenantName = None, lang: Lang = "en", as_json: Json = False
     Example: tenantkeep backup list --tenant contoso
     """
     screen = Screen(lang, as_json=as_json)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         found = gateway.configurations(slug)
         targets = {target.id: target.name for target in gateway.storage_targets(slug)}
@@ -108,7 +108,7 @@ def run(
     Example: tenantkeep backup run nightly --wait --timeout 3600
     """
     screen = Screen(lang, as_json=as_json)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         chosen = named(gateway.configurations(slug), configuration, labels.NAME)
         started = gateway.start_backup(slug, chosen.id, key)
@@ -130,7 +130,7 @@ def restore_points(
     Example: tenantkeep backup restore-points --mailbox anna@contoso.com
     """
     screen = Screen(lang, as_json=as_json)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         only = None if configuration is None else named(gateway.configurations(slug), configuration, labels.NAME).id
         points = gateway.restore_points(slug, configuration=only)
@@ -174,7 +174,7 @@ def export(
     Example: tenantkeep backup export anna@contoso.com --format maildir --out ~/Maildir-anna
     """
     screen = Screen(lang, as_json=as_json)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         chosen = restore_point(gateway, slug, point)
         with download_bar(screen, chosen.bytes) as watch:
@@ -209,7 +209,7 @@ def restore(
     Example: tenantkeep backup restore anna@contoso.com --to archive@contoso.com --wait
     """
     screen = Screen(lang, as_json=as_json)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         chosen = restore_point(gateway, slug, point)
         body = RestoreBody(restore_point=chosen.id, target_user=to, target_folder=folder)

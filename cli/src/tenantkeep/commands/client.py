@@ -29,7 +29,10 @@ from contracts.views import (
     TokenView,
 )
 from tenantkeep.commands import session, settings, trust
+from tenantkeep.commands.clock import SystemClock
 from tenantkeep.commands.errors import CommandError, Unreachable, refused
+from tenantkeep.commands.output import Screen
+from tenantkeep.commands.patience import Patience
 from tenantkeep.commands.session import Access, Bearer
 
 V = TypeVar("V", bound=BaseModel)
@@ -40,9 +43,13 @@ _PAGE = 200
 
 
 class Gateway:
-    """One signed-in connection. Every method raises `CommandError`: `Unreachable` when a repeat may help."""
+    """One signed-in connection. Every method raises `CommandError`: `Unreachable` when a repeat may help.
 
-    def __init__(self, access: Access) -> None:
+    With `patience` a question is asked again while a service restarts; a download, whose ticket is spent, never is.
+    """
+
+    def __init__(self, access: Access, patience: Patience | None = None) -> None:
+        self._patience = patience
         self._url = access.url.rstrip("/")
         self._http = httpx.Client(
             base_url=self._url,
@@ -57,6 +64,15 @@ class Gateway:
 
     def __exit__(self, *_: object) -> None:
         self._http.close()
+
+    @contextmanager
+    def asking_once(self) -> Iterator[None]:
+        """Without patience: for a caller that goes on asking by itself and has its own time-out."""
+        patience, self._patience = self._patience, None
+        try:
+            yield
+        finally:
+            self._patience = patience
 
     def tenants(self) -> list[Tenant]:
         return self._list("/tenants", Tenant)
@@ -199,8 +215,11 @@ class Gateway:
         return self._answer(self._send("POST", path, json=content, headers=headers), model)
 
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
-        with self._explained():
+        def once() -> httpx.Response:
             return self._http.request(method, ROOT + path, **request)
+
+        with self._explained():
+            return once() if self._patience is None else self._patience.ask(once)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -227,10 +246,11 @@ class Gateway:
             raise _not_ours(f"answer to {answer.request.method} {answer.request.url.path} ({fields})") from error
 
 
-def connect() -> Gateway:
-    """The gateway of the stored session."""
-    home = settings.home()
-    return Gateway(session.access(home, session.load(home), settings.load().ca_file))
+def connect(screen: Screen) -> Gateway:
+    """The gateway of the stored session; what is waited for is told on `screen`."""
+    home, chosen = settings.home(), settings.load()
+    patience = Patience(SystemClock(), screen.notice, chosen.patience)
+    return Gateway(session.access(home, session.load(home), chosen.ca_file), patience)
 
 
 def _part(value: str) -> str:

@@ -43,7 +43,7 @@ def consent(
     Example: tenantkeep tenant consent exchange-backup
     """
     screen = Screen(lang, as_json=as_json)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         link = gateway.start_consent(slug, profile, ConsentBody(client_id=client_id))
         screen.say(Text("An administrator opens: {}", "Ein Administrator öffnet: {}"), link.url)

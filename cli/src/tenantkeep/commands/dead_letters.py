@@ -31,7 +31,7 @@ def list_(
     Example: tenantkeep dead-letters list --waiting
     """
     screen = Screen(lang, as_json=as_json)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         found = gateway.dead_letters(durable)
     shown = [letter for letter in found if not (waiting and letter.replayed_at)]
     if as_json:
@@ -49,7 +49,7 @@ def show(*, letter: Letter, lang: Lang = "en", as_json: Json = False) -> None:
     Example: tenantkeep dead-letters show 17-1772438650123456
     """
     screen = Screen(lang, as_json=as_json)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         found = gateway.dead_letter(letter)
     if as_json:
         screen.document(found)
@@ -81,7 +81,7 @@ def replay(
     Example: tenantkeep dead-letters replay 17-1772438650123456
     """
     screen = Screen(lang, as_json=as_json)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         done = [gateway.replay_dead_letter(letter) for letter in letters]
     if as_json:
         screen.document({"items": done})

@@ -21,7 +21,7 @@ def health(*, tenant: TenantName = None, lang: Lang = "en", as_json: Json = Fals
     Example: tenantkeep health --tenant contoso
     """
     screen = Screen(lang, as_json=as_json)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         found = gateway.health(tenant_of(gateway, tenant))
     if as_json:
         screen.document({"items": found})

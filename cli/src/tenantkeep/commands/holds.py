@@ -43,7 +43,7 @@ def place(
         raise usage(
             "Give RESTORE_POINT, --mailbox or --target.", "Wiederherstellungspunkt, --mailbox oder --target angeben."
         )
-    with connect() as gateway:
+    with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         made = [gateway.place_hold(slug, body) for body in _bodies(gateway, slug, reason, **chosen)]
     _say(screen, made, Text("Hold {}: {}", "Sperre {}: {}"))
@@ -57,7 +57,7 @@ def list_(*, tenant: TenantName = None, lang: Lang = "en", as_json: Json = False
     Example: tenantkeep backup hold list --tenant contoso
     """
     screen = Screen(lang, as_json=as_json)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         found = gateway.holds(tenant_of(gateway, tenant))
     if as_json:
         screen.document({"items": found})
@@ -81,7 +81,7 @@ def release(
     Example: tenantkeep backup hold release HOLD --reason "settled"
     """
     screen = Screen(lang, as_json=as_json)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         released = gateway.release_hold(slug, hold, LegalHoldReleaseBody(reason=reason))
     _say(screen, [released], Text("Hold {}: {}", "Sperre {}: {}"))

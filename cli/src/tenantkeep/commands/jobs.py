@@ -33,7 +33,7 @@ def list_(
     Example: tenantkeep jobs list --tenant contoso
     """
     screen = Screen(lang, as_json=as_json)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         if run is not None:
             show_run(screen, Progress(gateway.run(slug, run), tuple(gateway.jobs(slug, run))))
@@ -71,7 +71,7 @@ def show(
     Example: tenantkeep jobs show 01JD… --lang de
     """
     screen = Screen(lang, as_json=as_json)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         found = gateway.job(tenant_of(gateway, tenant), job)
     if as_json:
         screen.document(found)

@@ -54,6 +54,11 @@ class Screen:
         json.dump(plain(value), sys.stdout, indent=2, ensure_ascii=False)
         sys.stdout.write("\n")
 
+    def notice(self, text: Text) -> None:
+        """What somebody who waits should know; with --json only to a terminal, as stderr belongs to programs too."""
+        if not self.as_json or sys.stderr.isatty():
+            typer.echo(self.text(text), err=True)
+
     def error(self, error: CommandError) -> None:
         message, remedy = self.text(error.message), self.text(error.remedy)
         if self.as_json:

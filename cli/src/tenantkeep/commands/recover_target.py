@@ -35,7 +35,7 @@ def recover(
     Example: tenantkeep storage recover archive
     """
     screen = Screen(lang, as_json=as_json)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         chosen = named(gateway.storage_targets(slug), target, labels.TARGET)
         found = _followed(gateway, gateway.recover_storage_target(slug, chosen.id), SystemClock(), timeout)

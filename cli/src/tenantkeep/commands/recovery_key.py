@@ -45,7 +45,7 @@ def recovery_key(
     Example: tenantkeep tenant recovery-key contoso --new --recovery-key-file contoso-2027.recovery-key
     """
     screen = Screen(lang, as_json=as_json)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         found = gateway.tenant(tenant)
         file = None
         if new:

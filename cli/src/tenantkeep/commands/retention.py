@@ -47,7 +47,7 @@ def floor(
     Example: tenantkeep backup retention floor 1y --tenant contoso
     """
     screen = Screen(lang, as_json=as_json)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         found = gateway.retention_floor(slug) if period is None else gateway.set_retention_floor(slug, _body(period))
     if as_json:

@@ -16,6 +16,7 @@ class ClientSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TENANTKEEP_", frozen=True, extra="ignore")
 
     ca_file: Path | None = Field(None, description="PEM bundle the command line trusts instead of the system's.")
+    patience: float = Field(60.0, ge=0, description="Seconds a command asks again while a service restarts; 0: never.")
 
 
 def load() -> ClientSettings:

@@ -49,7 +49,7 @@ def add(
     Example: tenantkeep source add crm --tenant contoso --tenant fabrikam --credentials crm.nk
     """
     screen = Screen(lang, as_json=as_json)
-    slugs = _checked(name, tenants)
+    slugs = _checked(screen, name, tenants)
     made = registers.add(_path(register), name, slugs, credentials or Path(f"{name}.nk"))
     place = None if made.credentials is None else str(made.credentials)
     _applied(screen, register)
@@ -131,7 +131,7 @@ def _path(given: Path | None) -> Path:
     return given or settings.home().sources
 
 
-def _checked(name: str, tenants: list[str]) -> tuple[str, ...]:
+def _checked(screen: Screen, name: str, tenants: list[str]) -> tuple[str, ...]:
     """The tenants, all of which exist; a usage error otherwise."""
     try:
         TypeAdapter(SourceName).validate_python(name)
@@ -140,7 +140,7 @@ def _checked(name: str, tenants: list[str]) -> tuple[str, ...]:
             f"{name} cannot name a source: 1 to 32 of a-z, 0-9 and -, and not a service of Tenantkeep.",
             f"{name} kann keine Quelle heißen: 1 bis 32 aus a-z, 0-9 und -, und kein Dienst von Tenantkeep.",
         ) from None
-    with connect() as gateway:
+    with connect(screen) as gateway:
         known = {tenant.tenant for tenant in gateway.tenants()}
     unknown = ", ".join(tenant for tenant in tenants if tenant not in known)
     if unknown:

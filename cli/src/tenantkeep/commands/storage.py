@@ -86,7 +86,7 @@ def add(
     Example: tenantkeep storage add local --embedded
     """
     screen = Screen(lang, as_json=as_json)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         if embedded:
             body: StorageTargetBody | SFTPTargetBody = embedded_target(settings.home(), slug, name)
@@ -115,7 +115,7 @@ def list_(tenant: TenantName = None, lang: Lang = "en", as_json: Json = False) -
     Example: tenantkeep storage list --tenant contoso
     """
     screen = Screen(lang, as_json=as_json)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         targets = gateway.storage_targets(tenant_of(gateway, tenant))
     if as_json:
         screen.document({"items": targets})

@@ -77,7 +77,7 @@ def add(
     if identity is None:
         raise usage("Give --apps or --entra-tenant-id.", "--apps oder --entra-tenant-id angeben.")
     body = _body(tenant, identity, display_name or tenant, support_contact)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         file = None if no_recovery_key else recovery_key_file or default_file(tenant)
         if file is not None:
             public_key = made_key(screen, tenant, file, passphrase_file, passphrase)
@@ -98,7 +98,7 @@ def list_(lang: Lang = "en", as_json: Json = False) -> None:
     Example: tenantkeep tenant list --json
     """
     screen = Screen(lang, as_json=as_json)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         tenants = gateway.tenants()
     if as_json:
         screen.document({"items": tenants})
@@ -117,7 +117,7 @@ def show(
     Example: tenantkeep tenant show contoso
     """
     screen = Screen(lang, as_json=as_json)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         found, tokens = gateway.tenant(tenant), gateway.tokens(tenant)
     _show(screen, found, tokens)
 
@@ -148,7 +148,7 @@ def credential(
     """
     screen = Screen(lang, as_json=as_json)
     body = _credential_body(client_id, client_secret_file, certificate_file, key_file)
-    with connect() as gateway:
+    with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         if isinstance(body, CertificateBody):
             gateway.set_certificate(slug, profile, body)

@@ -106,7 +106,7 @@ def maintain(
 def _start(
     body: UpkeepBody, target: str, screen: Screen, tenant: str | None, *, wait: bool, timeout: float, key: str | None
 ) -> None:
-    with connect() as gateway:
+    with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         chosen = named(gateway.storage_targets(slug), target, labels.TARGET)
         started = gateway.start_upkeep(slug, chosen.id, body, key)

@@ -62,7 +62,8 @@ def wait_for_run(
     deadline = clock.now() + timeout
     progress = Progress()
     while True:
-        progress = _look(gateway, tenant, run, progress)
+        with gateway.asking_once():
+            progress = _look(gateway, tenant, run, progress)
         watch(progress)
         if progress.ended or clock.now() >= deadline:
             return progress
