@@ -44,12 +44,12 @@ def test_a_run_is_followed_live_and_is_one_trace(job: tuple[MainJob, Receiver]) 
     execution = by_name["snapshot"]
     assert execution.service == "backup-service-worker"
     assert _ancestors(execution, trace) == [
-        "graph mail", "process jobs-backup", "process backup-requested", "POST start_backup"
+        "graph", "process jobs-backup", "process backup-requested", "POST start_backup"
     ]  # fmt: skip
-    assert by_name["graph mail"].attributes["tenantkeep.requests"] > 0
+    assert by_name["graph"].attributes["tenantkeep.requests"] > 0
     jobs = [span for span in trace if span.name == "process jobs-backup"]
     # One span for the requests of a connection: the planner's look and one per job, however many mails.
-    assert len([span for span in trace if span.name == "graph mail"]) == len(jobs) + 1
+    assert len([span for span in trace if span.name == "graph"]) == len(jobs) + 1
     assert not any(span.failed for span in trace)
     assert len(jobs) == run["jobs"]
 

@@ -21,7 +21,7 @@ from backup_engine.storage import LocalStorage, PrefixedStorage, RetryingStorage
 from backup_engine.storage.measured import MeasuredStorage, Meter
 from backup_engine.testing.keys import LocalKeyWrapper
 from backup_service.domain.jobs import Claim, Keeping
-from backup_service.usecases.read_mailbox import BackupPace
+from backup_service.usecases.reading.checkpoints import BackupPace
 from backup_service.usecases.run_backup import RunBackup
 from chassis.clock import SystemClock
 from chassis.ids import new_ulid

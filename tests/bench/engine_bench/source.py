@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
+from backup_service.ports import Workloads
 
 PAGE = 200
 EVERYTHING = "tree"
@@ -112,8 +113,9 @@ class FolderTenants:
         self._mail = (tree, state)
 
     @asynccontextmanager
-    async def backup_mail(self, tenant: str) -> AsyncIterator[FolderMail]:
-        yield FolderMail(*self._mail)
+    async def backup(self, tenant: str) -> AsyncIterator[Workloads]:
+        mail = FolderMail(*self._mail)
+        yield Workloads(mail=mail, requests=lambda: mail.requests)
 
     def restore_mail(self, tenant: str) -> Any:
         raise AssertionError("nothing is restored into Microsoft 365 here")

@@ -159,9 +159,12 @@ class Health(StrEnum):
 
 
 class Source(StrEnum):
-    """What a backup configuration covers."""
+    """What a backup configuration covers: of each mailbox, and the address book of the tenant."""
 
     MAIL = "mail"
+    CALENDAR = "calendar"
+    CONTACTS = "contacts"
+    ADDRESS_BOOK = "address-book"
 
 
 class Role(StrEnum):

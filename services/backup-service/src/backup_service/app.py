@@ -30,7 +30,7 @@ from backup_service.usecases.keep_documents import KeepDocuments
 from backup_service.usecases.legal_holds import HoldDesk
 from backup_service.usecases.manage import Manage
 from backup_service.usecases.plan_run import PlanRun
-from backup_service.usecases.read_mailbox import BackupPace
+from backup_service.usecases.reading.checkpoints import BackupPace
 from backup_service.usecases.retention import Retention
 from backup_service.usecases.run_backup import RunBackup
 from backup_service.usecases.run_restore import RestorePace, RunRestore

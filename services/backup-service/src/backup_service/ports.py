@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -83,10 +84,14 @@ class Mail(Protocol):
         """The exact bytes Graph delivers for `$value`."""
         ...
 
-    @property
-    def requests(self) -> int:
-        """Graph requests sent through this connection so far, retries included."""
-        ...
+
+@dataclass(frozen=True)
+class Workloads:
+    """What one connection of the backup profile reads: a port for each workload, all over one client."""
+
+    mail: Mail
+    requests: Callable[[], int]
+    """Graph requests sent through the connection so far, retries included."""
 
 
 class MailTarget(Protocol):
@@ -127,7 +132,7 @@ class MailTarget(Protocol):
 class Tenants(Protocol):
     """Microsoft 365 access per tenant, by app profile. Each use has its own connection; all share one budget."""
 
-    def backup_mail(self, tenant: str) -> AbstractAsyncContextManager[Mail]: ...
+    def backup(self, tenant: str) -> AbstractAsyncContextManager[Workloads]: ...
 
     def restore_mail(self, tenant: str) -> AbstractAsyncContextManager[MailTarget]: ...
 

@@ -22,7 +22,7 @@ from chassis.clock import Clock
 from chassis.ids import new_ulid
 from contracts.errors import ErrorClass
 from contracts.events import Counts, JobWakeUp
-from contracts.names import JobKind, JobState
+from contracts.names import JobKind, JobState, Source
 from contracts.views import Hold, Job
 
 LEASE = 150.0
@@ -56,6 +56,8 @@ class MemoryJobs:
         self._fuse = fuse
         self._rng = Random(11)
         self.rows: dict[str, JobRow] = {}
+        self.sources: tuple[Source, ...] = (Source.MAIL,)
+        """What every backup job reads of its resource."""
 
     def add(
         self, job: str, resource: str, *, kind: JobKind = JobKind.BACKUP, order: RestoreOrder | None = None
@@ -183,5 +185,6 @@ class MemoryJobs:
             previous=row.session,
             attempt=row.view.attempt,
             first_started_at=row.view.started_at or now,
+            sources=self.sources,
         )
         return replace(claim, restore=row.order)

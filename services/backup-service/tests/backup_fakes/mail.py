@@ -15,6 +15,7 @@ from backup_fakes.exchange import Exchange, Letter
 from backup_fakes.fuse import Fuse
 from backup_service.domain.graph_message import TAG
 from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
+from backup_service.ports import Workloads
 from graph_client.errors import ItemUnreadable, NotFound, ResyncRequired, Unreachable
 
 T = TypeVar("T")
@@ -228,7 +229,10 @@ class MemoryTenants:
         self._fuse = fuse
 
     @asynccontextmanager
-    async def backup_mail(self, tenant: str) -> AsyncIterator[MemoryMail]:
-        yield MemoryMail(self._exchange, self._fuse)
+    async def backup(self, tenant: str) -> AsyncIterator[Workloads]:
+        mail = MemoryMail(self._exchange, self._fuse)
+        yield Workloads(mail=mail, requests=lambda: mail.requests)
 
-    restore_mail = backup_mail
+    @asynccontextmanager
+    async def restore_mail(self, tenant: str) -> AsyncIterator[MemoryMail]:
+        yield MemoryMail(self._exchange, self._fuse)

@@ -16,7 +16,7 @@ from backup_engine import NewItem
 from backup_service.entrypoints.download import application
 from backup_service.usecases.export_mailbox import ExportMailbox
 from backup_service.usecases.manage import Manage
-from contracts.names import ExportFormat
+from contracts.names import ExportFormat, Source
 from contracts.problem import ProblemError
 from contracts.rpc import CreateConfiguration, CreateTarget, OpenExport
 from contracts.views import ProbeStep, RestorePoint
@@ -93,6 +93,16 @@ async def test_configuration_needs_a_target_of_its_tenant(manage: Manage) -> Non
     await manage.create_target("contoso", TARGET)
     with pytest.raises(ProblemError, match="storage target"):
         await manage.create_configuration("fabrikam", "req-1", CONFIGURATION)
+
+
+async def test_a_source_that_cannot_be_read_is_refused_in_plain_words(
+    planner: Any, manage: Manage, engine: EngineInMemory
+) -> None:
+    await manage.create_target("contoso", TARGET)
+    mail_alone = Manage(planner.catalogue, engine, planner.retention, planner.clock, readable=(Source.MAIL,))
+    wanted = CONFIGURATION.model_copy(update={"sources": (Source.MAIL, Source.CALENDAR, Source.ADDRESS_BOOK)})
+    with pytest.raises(ProblemError, match="this release cannot back up calendar, address-book"):
+        await mail_alone.create_configuration("contoso", "req-1", wanted)
 
 
 async def test_pages_hold_everything_once_and_end(planner: Any, manage: Manage) -> None:

@@ -16,7 +16,7 @@ from backup_service.adapters.error_classes import Judgement
 from backup_service.usecases.execute_job import ExecuteJob
 from backup_service.usecases.manage import Manage
 from backup_service.usecases.plan_run import PlanRun
-from backup_service.usecases.read_mailbox import BackupPace
+from backup_service.usecases.reading.checkpoints import BackupPace
 from backup_service.usecases.run_backup import RunBackup
 from backup_service.usecases.run_restore import RestorePace, RunRestore
 from chassis.delivered import Delivered

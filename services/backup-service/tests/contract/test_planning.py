@@ -10,7 +10,7 @@ from backup_fakes.mail import MemoryTenants
 
 from backup_engine.errors import StorageDenied
 from backup_service.adapters.error_classes import Judgement
-from backup_service.usecases.plan_run import PlanRun
+from backup_service.usecases.plan_run import ADDRESS_BOOK, PlanRun
 from chassis.delivered import Delivered
 from chassis.errors import GiveUp
 from contracts.envelope import run_id
@@ -96,6 +96,22 @@ async def test_request_becomes_one_admitted_job_for_each_mailbox(
     assert {(claim.target, claim.keeping.retention, claim.keeping.floor, claim.shard) for claim in claims} == {
         ("t1", "90d", "30d", f"c1/{ANNA}"),
         ("t1", "90d", "30d", f"c1/{BERT}"),
+    }
+
+
+async def test_a_job_reads_every_source_of_its_mailbox_and_the_address_book_has_a_job_of_its_own(
+    planner: Any, plan: PlanRun, configuration: BackupConfiguration
+) -> None:
+    everything = configuration.model_copy(update={"id": "c2", "name": "All", "sources": tuple(Source)})
+    await planner.catalogue.add_configuration(everything)
+    body = BackupRequested(tenant="contoso", at=planner.clock.now(), request="r2", configuration="c2")
+    await plan.backup_requested(Delivered(body, "m365.ext.v1.gateway.contoso.backup.requested", "r2", "", 1))
+    claims = [await planner.jobs.claim(wake, 1) for wake in planner.ledger.wakes()]
+    of_a_mailbox = (Source.MAIL, Source.CALENDAR, Source.CONTACTS)
+    assert {(claim.resource, claim.sources) for claim in claims} == {
+        (ANNA, of_a_mailbox),
+        (BERT, of_a_mailbox),
+        (ADDRESS_BOOK, (Source.ADDRESS_BOOK,)),
     }
 
 

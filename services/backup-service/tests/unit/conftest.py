@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -17,12 +17,13 @@ from backup_engine.testing.faulty import SimulatedCrash
 from backup_service.adapters.error_classes import Judgement
 from backup_service.domain.jobs import RestoreOrder
 from backup_service.usecases.execute_job import ExecuteJob
-from backup_service.usecases.read_mailbox import BackupPace
+from backup_service.usecases.reading.checkpoints import BackupPace
+from backup_service.usecases.reading.sources import READERS
 from backup_service.usecases.run_backup import RunBackup
 from backup_service.usecases.run_restore import RestorePace, RunRestore
 from chassis.delivered import Delivered
 from chassis.testing.clock import ManualClock
-from contracts.names import JobKind
+from contracts.names import JobKind, Source
 from contracts.views import Job, RestorePoint
 
 RECHECK = 10.0
@@ -54,6 +55,7 @@ class Worker:
         self.resource = ANNA
         self.tenants: Any = None
         """Another Microsoft 365 than the one in memory."""
+        self.readers: Mapping[Source, Any] = READERS
         self._number = 0
         self._deliveries: dict[str, int] = {}
 
@@ -160,6 +162,7 @@ class Worker:
             points=self.points,
             clock=self.clock,
             pace=pace,
+            readers=self.readers,
         )
         restore = RunRestore(
             tenants, self.repositories, self.jobs, clock=self.clock, pace=RestorePace(parallel=1, progress_seconds=0)

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from backup_service.adapters import graph_mail
-from backup_service.adapters.graph_mail import GraphMail
+from backup_service.adapters.graph_tenants import workloads
+from backup_service.ports import Workloads
 from contracts.errors import ErrorClass
 from contracts.names import HoldReason, JobState
 from graph_client import Budget, GraphClient, Limits, MemoryPool, SystemClock
@@ -61,10 +62,10 @@ class SimulatedTenants:
         self._budget = Budget(clock, random.Random(5), limits, MemoryPool(clock, limits))
 
     @asynccontextmanager
-    async def backup_mail(self, tenant: str) -> AsyncIterator[GraphMail]:
+    async def backup(self, tenant: str) -> AsyncIterator[Workloads]:
         tls = self.server.tls()
         async with GraphClient(self.server.graph_url, self.tokens, verify=tls, budget=self._budget) as client:
-            yield GraphMail(client)
+            yield workloads(client)
 
 
 class Office:

@@ -9,8 +9,8 @@ from backup_fakes.mail import MemoryMail
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backup_service.usecases import list_around as module
-from backup_service.usecases.list_around import list_around
+from backup_service.usecases.reading import list_around as module
+from backup_service.usecases.reading.list_around import list_around
 from contracts.errors import ErrorClass
 from contracts.names import HoldReason, JobState
 from graph_client.errors import Unreachable

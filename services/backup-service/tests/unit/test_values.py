@@ -6,30 +6,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backup_service.domain.cursor import CursorUnreadable, MailCursor
+from backup_service.domain.cursor import Cursor, CursorUnreadable, Section
 from backup_service.domain.jobs import state_of_run
 from contracts.names import JobState
 
 NAMES = st.text(max_size=8)
-CURSORS = st.builds(
-    MailCursor,
-    links=st.dictionaries(NAMES, NAMES, max_size=3),
-    done=st.sets(NAMES, max_size=3),
-    moved_out=st.dictionaries(NAMES, NAMES, max_size=3),
+NUMBERS = st.dictionaries(NAMES, st.integers(), max_size=3)
+SECTIONS = st.builds(
+    Section,
+    cursor=st.dictionaries(NAMES, st.dictionaries(NAMES, NAMES, max_size=3), max_size=3),
+    progress=st.dictionaries(NAMES, st.lists(NAMES, max_size=3), max_size=3),
     retry=st.dictionaries(NAMES, NAMES, max_size=3),
-    tally=st.dictionaries(NAMES, st.integers(), max_size=3),
-    job=NAMES,
+    tally=NUMBERS,
 )
+CURSORS = st.builds(Cursor, sections=st.dictionaries(NAMES, SECTIONS, max_size=3), tally=NUMBERS, job=NAMES)
 
 
 @given(cursor=CURSORS)
-def test_cursor_comes_back_as_it_was_stored(cursor: MailCursor) -> None:
-    assert MailCursor.load(cursor.dump()) == cursor
+def test_cursor_comes_back_as_it_was_stored(cursor: Cursor) -> None:
+    assert Cursor.load(cursor.dump()) == cursor
 
 
 @pytest.mark.parametrize("raw", [None, b""])
 def test_no_bytes_are_a_fresh_cursor(raw: bytes | None) -> None:
-    assert MailCursor.load(raw) == MailCursor()
+    assert Cursor.load(raw) == Cursor()
 
 
 @given(
@@ -40,21 +40,36 @@ def test_no_bytes_are_a_fresh_cursor(raw: bytes | None) -> None:
 )
 def test_what_is_no_cursor_is_refused_as_such(raw: bytes) -> None:
     with pytest.raises(CursorUnreadable):
-        MailCursor.load(raw)
+        Cursor.load(raw)
 
 
 def test_cursor_of_a_newer_release_is_refused() -> None:
-    document = json.loads(MailCursor().dump()) | {"version": MailCursor.VERSION + 1}
+    document = json.loads(Cursor().dump()) | {"version": Cursor.VERSION + 1}
     with pytest.raises(CursorUnreadable):
-        MailCursor.load(json.dumps(document).encode())
+        Cursor.load(json.dumps(document).encode())
+
+
+def test_cursor_of_the_release_that_read_mail_alone_is_gone_on_from() -> None:
+    stored = {
+        "version": 1,
+        "links": {"f": "link"},
+        "done": ["f"],
+        "moved_out": {"m": "f"},
+        "retry": {"bad": "s"},
+        "tally": {"stored": 3, "requests": 7, "bytes_stored": 9},
+        "job": "j1",
+    }
+    mail = Section({"links": {"f": "link"}}, {"done": {"f": 1}, "moved_out": {"m": "f"}}, {"bad": "s"}, {"stored": 3})
+    assert Cursor.load(json.dumps(stored).encode()) == Cursor({"mail": mail}, {"requests": 7, "bytes_stored": 9}, "j1")
 
 
 def test_cursor_forgets_another_jobs_progress_and_keeps_links_and_unread_items() -> None:
-    cursor = MailCursor({"f": "link"}, {"f"}, {"m": "f"}, {"bad": "s"}, {"stored": 3}, "j1")
+    mail = Section({"links": {"f": "link"}}, {"done": {"f": 1}}, {"bad": "s"}, {"stored": 3})
+    cursor = Cursor({"mail": mail}, {"requests": 4}, "j1")
     cursor.belongs_to("j1")
-    assert cursor.tally == {"stored": 3}
+    assert (mail.tally, cursor.tally) == ({"stored": 3}, {"requests": 4})
     cursor.belongs_to("j2")
-    assert cursor == MailCursor({"f": "link"}, set(), {}, {"bad": "s"}, {}, "j2")
+    assert cursor == Cursor({"mail": Section({"links": {"f": "link"}}, {}, {"bad": "s"}, {})}, {}, "j2")
 
 
 @pytest.mark.parametrize(

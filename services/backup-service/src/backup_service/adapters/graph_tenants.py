@@ -10,6 +10,7 @@ from backup_service.adapters.graph_mail import GraphMail
 from backup_service.adapters.mongo_pool import MongoPool
 from backup_service.adapters.mongo_store import Store
 from backup_service.adapters.vault_tokens import VaultTokens
+from backup_service.ports import Workloads
 from chassis import telemetry
 from chassis.bus import Bus
 from chassis.clock import Clock
@@ -48,29 +49,28 @@ class GraphTenants:
         self._tokens: dict[tuple[str, Profile], VaultTokens] = {}
 
     @asynccontextmanager
-    async def backup_mail(self, tenant: str) -> AsyncIterator[GraphMail]:
-        async with self._mail(tenant, Profile.EXCHANGE_BACKUP) as mail:
-            yield mail
+    async def backup(self, tenant: str) -> AsyncIterator[Workloads]:
+        async with self._connected(tenant, Profile.EXCHANGE_BACKUP) as client:
+            yield workloads(client)
 
     @asynccontextmanager
     async def restore_mail(self, tenant: str) -> AsyncIterator[GraphMail]:
-        async with self._mail(tenant, Profile.EXCHANGE_RESTORE) as mail:
-            yield mail
+        async with self._connected(tenant, Profile.EXCHANGE_RESTORE) as client:
+            yield GraphMail(client)
 
     @asynccontextmanager
-    async def _mail(self, tenant: str, profile: Profile) -> AsyncIterator[GraphMail]:
+    async def _connected(self, tenant: str, profile: Profile) -> AsyncIterator[GraphClient]:
         # One span for all requests of a job: one per mail would bury what a trace is to show.
-        with telemetry.span("graph mail", "client", tenant=tenant, profile=profile.value) as span:
+        with telemetry.span("graph", "client", tenant=tenant, profile=profile.value) as span:
             async with self._client(tenant, profile) as client:
-                mail = GraphMail(client)
                 try:
-                    yield mail
+                    yield client
                 except Exception as error:
                     if _is_forbidden(error):
                         await self._tokens[tenant, profile].forbidden()
                     raise
                 finally:
-                    span.set_attribute("tenantkeep.requests", mail.requests)
+                    span.set_attribute("tenantkeep.requests", client.counters.requests)
 
     def token_refreshed(self, tenant: str, profile: Profile) -> None:
         """A new token lies in the vault."""
@@ -98,6 +98,11 @@ class GraphTenants:
             clock=self._clock,
             rng=self._rng,
         )
+
+
+def workloads(client: GraphClient) -> Workloads:
+    """What a job reads over one client."""
+    return Workloads(mail=GraphMail(client), requests=lambda: client.counters.requests)
 
 
 def _is_forbidden(error: Exception) -> bool:

@@ -41,7 +41,7 @@ from contracts.events import (
     JobSucceeded,
     JobWakeUp,
 )
-from contracts.names import JobKind, JobState
+from contracts.names import JobKind, JobState, Source
 from contracts.retention import DEFAULT_FLOOR
 
 log = structlog.get_logger()
@@ -359,4 +359,6 @@ def _claim(document: Document, session: str, now: datetime) -> Claim:
         first_started_at=document["started_at"] or now,
         restore=RestoreOrder(**order) if order else None,
         whole=document.get("whole", False),
+        # A planner of the release before knew mail alone.
+        sources=tuple(Source(source) for source in document.get("sources", (Source.MAIL,))),
     )

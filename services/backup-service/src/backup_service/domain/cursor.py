@@ -1,8 +1,11 @@
-"""Where a mailbox's delta stands. It is stored sealed in the repository, together with what it covers, nowhere else."""
+"""Where the reading of a resource stands. It is stored sealed in the repository, together with what it covers."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
+
+MAIL_SECTION = "mail"
 
 
 class CursorUnreadable(ValueError):
@@ -10,61 +13,80 @@ class CursorUnreadable(ValueError):
 
 
 @dataclass
-class MailCursor:
-    """One link per folder: a nextLink inside a round, a deltaLink between rounds.
+class Section:
+    """What one source remembers; the values of `cursor` and `progress` are whatever JSON can say.
 
-    `done` are the folders whose round of this run is over. `moved_out` are ids a folder reported as removed: a
-    message that moved appears elsewhere under the same immutable id, so removals count only at the end of the run.
-    `retry` are items that could not be read, with the session that met them first; they are tried again at every
-    run, because no delta names them again. `tally` are the numbers of the run so far, so that a worker that takes
-    over goes on counting; `job` says whose they are.
+    `cursor` lasts from run to run, e.g. delta links. `progress` is of the job under way, so that a worker that takes
+    over does not begin again. `retry` are items that could not be read, with the session that met them first; they are
+    tried again at every run, because no delta names them again. `tally` are the numbers of the job so far.
     """
 
-    links: dict[str, str] = field(default_factory=dict)
-    done: set[str] = field(default_factory=set)
-    moved_out: dict[str, str] = field(default_factory=dict)
+    cursor: dict[str, Any] = field(default_factory=dict)
+    progress: dict[str, Any] = field(default_factory=dict)
     retry: dict[str, str] = field(default_factory=dict)
+    tally: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class Cursor:
+    """One section per source, the numbers that are of no single one, and whose job the numbers are.
+
+    A section whose source is not read by this job stays as it is.
+    """
+
+    sections: dict[str, Section] = field(default_factory=dict)
     tally: dict[str, int] = field(default_factory=dict)
     job: str = ""
 
-    VERSION = 1
+    VERSION = 2
+
+    def section(self, source: str) -> Section:
+        return self.sections.setdefault(source, Section())
 
     def dump(self) -> bytes:
         document = {
             "version": self.VERSION,
-            "links": self.links,
-            "done": sorted(self.done),
-            "moved_out": self.moved_out,
-            "retry": self.retry,
+            "sections": {name: vars(section) for name, section in self.sections.items()},
             "tally": self.tally,
             "job": self.job,
         }
         return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
     @classmethod
-    def load(cls, raw: bytes | None) -> "MailCursor":
+    def load(cls, raw: bytes | None) -> Self:
         """Read a stored cursor; None or empty bytes = a fresh one. Raises CursorUnreadable."""
         if not raw:
             return cls()
         try:
             document: dict[str, Any] = json.loads(raw)
-            if document["version"] != cls.VERSION:
-                raise CursorUnreadable(f"cursor version {document['version']} is not {cls.VERSION}")
-            return cls(
-                dict(document["links"]),
-                set(document["done"]),
-                dict(document["moved_out"]),
-                dict(document["retry"]),
-                dict(document["tally"]),
-                str(document["job"]),
-            )
-        except (ValueError, KeyError, TypeError) as error:
+            version = document["version"]
+            if version == 1:
+                return cls._of_mail_alone(document)
+            if version != cls.VERSION:
+                raise CursorUnreadable(f"cursor version {version} is not {cls.VERSION}")
+            sections = {str(name): _section(stored) for name, stored in document["sections"].items()}
+            return cls(sections, dict(document["tally"]), str(document["job"]))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CursorUnreadable("the stored cursor cannot be read") from error
 
+    @classmethod
+    def _of_mail_alone(cls, document: Mapping[str, Any]) -> Self:
+        """Version 1, of releases that read nothing but mail."""
+        tally = dict(document["tally"])
+        shared = {name: tally.pop(name) for name in ("requests", "bytes_stored") if name in tally}
+        progress = {"done": dict.fromkeys(document["done"], 1), "moved_out": dict(document["moved_out"])}
+        mail = Section({"links": dict(document["links"])}, progress, dict(document["retry"]), tally)
+        return cls({MAIL_SECTION: mail}, shared, str(document["job"]))
+
     def belongs_to(self, job: str) -> None:
-        """Go on for `job`: forget what belonged to the one before; the links and the unread items stay."""
+        """Go on for `job`: forget what belonged to the one before; the cursors and the unread items stay."""
         if self.job != job:
             self.job = job
-            self.done.clear()
             self.tally.clear()
-            self.moved_out.clear()
+            for section in self.sections.values():
+                section.progress.clear()
+                section.tally.clear()
+
+
+def _section(stored: Mapping[str, Any]) -> Section:
+    return Section(**{name: dict(stored[name]) for name in ("cursor", "progress", "retry", "tally")})

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from contracts.errors import ErrorClass
 from contracts.events import Counts
-from contracts.names import HoldReason, JobKind, JobState
+from contracts.names import HoldReason, JobKind, JobState, Source
 from contracts.upkeep import CheckReport, MaintenanceReport
 from contracts.views import Failure, ItemProblem
 
@@ -58,10 +58,11 @@ class Claim:
     first_started_at: datetime
     restore: RestoreOrder | None = None
     whole: bool = False  # a verify job reads everything, not only its share
+    sources: tuple[Source, ...] = (Source.MAIL,)  # what a backup job reads of its resource
 
     @property
     def shard(self) -> str:
-        """Name of the mailbox in the repository; two configurations never share one."""
+        """Name of the resource in the repository; two configurations never share one."""
         return f"{self.configuration}/{self.resource}"
 
 

@@ -1,13 +1,15 @@
 """Short commands: storage targets, backup configurations, export tickets."""
 
 import secrets
+from collections.abc import Collection
 from datetime import timedelta
 
 from backup_service.ports import Catalogue, Repositories
+from backup_service.usecases.reading.sources import READERS
 from backup_service.usecases.retention import Retention
 from chassis.clock import Clock
 from chassis.ids import derived
-from contracts.names import ExportFormat
+from contracts.names import ExportFormat, Source
 from contracts.problem import invalid, not_found
 from contracts.rpc import CreateConfiguration, CreatedTarget, CreateTarget, OpenExport
 from contracts.views import BackupConfiguration, DownloadTicket, StorageTarget
@@ -18,11 +20,19 @@ TICKET_LIFE = timedelta(minutes=5)
 class Manage:
     """Each command is idempotent by its request id."""
 
-    def __init__(self, catalogue: Catalogue, repositories: Repositories, retention: Retention, clock: Clock) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        repositories: Repositories,
+        retention: Retention,
+        clock: Clock,
+        readable: Collection[Source] = READERS,
+    ) -> None:
         self._catalogue = catalogue
         self._retention = retention
         self._repositories = repositories
         self._clock = clock
+        self._readable = readable
 
     async def create_target(self, tenant: str, wanted: CreateTarget) -> CreatedTarget:
         """Test the connection; save the target only if every step held."""
@@ -40,6 +50,9 @@ class Manage:
     ) -> BackupConfiguration:
         if await self._catalogue.target(tenant, wanted.target) is None:
             raise invalid("the storage target does not exist; create it first")
+        unread = [source.value for source in wanted.sources if source not in self._readable]
+        if unread:
+            raise invalid(f"this release cannot back up {', '.join(unread)}")
         identity = derived(tenant, "configuration", request_id)
         retention = await self._retention.configured(tenant, wanted)
         configuration = BackupConfiguration(

@@ -13,9 +13,12 @@ from chassis.delivered import Delivered
 from contracts.envelope import run_id
 from contracts.errors import ErrorClass
 from contracts.events import BackupRequested, RestoreRequested, VerifyRequested
-from contracts.names import JobKind
+from contracts.names import JobKind, Source
 
 log = structlog.get_logger()
+
+ADDRESS_BOOK = "address-book"
+"""The resource that is the tenant's address book; no mailbox has such an id."""
 
 _WAIT_FOR_EARLIER = 2.0
 _AFTER_OUTAGE = 2.0
@@ -116,8 +119,15 @@ class PlanRun:
             "retention_days": configuration.retention_days,
             "keeping": asdict(keeping),
         }
-        async with self._tenants.backup_mail(run["tenant"]) as mail:
-            return [(mailbox.id, mailbox.address, fields) for mailbox in await mail.mailboxes()]
+        jobs: list[JobPlan] = []
+        of_mailboxes = [source.value for source in configuration.sources if source is not Source.ADDRESS_BOOK]
+        if of_mailboxes:
+            async with self._tenants.backup(run["tenant"]) as workloads:
+                mailboxes = await workloads.mail.mailboxes()
+            jobs += [(mailbox.id, mailbox.address, {**fields, "sources": of_mailboxes}) for mailbox in mailboxes]
+        if Source.ADDRESS_BOOK in configuration.sources:
+            jobs.append((ADDRESS_BOOK, ADDRESS_BOOK, {**fields, "sources": [Source.ADDRESS_BOOK.value]}))
+        return jobs
 
     async def _upkeep_jobs(self, run: RunDocument) -> list[JobPlan] | str:
         target = await self._catalogue.target(run["tenant"], run["target"])

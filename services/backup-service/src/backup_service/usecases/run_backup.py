@@ -1,6 +1,7 @@
-"""Execute a backup job: open a session, read the mailbox into it, verify what was committed, sum up."""
+"""Execute a backup job: open a session, read the resource into it, verify what was committed, sum up."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from typing import Literal
@@ -12,13 +13,15 @@ from backup_engine.session import Session
 from backup_service.domain.item_errors import shown
 from backup_service.domain.jobs import Claim, Finished
 from backup_service.ports import Jobs, Repositories, RestorePoints, Tenants
-from backup_service.usecases.read_mailbox import BackupPace, MailboxBackup, announced, counts_of
+from backup_service.usecases.reading.checkpoints import BackupPace, announced
+from backup_service.usecases.reading.resource import ResourceBackup, counts_of
+from backup_service.usecases.reading.sources import READERS, SourceReader
 from backup_service.usecases.retention import Keeper
 from chassis import telemetry
 from chassis.clock import Clock
 from contracts.errors import ErrorClass
 from contracts.events import Counts
-from contracts.names import JobState
+from contracts.names import JobState, Source
 from contracts.views import ItemProblem, RestorePoint, Verification
 
 _LEVELS: tuple[Literal[0, 1], ...] = (0, 1)
@@ -36,6 +39,7 @@ class RunBackup:
         points: RestorePoints,
         clock: Clock,
         pace: BackupPace,
+        readers: Mapping[Source, type[SourceReader]] = READERS,
     ) -> None:
         self._tenants = tenants
         self._repositories = repositories
@@ -43,6 +47,7 @@ class RunBackup:
         self._points = points
         self._clock = clock
         self._pace = pace
+        self._readers = readers
 
     async def __call__(self, claim: Claim) -> Finished:
         repository = await self._repositories.open(claim.tenant, claim.target)
@@ -54,23 +59,30 @@ class RunBackup:
             snapshot = await asyncio.to_thread(repository.snapshot, claim.shard, committed.snapshot_id)
             await self._jobs.checkpointed(claim, 0, announced(snapshot.packs), counts_of(snapshot))
             return await self._report(claim, repository, snapshot, counts_of(snapshot))
-        async with self._tenants.backup_mail(claim.tenant) as mail:
-            mailbox = MailboxBackup(
-                claim, mail, session, keeper=keeper, jobs=self._jobs, clock=self._clock, pace=self._pace
+        async with self._tenants.backup(claim.tenant) as workloads:
+            resource = ResourceBackup(
+                claim,
+                workloads,
+                session,
+                keeper=keeper,
+                jobs=self._jobs,
+                clock=self._clock,
+                pace=self._pace,
+                readers=self._readers,
             )
             try:
-                await mailbox.read_changes()
+                await resource.read_changes()
                 with telemetry.span("snapshot", tenant=claim.tenant, job=claim.job) as span:
-                    snapshot = await mailbox.commit()
+                    snapshot = await resource.commit()
                     span.set_attribute("tenantkeep.snapshot", snapshot.id)
             except asyncio.CancelledError:
-                await mailbox.hand_back()
+                await resource.hand_back()
                 await asyncio.to_thread(session.abort)
                 raise
             except BaseException:
                 await asyncio.to_thread(session.abort)
                 raise
-            return await self._report(claim, repository, snapshot, mailbox.counts())
+            return await self._report(claim, repository, snapshot, resource.counts())
 
     async def _report(self, claim: Claim, repository: Repository, snapshot: Snapshot, counts: Counts) -> Finished:
         """Verify what was committed, make the restore point known, and sum up."""

@@ -1,0 +1,45 @@
+"""Bytes that arrive on the event loop, read by a blocking call."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Abandoned(Exception):
+    """The caller is leaving: the stream was not read to its end."""
+
+
+async def streamed(call: Callable[[Iterable[bytes]], T], pieces: AsyncIterator[bytes]) -> T:
+    """Run `call` in a thread on the pieces as they arrive; one of them is in memory at a time.
+
+    Raises what `call` raises, and through it what `pieces` raises. A cancelled caller waits for the thread, which is
+    told to stop at the next piece.
+    """
+    loop = asyncio.get_running_loop()
+    leaving = threading.Event()
+
+    def arriving() -> Iterator[bytes]:
+        while True:
+            if leaving.is_set():
+                raise Abandoned
+            piece = asyncio.run_coroutine_threadsafe(_next(pieces), loop).result()
+            if piece is None:
+                return
+            yield piece
+
+    work = asyncio.ensure_future(asyncio.to_thread(call, arriving()))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        leaving.set()
+        await asyncio.wait({work})
+        if not work.cancelled():
+            work.exception()  # whatever it was, the caller is leaving
+        raise
+
+
+async def _next(pieces: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(pieces, None)
