@@ -96,7 +96,8 @@ def make_tenant(name: str, simulator: SimulatorProcess, http: httpx.Client, *opt
 @pytest.fixture(scope="session")
 def contoso(simulator: SimulatorProcess, http: httpx.Client) -> Tenant:
     """Seeded while the simulator serves; read-only by agreement, except for the mailbox restore-target."""
-    return make_tenant("contoso", simulator, http, "--generate", "120", "--mailboxes", "2", "--unreadable", "1")
+    options = ("--generate", "120", "--mailboxes", "2", "--unreadable", "1", "--contacts", "30")
+    return make_tenant("contoso", simulator, http, *options)
 
 
 @pytest.fixture(scope="session")

@@ -63,7 +63,11 @@ def test_grants_can_be_read_with_the_directory_profile(contoso: Any) -> None:
     assignments = contoso.get(f"servicePrincipals/{principal['id']}/appRoleAssignments", "directory")["value"]
     graph = contoso.get("servicePrincipals(appId='00000003-0000-0000-c000-000000000000')", "directory")
     names = {role["id"]: role["value"] for role in graph["appRoles"]}
-    assert {names[each["appRoleId"]] for each in assignments} == {"Mail.ReadWrite", "User.Read.All"}
+    assert {names[each["appRoleId"]] for each in assignments} == {
+        "Contacts.ReadWrite",
+        "Mail.ReadWrite",
+        "User.Read.All",
+    }
     assert {each["resourceId"] for each in assignments} == {graph["id"]}
     assert names[APP_ROLES["Mail.Read"]] == "Mail.Read"
 

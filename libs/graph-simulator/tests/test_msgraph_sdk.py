@@ -9,8 +9,11 @@ import pytest
 from azure.identity import ClientSecretCredential
 from kiota_abstractions.api_error import APIError
 from kiota_abstractions.base_request_configuration import RequestConfiguration
+from kiota_abstractions.headers_collection import HeadersCollection
 from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
 from msgraph import GraphRequestAdapter, GraphServiceClient
+from msgraph.generated.models.contact import Contact
+from msgraph.generated.models.email_address import EmailAddress
 from msgraph.generated.models.mail_folder import MailFolder
 from msgraph.generated.models.message import Message
 from msgraph.generated.users.item.mail_folders.item.messages.delta.delta_request_builder import DeltaRequestBuilder
@@ -124,3 +127,36 @@ async def test_an_error_is_typed(contoso: Any, connect: Any) -> None:
     with pytest.raises(APIError) as missing:
         await connect("directory").users.by_user_id("nobody@contoso.onmicrosoft.com").get()
     assert (missing.value.response_status_code, missing.value.error.code) == (404, "Request_ResourceNotFound")
+
+
+async def test_contacts_folders_and_photo(contoso: Any, connect: Any) -> None:
+    graph = connect()
+    anna = graph.users.by_user_id(f"anna.gross@{contoso.name}.onmicrosoft.com")
+    first = await anna.contacts.get()
+    found: list[Contact] = []
+    await PageIterator(first, graph.request_adapter).iterate(lambda contact: found.append(contact) or True)
+    folders = (await anna.contact_folders.get()).value
+    for folder in folders:
+        found += (await anna.contact_folders.by_contact_folder_id(folder.id).contacts.get()).value
+    assert set().union(*(unknown(model) for model in [*found, *folders])) == set()
+    assert {contact.parent_folder_id for contact in found} >= {folders[0].parent_folder_id}
+    target = graph.users.by_user_id(f"restore-target@{contoso.name}.onmicrosoft.com")
+    address = EmailAddress(name="Änne", address="aenne@carter.example")
+    made = await target.contacts.post(Contact(given_name="Änne", email_addresses=[address], personal_notes="ß"))
+    photo = target.contacts.by_contact_id(made.id).photo.content
+    await photo.put(b"\xff\xd8\xff\xe0", request_configuration=RequestConfiguration(headers=_image()))
+    assert await photo.get() == b"\xff\xd8\xff\xe0"
+    read = await target.contacts.by_contact_id(made.id).get()
+    assert (read.display_name, read.email_addresses[0].address) == ("Änne", "aenne@carter.example")
+    page = await target.contacts.delta.get()
+    while page.odata_next_link:
+        page = await target.contacts.delta.with_url(page.odata_next_link).get()
+    await target.contacts.by_contact_id(made.id).delete()
+    page = await target.contacts.delta.with_url(page.odata_delta_link).get()
+    assert [contact.id for contact in page.value] == [made.id]
+
+
+def _image() -> HeadersCollection:
+    headers = HeadersCollection()
+    headers.add("Content-Type", "image/jpeg")
+    return headers

@@ -86,3 +86,19 @@ def test_writing_and_deleting(account: Any) -> None:
 def test_a_throttled_call_is_repeated_by_the_library(account: Any, faults: Any) -> None:
     faults(kind="throttle", match="/messages$", count=2, retry_after="1")
     assert len(list(account("mehmet.yildiz").mailbox().get_messages(limit=3))) == 3
+
+
+def test_address_books_and_contacts(contoso: Any, account: Any) -> None:
+    book = account("anna.gross").address_book()
+    known = contoso.get(f"{contoso.user('anna.gross')}/contacts?$top=100")["value"]
+    contacts = list(book.get_contacts(limit=None, batch=9))
+    assert {contact.object_id for contact in contacts} == {contact["id"] for contact in known}
+    assert {folder.name for folder in book.get_folders(limit=50)} >= {"Kunden", "Privat"}
+    mine = account("restore-target").address_book()
+    contact = mine.new_contact()
+    contact.name, contact.surname, contact.job_title = "Łukasz", "Groß", "Prüfer"
+    contact.emails.add("lukasz@carter.example")
+    assert contact.save()
+    [found] = [each for each in mine.get_contacts(limit=None) if each.surname == "Groß" and each.name == "Łukasz"]
+    assert found.main_email == "lukasz@carter.example"
+    assert found.delete()

@@ -18,6 +18,7 @@ METADATA = "https://graph.example/v1.0/$metadata#"
         ("Collection(microsoft.graph.group)", "group"),
         ("directoryObjects", "directoryObject"),
         ("organization", "organization"),
+        ("users('8f')/contacts('a')/photo/$entity", "profilePhoto"),
         ("microsoft.graph.uploadSession", "uploadSession"),
         ("users('8f')/contactFolders('a/b')/contacts/$entity", "contact"),
     ],

@@ -19,8 +19,10 @@ from graph_simulator import directory, fault_rules
 from graph_simulator.database import open_database
 from graph_simulator.directory import UnknownNameError, create_tenant, find_tenant, find_user
 from graph_simulator.seed import change as changing
+from graph_simulator.seed import contacts as seed_contacts
 from graph_simulator.seed import dump as dumping
-from graph_simulator.seed import maildir, mbox, texts
+from graph_simulator.seed import maildir, mbox, texts, vcf
+from graph_simulator.seed.contacts import ContactGenerator
 from graph_simulator.seed.generator import EMPTY_FOLDER, MailGenerator
 from graph_simulator.seed.load import Mailboxes, create_restore_target, limited, load, write_manifest
 from graph_simulator.seed.mail import SeedMail, SourceInvalidError
@@ -94,7 +96,9 @@ def seed(
     maildir_path: Annotated[Path | None, typer.Option("--maildir", help="A Maildir++ folder.", exists=True)] = None,
     generate: Annotated[int | None, typer.Option(min=0, help="Invent this many mails.")] = None,
     mailboxes: Annotated[int, typer.Option(min=1, help="Mailboxes to spread invented mail over.")] = 4,
-    user: Annotated[str, typer.Option(help="Mailbox that receives --mbox or --maildir.")] = "owner",
+    contacts: Annotated[int, typer.Option(min=0, help="Invent this many contacts per invented mailbox.")] = 0,
+    vcf_file: Annotated[Path | None, typer.Option("--vcf", help="A vCard file.", exists=True)] = None,
+    user: Annotated[str, typer.Option(help="Mailbox that receives --mbox, --maildir or --vcf.")] = "owner",
     random_seed: Annotated[int, typer.Option("--seed", help="Same seed, same mail.")] = 1,
     manifest: ManifestOption = None,
     apps: Annotated[Path | None, typer.Option(help="Write ids and secrets of the apps here (mode 0600).")] = None,
@@ -103,11 +107,11 @@ def seed(
     unreadable: Annotated[int, typer.Option(min=0, help="Make this many messages impossible to read.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Create a tenant with its apps and put mail into it."""
+    """Create a tenant with its apps and put mail and contacts into it."""
     started = monotonic()
     with _usage_errors():
-        if sum(source is not None for source in (mbox_file, maildir_path, generate)) != 1:
-            raise SourceInvalidError("give exactly one of --mbox, --maildir and --generate")
+        if sum(source is not None for source in (mbox_file, maildir_path, vcf_file, generate)) != 1:
+            raise SourceInvalidError("give exactly one of --mbox, --maildir, --vcf and --generate")
         connection = open_database(state)
         created = create_tenant(connection, tenant)
         boxes = Mailboxes(connection, created)
@@ -115,6 +119,8 @@ def seed(
             source = Source(_invented(boxes, generate, mailboxes, random_seed), messages=generate)
         else:
             source = _imported(mbox_file, maildir_path, user)
+        cards = _load_contacts(boxes, _mailbox_names(mailboxes), contacts, random_seed)
+        cards += _load_cards(boxes, user, vcf_file)
         create_restore_target(boxes)
         with _open_manifest(manifest) as stream, _progress(source, quiet=as_json) as advance:
             loaded = load(boxes, limited(source.mails, max_messages, max_bytes), stream, advance)
@@ -128,6 +134,7 @@ def seed(
         "domain": created.domain,
         "messages": loaded.messages,
         "bytes": loaded.bytes,
+        "contacts": cards,
         "mailboxes": _mailbox_counts(boxes),
         "unreadable": marked,
         "seconds": round(monotonic() - started, 2),
@@ -201,10 +208,26 @@ def _invented(boxes: Mailboxes, count: int, mailboxes: int, random_seed: int) ->
     return MailGenerator(random_seed, boxes.tenant.domain, names).mails(count)
 
 
+def _load_contacts(boxes: Mailboxes, mailboxes: list[str], count: int, random_seed: int) -> int:
+    """Give each invented mailbox an address book of its own."""
+    for name in mailboxes if count else []:
+        seed_contacts.create_folders(boxes, name)
+    made = [
+        seed_contacts.load(boxes, name, ContactGenerator(random_seed + number).contacts(count))
+        for number, name in enumerate(mailboxes if count else [])
+    ]
+    return sum(made)
+
+
+def _load_cards(boxes: Mailboxes, mailbox: str, path: Path | None) -> int:
+    return 0 if path is None else seed_contacts.load(boxes, mailbox, vcf.read(path))
+
+
 def _imported(mbox_file: Path | None, maildir_path: Path | None, user: str) -> Source:
     if mbox_file is not None:
         return Source(mbox.read(mbox_file, user), bytes=mbox_file.stat().st_size)
-    assert maildir_path is not None
+    if maildir_path is None:
+        return Source([], messages=0)
     return Source(maildir.read(maildir_path, user), bytes=maildir.total_size(maildir_path))
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 FILE_NAME = "simulator.db"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_TIMEOUT_SECONDS = 30.0
 
 SCHEMA = """
@@ -81,7 +81,25 @@ CREATE TABLE client_certificate (
     app_pk INTEGER NOT NULL REFERENCES app, sha1 TEXT NOT NULL, sha256 TEXT NOT NULL, pem BLOB NOT NULL,
     PRIMARY KEY (app_pk, sha256));
 CREATE TABLE redirect_uri (app_pk INTEGER NOT NULL REFERENCES app, uri TEXT NOT NULL, PRIMARY KEY (app_pk, uri));
-"""
+""",
+    3: """
+CREATE TABLE contact_folder (
+    pk INTEGER PRIMARY KEY, user_pk INTEGER NOT NULL REFERENCES user, parent_pk INTEGER REFERENCES contact_folder,
+    id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, seq INTEGER NOT NULL);
+CREATE INDEX contact_folder_user ON contact_folder (user_pk, seq);
+CREATE INDEX contact_folder_parent ON contact_folder (parent_pk);
+CREATE TABLE contact (
+    pk INTEGER PRIMARY KEY, user_pk INTEGER NOT NULL REFERENCES user,
+    folder_pk INTEGER NOT NULL REFERENCES contact_folder, id TEXT NOT NULL UNIQUE,
+    immutable_id TEXT NOT NULL UNIQUE, seq INTEGER NOT NULL, created TEXT NOT NULL, modified TEXT NOT NULL,
+    properties TEXT NOT NULL, photo_type TEXT, photo BLOB);
+CREATE INDEX contact_delta ON contact (folder_pk, seq);
+CREATE INDEX contact_user ON contact (user_pk);
+CREATE TABLE contact_property (
+    contact_pk INTEGER NOT NULL REFERENCES contact, id TEXT NOT NULL, match TEXT NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (contact_pk, match));
+CREATE INDEX contact_property_value ON contact_property (match, value);
+""",
 }
 """What each schema version adds to the one before it."""
 

@@ -16,7 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 from graph_simulator import directory
 from graph_simulator.database import open_database
 from graph_simulator.fault_rules import FaultRules
-from graph_simulator.permissions import READ_MAIL
+from graph_simulator.permissions import EXCHANGE
 from graph_simulator.published import answer_problems
 from graph_simulator.tokens import Caller, TokenInvalidError, Tokens
 from graph_simulator.web import uploads
@@ -140,7 +140,7 @@ class Simulator:
         caller = self._caller(request)
         route, values = _matched(found)
         if not route.roles & caller.roles:
-            raise forbidden(exchange=bool(route.roles & READ_MAIL))
+            raise forbidden(exchange=bool(route.roles & EXCHANGE))
         return Call(
             request=request,
             connection=self.connection,

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote
 
 from starlette.requests import Request
 
-from graph_simulator import directory, folders, messages
+from graph_simulator import contacts, directory, folders, messages
 from graph_simulator.directory import UnknownNameError
 from graph_simulator.fault_rules import FaultRules
 from graph_simulator.tokens import Caller
@@ -68,6 +68,20 @@ class Call:
             return folders.find_folder(self.connection, user_pk, key or self.path["folder"])
         except folders.FolderNotFoundError as error:
             raise item_not_found() from error
+
+    def contact_folder(self) -> sqlite3.Row:
+        """Find the contact folder of the path; a path without one means the default folder."""
+        try:
+            return contacts.find_folder(
+                self.connection, self.user()["pk"], self.path.get("contactFolder", contacts.DEFAULT_FOLDER)
+            )
+        except folders.FolderNotFoundError as error:
+            raise item_not_found() from error
+
+    def mailbox_root(self) -> str:
+        """Return the id of the folder above all others."""
+        root: str = self.folder(self.user()["pk"], folders.ROOT)["id"]
+        return root
 
     def message(self) -> sqlite3.Row:
         """Find the message of the path, also checking the folder when the path names one."""

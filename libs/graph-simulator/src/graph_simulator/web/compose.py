@@ -64,7 +64,7 @@ def _from_json(body: Json) -> NewMessage:
     if unknown := {name for name in body if "@" not in name} - _WRITABLE:
         text = f"The property '{min(unknown)}' does not exist on type 'microsoft.graph.message'."
         raise bad_request(text, "RequestBodyRead")
-    extended = _extended(body.get("singleValueExtendedProperties", []))
+    extended = extended_properties(body.get("singleValueExtendedProperties", []))
     by_match = {normalized_property(name): value for name, value in extended.items()}
     # Without message flags at creation Exchange keeps what it gets as a draft, whatever else is said.
     flags = _integer(by_match.get(MESSAGE_FLAGS, str(FLAG_UNSENT)))
@@ -138,7 +138,7 @@ def _attachments(body: Json) -> list[Attachment]:
     return [parse_attachment(each) for each in value]
 
 
-def _extended(value: object) -> dict[str, str]:
+def extended_properties(value: object) -> dict[str, str]:
     try:
         entries = {str(each["id"]): str(each["value"]) for each in value} if isinstance(value, list) else None
         if entries is not None:

@@ -24,6 +24,7 @@ from graph_simulator.web import (
     users,
 )
 from graph_simulator.web.call import Call
+from graph_simulator.web.contact_routes import add_contact_routes
 from graph_simulator.web.login import LoginCall
 from graph_simulator.web.paths import RouteTable
 
@@ -46,6 +47,7 @@ def graph_routes() -> RouteTable[GraphHandler]:
     for prefix in _MESSAGES:
         _messages(table, prefix)
         _attachments(table, f"{prefix}/{{message}}/attachments")
+    add_contact_routes(table)
     return table
 
 
