@@ -207,3 +207,26 @@ def test_a_drill_counts_a_restore_point_whose_manifest_is_gone(
     del memory.objects[snapshot.segments[0]]
     done = reopened().checks.drill(at=NOW, seed=1, items=30, scratch=tmp_path)
     assert [(p.kind, p.key) for p in done.report.problems] == [("damaged_point", f"box/{snapshot.id}")]
+
+
+def test_many_restore_points_are_followed_at_the_cost_of_one(
+    repository: Repository,
+    *,
+    memory: MemoryStorage,
+    wrapper: LocalKeyWrapper,
+    snapshot: Snapshot,
+    commit: Commit,
+    ulid: Ulid,
+) -> None:
+    parent = snapshot.id
+    for n in range(2, 12):
+        with repository.open_session("box", ulid(n), parent=parent) as session:
+            parent = commit(session).id
+        repository.checks.attest(snapshot, [], at=NOW)
+    storage = Reads(memory.objects)
+    found = Repository.open(storage, wrapper).checks.rolling(at=NOW, session=ulid(20))
+    assert found.report.good
+    assert found.report.items == 31, "of the one segment they share"
+    assert storage.whole.count(snapshot.segments[0]) == 1
+    receipts = [key for key in storage.whole if key.startswith("receipts/")]
+    assert len(receipts) <= 2 * len(set(receipts))

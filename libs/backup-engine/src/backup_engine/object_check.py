@@ -1,5 +1,6 @@
 """One stored object: is it what was written, and is everything there that it refers to."""
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,17 +10,20 @@ from backup_engine.backing import Backing
 from backup_engine.errors import UNREADABLE, IntegrityError, NotFound
 from backup_engine.model import Problem, Snapshot
 from backup_engine.pack_check import MISSING_PACK, check_bytes
-from backup_engine.receipts import Receipts
+from backup_engine.receipts import Attestation, Receipts
+from backup_engine.segment_check import SegmentChecks
 
 DAMAGED_OBJECT = "damaged_object"
 MISSING_OBJECT = "missing_object"
 COVERED_OBJECT = "covered_object"
 
+_PACKS = 2  # in memory at the same time, each once: while one is opened, the next is fetched
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     read: int = 0  # bytes
-    items: int = 0  # rows whose references were followed
+    items: int = 0  # of a segment: rows whose references were followed
     problems: tuple[Problem, ...] = ()
     lost: frozenset[bytes] = frozenset()  # blobs that cannot be read from this pack any more
 
@@ -35,9 +39,13 @@ class ObjectCheck:
         self._sizes = sizes
         self._now = now
         self._changed = changed
+        self._digests: dict[int, bytes] = {}  # of the receipts read, by number
+        self._room = threading.Semaphore(_PACKS)
+        self._segments = SegmentChecks(backing, self._is_gone)
         self._by_prefix: dict[str, Callable[[str], Finding]] = {
             names.DATA: self._pack,
             names.KEYS: self._key,
+            names.MANIFESTS: self._segment,
             names.SNAPSHOTS: self._snapshot,
             names.RECEIPTS: self._receipt,
         }
@@ -53,7 +61,8 @@ class ObjectCheck:
         info = self._backing.index.pack(name)
         if info is None:
             return Finding()  # of a session that has not finished, or one that never will: nothing refers to it
-        found = check_bytes(self._backing, info)
+        with self._room:
+            found = check_bytes(self._backing, info)
         if found.problem is not None and found.problem.kind == MISSING_PACK and name in self._backing.condemned.packs:
             return Finding()  # collected
         problems = () if found.problem is None else (found.problem,)
@@ -82,6 +91,11 @@ class ObjectCheck:
             return _bad(COVERED_OBJECT, name, "somebody put other bytes on top; readers look past them")
         return Finding(self._sizes[name])
 
+    def _segment(self, name: str) -> Finding:
+        """It opens; whether what it refers to is there is the concern of the restore points that need it."""
+        sound = self._segments.find(name)
+        return self._sealed(name) if sound is None else Finding(self._sizes[name], sound.rows)
+
     def _snapshot(self, name: str) -> Finding:
         """The commit object opens, its segments do, and every blob of every item is where the index says."""
         itself = self._sealed(name)
@@ -92,7 +106,7 @@ class ObjectCheck:
             snapshot = commits.read(self._backing.objects, shard, session)
             if snapshot is None:
                 return Finding(self._sizes[name])
-            items, missing = self._references(snapshot)
+            items, missing = (0, 0) if self._segments.are_sound(snapshot.segments) else self._references(snapshot)
         except NotFound:
             return Finding()
         except UNREADABLE as error:
@@ -101,7 +115,7 @@ class ObjectCheck:
         if missing:
             detail = f"{missing} of {items} items need blobs that no index object names"
             problems += (Problem("missing_blob", name, detail),)
-        return Finding(self._sizes[name], items, problems)
+        return Finding(self._sizes[name], problems=problems)
 
     def _references(self, snapshot: Snapshot) -> tuple[int, int]:
         """How many items the restore point has, and how many of them need blobs that no index object names."""
@@ -114,9 +128,11 @@ class ObjectCheck:
     def _is_lost(self, blob: bytes) -> bool:
         """In no pack, or only in one that a collector took away."""
         place = self._backing.index.find(blob)
-        if place is None:
-            return True
-        return place.pack.name in self._backing.condemned.packs and place.pack.name not in self._sizes
+        return place is None or self._is_gone(place.pack.name)
+
+    def _is_gone(self, pack: str) -> bool:
+        """Collected; a pack that is missing for another reason is the problem of the pack."""
+        return pack in self._backing.condemned.packs and pack not in self._sizes
 
     def _unindexed(self, snapshot: Snapshot) -> tuple[Problem, ...]:
         """Packs of the restore point that are stored and that no index object names: one of those was lost."""
@@ -130,19 +146,20 @@ class ObjectCheck:
     def _receipt(self, name: str) -> Finding:
         n = names.receipt_number(name)
         try:
-            problems = tuple(self._receipts.link(n))
+            receipt, problems = self._receipts.follow(n, self._digests)
         except NotFound:
             return _bad("missing_receipt", name, "the chain has a gap")
-        return Finding(self._sizes.get(name, 0), problems=problems or self._witnessed(n))
+        if receipt is not None and not problems:
+            problems = self._witnessed(n, receipt.attestation)
+        return Finding(self._sizes.get(name, 0), problems=tuple(problems))
 
-    def _witnessed(self, n: int) -> tuple[Problem, ...]:
+    def _witnessed(self, n: int, said: Attestation) -> list[Problem]:
         """A receipt remembers the restore point it is about: before its time is over, it must be there."""
-        said = self._receipts.get(n).attestation
         if said.snapshot is None or said.shard is None or said.expires_at is None or said.expires_at <= self._now:
-            return ()
+            return []
         name = names.snapshot(said.shard, said.snapshot)
         there = name in self._sizes or name in self._backing.condemned.snapshots
-        return () if there else (Problem("missing_snapshot", name, f"receipt {n} names it"),)
+        return [] if there else [Problem("missing_snapshot", name, f"receipt {n} names it")]
 
 
 def _bad(kind: str, name: str, detail: str) -> Finding:

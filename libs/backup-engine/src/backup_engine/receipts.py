@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -150,21 +150,32 @@ class Receipts:
                 problems.append(Problem("missing_receipt", name, "the chain has a gap"))
                 previous = None
                 continue
-            problems += self._link_problems(n, body, previous, known=n == 0 or previous is not None)
+            problems += self._followed(n, body, previous, known=n == 0 or previous is not None)[1]
             previous = hashlib.sha256(body).digest()
         bad = {problem.key for problem in problems}
         return ChainReport(total - len(bad), total, tuple(problems), previous)
 
-    def link(self, n: int) -> list[Problem]:
-        """What is wrong with receipt n and its link to the one before; two reads. Raises NotFound without n."""
-        body = self._storage.get(names.receipt(n))
-        try:
-            previous = None if n == 0 else hashlib.sha256(self._storage.get(names.receipt(n - 1))).digest()
-        except NotFound:
-            return [Problem("missing_receipt", names.receipt(n - 1), "the chain has a gap")]
-        return self._link_problems(n, body, previous, known=True)
+    def follow(self, n: int, digests: MutableMapping[int, bytes]) -> tuple[Receipt | None, list[Problem]]:
+        """Receipt n, and what is wrong with it and its link to the one before. Raises NotFound without n.
 
-    def _link_problems(self, n: int, body: bytes, previous: bytes | None, *, known: bool) -> list[Problem]:
+        `digests` of the receipts read so far, by number, is added to; what is in it is not read again.
+        """
+        body = self._storage.get(names.receipt(n))
+        digests[n] = hashlib.sha256(body).digest()
+        try:
+            previous = None if n == 0 else self._digest(n - 1, digests)
+        except NotFound:
+            return None, [Problem("missing_receipt", names.receipt(n - 1), "the chain has a gap")]
+        return self._followed(n, body, previous, known=True)
+
+    def _digest(self, n: int, digests: MutableMapping[int, bytes]) -> bytes:
+        if (known := digests.get(n)) is None:
+            known = digests[n] = hashlib.sha256(self._storage.get(names.receipt(n))).digest()
+        return known
+
+    def _followed(
+        self, n: int, body: bytes, previous: bytes | None, *, known: bool
+    ) -> tuple[Receipt | None, list[Problem]]:
         name = names.receipt(n)
         try:
             kind, payload = self._objects.open(name, body)
@@ -172,10 +183,10 @@ class Receipts:
                 raise IntegrityError(f"{name} holds a {kind.name.lower()}")
             receipt = _decoded(payload, b"", name)
         except UNREADABLE as error:
-            return [Problem("damaged_receipt", name, str(error))]
+            return None, [Problem("damaged_receipt", name, str(error))]
         if receipt.n != n or (known and receipt.previous != previous):
-            return [Problem("broken_chain", name, "it does not follow the receipt before it")]
-        return []
+            return receipt, [Problem("broken_chain", name, "it does not follow the receipt before it")]
+        return receipt, []
 
     def _before(self, receipt: Receipt) -> Receipt | None:
         if receipt.n == 0:

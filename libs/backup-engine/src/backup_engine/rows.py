@@ -52,6 +52,11 @@ def unpack(key: str, packed: bytes) -> ItemRow:
     return ItemRow(key, kind, version, parent, StoredMeta(meta), size, sha256, Recipe(recipe or b""))
 
 
+def recipe(packed: bytes) -> Recipe:
+    """The recipe alone. Raises ValueError or TypeError for bytes that are no row."""
+    return Recipe(msgpack.unpackb(packed)[6] or b"")
+
+
 def begins_like(kind: str) -> bytes:
     """How every packed row of the kind begins."""
     return messagepack.encode([kind] + [None] * 6)[:-6]
