@@ -13,6 +13,7 @@ from contracts.names import (
     Token,
     UpkeepKind,
 )
+from contracts.restoring import RestoreConflict, RestorePlace, RestoreSelection
 from contracts.retention import PeriodText, SchemeText
 from contracts.rpc import RegisterTenant
 from contracts.views import ProbeStep, StorageTarget
@@ -168,8 +169,26 @@ class ExportBody(Body):
 
 class RestoreBody(Body):
     restore_point: Token
-    target_user: str = Field(min_length=1, max_length=320, description="object id or user principal name")
-    target_folder: str = Field(default="", max_length=200)
+    target_user: str = Field(
+        default="", max_length=320, description="object id or user principal name; empty = the original mailbox"
+    )
+    target_folder: str = Field(
+        default="", max_length=200, description="of place folder: its name; empty = one named after the restore point"
+    )
+    place: RestorePlace = Field(
+        default=RestorePlace.FOLDER, description="below a folder of its own, or in the folders the items were in"
+    )
+    conflict: RestoreConflict = Field(
+        default=RestoreConflict.COPY, description="what happens to an item that is there already"
+    )
+    selection: RestoreSelection = RestoreSelection()
+    dry_run: bool = Field(default=False, description="tell what would happen, and write nothing")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.place is RestorePlace.ORIGINAL and self.target_folder:
+            raise ValueError("target_folder is for place folder")
+        return self
 
 
 class Accepted(Body):

@@ -23,6 +23,7 @@ from contracts.names import (
     Token,
     TokenStatus,
 )
+from contracts.restoring import RestoreReport
 from contracts.retention import PeriodText
 from contracts.upkeep import CheckReport, MaintenanceReport
 
@@ -246,6 +247,7 @@ class Job(View):
     skipped: tuple[ItemProblem, ...] = ()
     check: CheckReport | None = Field(default=None, description="of a verify or restore-drill job that ended")
     maintenance: MaintenanceReport | None = Field(default=None, description="of a maintain job that ended")
+    restored: RestoreReport | None = Field(default=None, description="of a restore job that ended")
     version: int = Field(
         default=0, description="grows with every saved change; the job family carries it too, so that late news is seen"
     )

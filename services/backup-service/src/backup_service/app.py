@@ -31,9 +31,10 @@ from backup_service.usecases.legal_holds import HoldDesk
 from backup_service.usecases.manage import Manage
 from backup_service.usecases.plan_run import PlanRun
 from backup_service.usecases.reading.checkpoints import BackupPace
+from backup_service.usecases.restoring.frame import RestorePace
+from backup_service.usecases.restoring.run_restore import RunRestore
 from backup_service.usecases.retention import Retention
 from backup_service.usecases.run_backup import RunBackup
-from backup_service.usecases.run_restore import RestorePace, RunRestore
 from backup_service.usecases.run_upkeep import RunDrill, RunMaintain, RunVerify, Upkeep, UpkeepPace
 from backup_service.usecases.start_upkeep import StartUpkeep
 from chassis import asgi, checks, documents, health, tls

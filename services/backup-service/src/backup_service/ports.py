@@ -1,6 +1,6 @@
 """What the use cases need, with the promise each must keep."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from backup_engine import Repository
 from backup_service.domain.jobs import Cause, Claim, Outcome
 from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
+from backup_service.domain.restored_mail import CreatedMail, PresentMail
 from backup_service.domain.upkeep import DueUpkeep
 from contracts.documents import TenantDocuments
 from contracts.errors import ErrorClass
@@ -97,14 +98,24 @@ class Workloads:
 class MailTarget(Protocol):
     """Where mail is restored to. Raises the error tree of graph_client."""
 
-    async def resolve(self, user: str) -> Mailbox: ...
-
-    async def ensure_folder(self, mailbox: str, parent: str, name: str) -> str:
-        """Id of the folder `name` below `parent` ("" = the root), created if it is not there."""
+    async def folder(self, mailbox: str, name: str) -> str | None:
+        """Id of the folder with this id or well-known name; None when the mailbox has none."""
         ...
 
-    async def restored(self, mailbox: str, folder: str, tag: str) -> dict[str, str]:
-        """{item key: message id} of what this restore has already created in the folder."""
+    async def child(self, mailbox: str, parent: str, name: str) -> str | None:
+        """Id of the folder `name` below `parent` ("" = the root), whatever its case; None when there is none."""
+        ...
+
+    async def ensure_folder(self, mailbox: str, parent: str, name: str, *, hidden: bool = False) -> tuple[str, bool]:
+        """Id of the folder `name` below `parent` ("" = the root), and whether this call has created it."""
+        ...
+
+    async def created(self, mailbox: str, folder: str, restore: str) -> list[CreatedMail]:
+        """What attempts of this restore have created in the folder."""
+        ...
+
+    async def present(self, mailbox: str, folder: str, message_ids: Collection[str] | None) -> list[PresentMail]:
+        """What is in the folder; of these internet message ids only, unless None."""
         ...
 
     async def create(self, mailbox: str, folder: str, message: Mapping[str, Any]) -> str: ...
@@ -116,12 +127,23 @@ class MailTarget(Protocol):
         ...
 
     async def remove(self, mailbox: str, message: str) -> None:
-        """Delete a message that this restore created and could not complete."""
+        """Delete a message: one that could not be completed, or one whose successor is proven. Repeating is fine."""
         ...
 
     async def message(self, mailbox: str, message: str) -> Message: ...
 
     async def mime(self, mailbox: str, message: str) -> bytes: ...
+
+
+class RestoreTarget(Protocol):
+    """A tenant's mailboxes to restore into, one connection for all workloads. Raises the error tree of graph_client."""
+
+    @property
+    def mail(self) -> MailTarget: ...
+
+    async def resolve(self, user: str) -> Mailbox:
+        """The mailbox of a user by object id or address. NotFound when the user, or the mailbox, does not exist."""
+        ...
 
     @property
     def requests(self) -> int:
@@ -134,7 +156,7 @@ class Tenants(Protocol):
 
     def backup(self, tenant: str) -> AbstractAsyncContextManager[Workloads]: ...
 
-    def restore_mail(self, tenant: str) -> AbstractAsyncContextManager[MailTarget]: ...
+    def restore(self, tenant: str) -> AbstractAsyncContextManager[RestoreTarget]: ...
 
 
 class Repositories(Protocol):

@@ -20,7 +20,7 @@ class Letter:
     mime: bytes
     sidecar: dict[str, Any]
     change: int = 1
-    tag: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
     body: dict[str, Any] = field(default_factory=dict)
 
     def message(self) -> Message:
@@ -32,7 +32,8 @@ class Exchange:
     """Mailboxes, and what people do in them. Every folder keeps a log of the ids that were touched in it.
 
     `before_folder` and `after_page` happen once, when that folder's delta is asked for and when its first page has
-    been read. `on_create` happens to every message that is created.
+    been read. `on_create` happens to every message that is created. `written` is what was written, in order.
+    `well_known` maps (user, well-known name) to the folder.
     """
 
     page_size: int = 2
@@ -46,6 +47,8 @@ class Exchange:
     vanishing: set[str] = field(default_factory=set)
     fetched: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
+    well_known: dict[tuple[str, str], str] = field(default_factory=dict)
     error: Exception | None = None
     before_folder: dict[str, Callable[[], object]] = field(default_factory=dict)
     after_page: dict[str, Callable[[], object]] = field(default_factory=dict)

@@ -13,10 +13,10 @@ from backup_service.domain.jobs import (
     Held,
     Keeping,
     Outcome,
-    RestoreOrder,
     Retried,
     failed,
 )
+from backup_service.domain.restore_order import RestoreOrder
 from backup_service.ports import SessionLost
 from chassis.clock import Clock
 from chassis.ids import new_ulid
@@ -155,6 +155,7 @@ class MemoryJobs:
             skipped=end.skipped,
             check=end.check,
             maintenance=end.maintenance,
+            restored=end.restored,
             hold=None,
         )
         row.due_in = None

@@ -2,7 +2,7 @@
 
 import base64
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from email.mime.base import MIMEBase
@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 from backup_fakes.exchange import Exchange, Letter
 from backup_fakes.fuse import Fuse
-from backup_service.domain.graph_message import TAG
+from backup_service.domain.graph_message import ITEM_TAG, REPLACES_TAG, RESTORE_TAG
 from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
+from backup_service.domain.restored_mail import CreatedMail, PresentMail
 from backup_service.ports import Workloads
 from graph_client.errors import ItemUnreadable, NotFound, ResyncRequired, Unreachable
 
@@ -27,7 +28,7 @@ def _nothing() -> None:
 
 
 class MemoryMail:
-    """Implements ports.Mail and ports.MailTarget on one Exchange, as one connection of one process.
+    """Implements ports.Mail, MailTarget and RestoreTarget on one Exchange, as one connection of one process.
 
     Delta dialect: pages of `page_size` log entries in the items' current state, the last entry of a page repeated at
     the head of the next one, pages that are empty, removals of ids the reader never saw, links that expire.
@@ -37,6 +38,10 @@ class MemoryMail:
         self._exchange = exchange
         self._fuse = fuse
         self.requests = 0
+
+    @property
+    def mail(self) -> "MemoryMail":
+        return self
 
     def _call(self) -> None:
         self.requests += 1
@@ -130,19 +135,40 @@ class MemoryMail:
         self._exchange.fetched.append(message)
         return found.mime
 
-    async def ensure_folder(self, mailbox: str, parent: str, name: str) -> str:
+    async def folder(self, mailbox: str, name: str) -> str | None:
+        self._call()
+        folders = self._box(self._exchange.folders, mailbox)
+        return self._exchange.well_known.get((mailbox, name)) or (name if name in folders else None)
+
+    async def child(self, mailbox: str, parent: str, name: str) -> str | None:
         self._call()
         folders = self._box(self._exchange.folders, mailbox).values()
         same = [f.id for f in folders if f.parent == parent and f.name.casefold() == name.casefold()]
-        found = same[0] if same else self._exchange.add_folder(mailbox, name, parent)
-        self._fuse.step()
-        return found
+        return same[0] if same else None
 
-    async def restored(self, mailbox: str, folder: str, tag: str) -> dict[str, str]:
+    async def ensure_folder(self, mailbox: str, parent: str, name: str, *, hidden: bool = False) -> tuple[str, bool]:
+        found = await self.child(mailbox, parent, name)
+        if found is not None:
+            return found, False
+        made = self._exchange.add_folder(mailbox, name, parent, hidden=hidden)
+        self._written("folder")
+        return made, True
+
+    async def created(self, mailbox: str, folder: str, restore: str) -> list[CreatedMail]:
         self._call()
-        letters = [x for x in self._exchange.letters[mailbox].values() if x.folder == folder and x.tag]
-        pairs = [(x.tag.partition("|"), x.id) for x in letters]
-        return {item: letter for (restore, _, item), letter in pairs if restore == tag}
+        letters = [x for x in self._exchange.letters[mailbox].values() if x.folder == folder]
+        mine = [x for x in letters if x.tags.get(RESTORE_TAG) == restore]
+        return [CreatedMail(x.id, x.tags[ITEM_TAG], x.tags.get(REPLACES_TAG, "")) for x in mine]
+
+    async def present(self, mailbox: str, folder: str, message_ids: Collection[str] | None) -> list[PresentMail]:
+        self._call()
+        found = [x for x in self._exchange.letters[mailbox].values() if x.folder == folder]
+        named = [(x, str(x.sidecar.get("internetMessageId") or "")) for x in found]
+        return [
+            PresentMail(x.id, x.message().change_key, identity, dict(x.sidecar))
+            for x, identity in named
+            if message_ids is None or identity in message_ids
+        ]
 
     async def create(self, mailbox: str, folder: str, message: Mapping[str, Any]) -> str:
         self._call()
@@ -151,7 +177,7 @@ class MemoryMail:
         letter.body = {**message, "attachments": list(message["attachments"])}
         _render(letter)
         self._exchange.on_create(letter)
-        self._fuse.step()
+        self._written("message")
         return identity
 
     async def attach(
@@ -163,12 +189,16 @@ class MemoryMail:
             {"name": name, "contentBytes": base64.b64encode(content).decode(), **attachment}
         )
         _render(letter)
-        self._fuse.step()
+        self._written("attachment")
 
     async def remove(self, mailbox: str, message: str) -> None:
         self._call()
         if message in self._exchange.letters[mailbox]:
             self._exchange.delete(mailbox, message)
+        self._written("removal")
+
+    def _written(self, what: str) -> None:
+        self._exchange.written.append(what)
         self._fuse.step()
 
     def _letter(self, mailbox: str, message: str) -> Letter:
@@ -204,13 +234,14 @@ def _render(letter: Letter) -> None:
         part.add_header("Content-Disposition", "attachment", filename=attachment["name"])
         mail.attach(part)
     letter.mime = mail.as_bytes()
-    letter.tag = properties[TAG]
+    letter.tags = {name: properties[name] for name in (RESTORE_TAG, ITEM_TAG, REPLACES_TAG) if name in properties}
     letter.sidecar = {
         "isRead": body["isRead"],
         "isDraft": bool(int(properties["Integer 0x0E07"]) & _DRAFT),
         "flag": body["flag"],
         "categories": body["categories"],
         "importance": body["importance"],
+        "internetMessageId": body.get("internetMessageId", ""),
         "sentDateTime": properties.get("SystemTime 0x0039"),
         "receivedDateTime": properties.get("SystemTime 0x0E06"),
     }
@@ -234,5 +265,5 @@ class MemoryTenants:
         yield Workloads(mail=mail, requests=lambda: mail.requests)
 
     @asynccontextmanager
-    async def restore_mail(self, tenant: str) -> AsyncIterator[MemoryMail]:
+    async def restore(self, tenant: str) -> AsyncIterator[MemoryMail]:
         yield MemoryMail(self._exchange, self._fuse)

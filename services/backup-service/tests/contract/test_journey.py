@@ -17,8 +17,9 @@ from backup_service.usecases.execute_job import ExecuteJob
 from backup_service.usecases.manage import Manage
 from backup_service.usecases.plan_run import PlanRun
 from backup_service.usecases.reading.checkpoints import BackupPace
+from backup_service.usecases.restoring.frame import RestorePace
+from backup_service.usecases.restoring.run_restore import RunRestore
 from backup_service.usecases.run_backup import RunBackup
-from backup_service.usecases.run_restore import RestorePace, RunRestore
 from chassis.delivered import Delivered
 from contracts.envelope import run_id
 from contracts.events import BackupRequested, RestoreRequested

@@ -1,4 +1,4 @@
-"""What ports.Mail and ports.MailTarget promise, kept by Graph (the simulated tenant) and by the fake."""
+"""What ports.Mail, MailTarget and RestoreTarget promise, kept by Graph (the simulated tenant) and by the fake."""
 
 import json
 import random
@@ -15,8 +15,9 @@ from backup_fakes.mail import MemoryMail
 
 from backup_service.adapters import graph_mail
 from backup_service.adapters.graph_mail import GraphMail
+from backup_service.adapters.graph_restore import GraphRestore
 from backup_service.domain import mail_digest
-from backup_service.domain.graph_message import new_message, upload_item
+from backup_service.domain.graph_message import Tags, new_message, upload_item
 from backup_service.domain.mime import Attachment, parse
 from graph_client import Budget, GraphClient, Limits, SystemClock, segment
 from graph_client.errors import ItemUnreadable, NotFound, ResyncRequired, Unreachable
@@ -49,8 +50,9 @@ class MemoryOffice:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self.mail = MemoryMail(exchange, Fuse())
+        self.mail = self.target = self.into = MemoryMail(exchange, Fuse())
         self.mailbox, self.address = BERT, exchange.users[BERT]
+        exchange.well_known[BERT, "inbox"] = exchange.add_folder(BERT, "Posteingang")
 
     async def read(self, letter: str) -> None:
         self._exchange.touch(BERT, letter, isRead=True)
@@ -81,6 +83,8 @@ class GraphOffice:
         self._server = server
         self._client = client
         self.mail = GraphMail(client)
+        self.target = GraphRestore(client)
+        self.into = self.target.mail
         self.mailbox, self.address = mailbox.id, mailbox.address
 
     async def read(self, letter: str) -> None:
@@ -164,12 +168,17 @@ async def office(
 
 @pytest.fixture
 async def folder(office: Any) -> str:
-    return await office.mail.ensure_folder(office.mailbox, "", f"Test {next(_NUMBER)}")
+    return await made_folder(office, "", f"Test {next(_NUMBER)}")
+
+
+async def made_folder(office: Any, parent: str, name: str) -> str:
+    folder, _ = await office.into.ensure_folder(office.mailbox, parent, name)
+    return str(folder)
 
 
 async def add(office: Any, folder: str, raw: bytes = PLAIN, item: str = "i1", tag: str = "run-1") -> str:
-    body = new_message(parse(raw), SIDECAR, tag, item).body
-    return await office.mail.create(office.mailbox, folder, body)
+    body = new_message(parse(raw), SIDECAR, Tags(tag, item)).body
+    return await office.into.create(office.mailbox, folder, body)
 
 
 async def follow(office: Any, folder: str, link: str | None = None) -> list[Any]:
@@ -187,21 +196,21 @@ def removed(pages: list[Any]) -> set[str]:
 async def test_mailboxes_are_found_by_id_and_address(office: Any) -> None:
     found = {mailbox.id: mailbox.address for mailbox in await office.mail.mailboxes()}
     assert found[office.mailbox] == office.address
-    assert (await office.mail.resolve(office.address)).id == office.mailbox
-    assert (await office.mail.resolve(office.mailbox)).address == office.address
+    assert (await office.target.resolve(office.address)).id == office.mailbox
+    assert (await office.target.resolve(office.mailbox)).address == office.address
     with pytest.raises(NotFound):
-        await office.mail.resolve("nobody@nowhere.example")
+        await office.target.resolve("nobody@nowhere.example")
 
 
 async def test_a_folder_is_made_once_whatever_its_case(office: Any, folder: str) -> None:
-    inner = await office.mail.ensure_folder(office.mailbox, folder, "Büro & Co")
-    assert await office.mail.ensure_folder(office.mailbox, folder, "Büro & Co") == inner
-    assert await office.mail.ensure_folder(office.mailbox, folder, "büro & co") == inner
-    assert await office.mail.ensure_folder(office.mailbox, inner, "Büro & Co") != inner
+    inner = await made_folder(office, folder, "Büro & Co")
+    assert await made_folder(office, folder, "Büro & Co") == inner
+    assert await made_folder(office, folder, "büro & co") == inner
+    assert await made_folder(office, inner, "Büro & Co") != inner
 
 
 async def test_folders_come_parents_first_and_count_their_mail(office: Any, folder: str) -> None:
-    inner = await office.mail.ensure_folder(office.mailbox, folder, "Inner")
+    inner = await made_folder(office, folder, "Inner")
     await add(office, inner)
     listed = {found.id: found for found in await office.mail.folders(office.mailbox)}
     order = list(listed)
@@ -232,13 +241,13 @@ async def test_round_goes_on_from_a_stored_link(office: Any, folder: str) -> Non
 
 
 async def test_changes_are_told_in_the_state_they_have_now(office: Any, folder: str) -> None:
-    other = await office.mail.ensure_folder(office.mailbox, "", f"Other {next(_NUMBER)}")
+    other = await made_folder(office, "", f"Other {next(_NUMBER)}")
     kept, moved, deleted = [await add(office, folder, item=f"i{n}") for n in range(3)]
     here, there = (await follow(office, folder))[-1].delta_link, (await follow(office, other))[-1].delta_link
     before = await office.mail.message(office.mailbox, kept)
     await office.read(kept)
     await office.move(moved, other)
-    await office.mail.remove(office.mailbox, deleted)
+    await office.into.remove(office.mailbox, deleted)
     pages = await follow(office, folder, here)
     assert removed(pages) == {moved, deleted}
     (changed,) = [message for page in pages for message in page.messages if message.id == kept]
@@ -307,7 +316,7 @@ async def test_created_message_is_the_one_that_was_described(
     office: Any, folder: str, raw: bytes, state: dict[str, Any]
 ) -> None:
     sidecar = SIDECAR | state
-    made = await office.mail.create(office.mailbox, folder, new_message(parse(raw), sidecar, "run-1", "i1").body)
+    made = await office.into.create(office.mailbox, folder, new_message(parse(raw), sidecar, Tags("run-1", "i1")).body)
     read = await office.mail.message(office.mailbox, made)
     mime = await office.mail.mime(office.mailbox, made)
     expected = mail_digest.facts(raw, sidecar, ())
@@ -318,7 +327,7 @@ async def test_large_attachment_arrives_whole(office: Any, folder: str) -> None:
     content = random.Random(1).randbytes((3 << 20) + 17)
     made = await add(office, folder)
     item = upload_item(Attachment("big.bin", "application/octet-stream", content, inline=False, content_id=""))
-    await office.mail.attach(office.mailbox, made, "big.bin", item, content)
+    await office.into.attach(office.mailbox, made, "big.bin", item, content)
     (found,) = parse(await office.mail.mime(office.mailbox, made)).attachments
     assert (found.name, found.content == content) == ("big.bin", True)
 
@@ -328,7 +337,7 @@ async def test_attachment_arrives_though_exchange_does_not_know_the_new_message_
     made = await add(office, folder)
     office.forget_for_a_moment()
     item = upload_item(Attachment("big.bin", "application/octet-stream", content, inline=False, content_id=""))
-    await office.mail.attach(office.mailbox, made, "big.bin", item, content)
+    await office.into.attach(office.mailbox, made, "big.bin", item, content)
     assert len(parse(await office.mail.mime(office.mailbox, made)).attachments) == 1
 
 
@@ -336,15 +345,40 @@ async def test_restored_messages_are_known_by_run_and_item(office: Any, folder: 
     first = await add(office, folder, item="i1")
     second = await add(office, folder, item="i|2")
     await add(office, folder, item="i1", tag="run-2")
-    assert await office.mail.restored(office.mailbox, folder, "run-1") == {"i1": first, "i|2": second}
-    assert await office.mail.restored(office.mailbox, folder, "run-3") == {}
+    body = new_message(parse(PLAIN), SIDECAR, Tags("run-1", "i3", replaces=first)).body
+    third = await office.into.create(office.mailbox, folder, body)
+    found = {(x.item, x.id, x.replaces) for x in await office.into.created(office.mailbox, folder, "run-1")}
+    assert found == {("i1", first, ""), ("i|2", second, ""), ("i3", third, first)}
+    assert await office.into.created(office.mailbox, folder, "run-3") == []
+
+
+async def test_what_is_in_a_folder_is_told_with_its_state(office: Any, folder: str) -> None:
+    made = await add(office, folder, raw=b"Message-ID: <o'brien@x.example>\r\nSubject: one\r\n\r\nb\r\n")
+    other = await add(office, folder, raw=b"Message-ID: <2@x.example>\r\nSubject: two\r\n\r\nb\r\n")
+    everything = {mail.id: mail for mail in await office.into.present(office.mailbox, folder, None)}
+    assert everything.keys() == {made, other}
+    read = await office.mail.message(office.mailbox, made)
+    mail = everything[made]
+    assert (mail.message_id, mail.change_key) == ("<o'brien@x.example>", read.change_key)
+    assert mail.sidecar["categories"] == SIDECAR["categories"]
+    some = await office.into.present(office.mailbox, folder, {"<o'brien@x.example>", "<3@x.example>"})
+    assert [mail.id for mail in some] == [made]
+
+
+async def test_folders_are_found_by_id_by_meaning_and_by_name(office: Any, folder: str) -> None:
+    inner = await made_folder(office, folder, "Otto's & Söhne")
+    assert await office.into.folder(office.mailbox, inner) == inner
+    assert await office.into.folder(office.mailbox, "inbox") not in {None, "inbox"}
+    assert await office.into.folder(office.mailbox, "AAMkNoSuchFolder=") is None
+    assert await office.into.child(office.mailbox, folder, "otto's & söhne") == inner
+    assert await office.into.child(office.mailbox, folder, "other") is None
 
 
 async def test_removing_twice_is_no_error(office: Any, folder: str) -> None:
     made = await add(office, folder)
-    await office.mail.remove(office.mailbox, made)
-    await office.mail.remove(office.mailbox, made)
-    assert await office.mail.restored(office.mailbox, folder, "run-1") == {}
+    await office.into.remove(office.mailbox, made)
+    await office.into.remove(office.mailbox, made)
+    assert await office.into.created(office.mailbox, folder, "run-1") == []
 
 
 async def test_requests_are_counted(office: Any, folder: str) -> None:

@@ -15,12 +15,13 @@ from backup_fakes.mail import MemoryTenants
 from backup_engine.model import Snapshot
 from backup_engine.testing.faulty import SimulatedCrash
 from backup_service.adapters.error_classes import Judgement
-from backup_service.domain.jobs import RestoreOrder
+from backup_service.domain.restore_order import RestoreOrder
 from backup_service.usecases.execute_job import ExecuteJob
 from backup_service.usecases.reading.checkpoints import BackupPace
 from backup_service.usecases.reading.sources import READERS
+from backup_service.usecases.restoring.frame import RestorePace
+from backup_service.usecases.restoring.run_restore import RunRestore
 from backup_service.usecases.run_backup import RunBackup
-from backup_service.usecases.run_restore import RestorePace, RunRestore
 from chassis.delivered import Delivered
 from chassis.testing.clock import ManualClock
 from contracts.names import JobKind, Source
@@ -64,9 +65,9 @@ class Worker:
         self._number += 1
         return self.jobs.add(f"j{self._number}", self.resource).job
 
-    def queue_restore(self, point: str, target: str, folder: str = "") -> str:
+    def queue_restore(self, point: str, target: str, folder: str = "", **order_: Any) -> str:
         self._number += 1
-        order = RestoreOrder("c1", self._shard, point, target, folder)
+        order = RestoreOrder("c1", self._shard, point, target, folder, **order_)
         return self.jobs.add(f"r{self._number}", ANNA, kind=JobKind.RESTORE, order=order).job
 
     async def deliver(self, job: str) -> Job:

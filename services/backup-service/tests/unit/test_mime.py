@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backup_service.domain import mail_digest
-from backup_service.domain.graph_message import new_message
+from backup_service.domain.graph_message import Tags, new_message
 from backup_service.domain.mime import parse
 
 PARTS = st.sampled_from(
@@ -73,7 +73,7 @@ def test_any_bytes_can_be_read_compared_and_sent(raw: bytes, sidecar: dict[str, 
     facts = mail_digest.facts(raw, sidecar, ("Inbox",))
     assert mail_digest.differences(facts, mail_digest.facts(raw, sidecar, ("Inbox",))) == []
     assert len(mail_digest.digest(facts)) == 64
-    assert encodable(new_message(mail, sidecar, "tag", "item").body)
+    assert encodable(new_message(mail, sidecar, Tags("tag", "item")).body)
 
 
 def nested(depth: int) -> bytes:

@@ -55,7 +55,7 @@ async def restore(worker: Any, target: str = "bert@contoso.example", folder: str
 
 def restored(exchange: Exchange) -> dict[str, Any]:
     """The restored letters of Bert by the key of the item they were made from."""
-    return {x.tag.partition("|")[2]: x for x in exchange.letters[BERT].values()}
+    return {x.tags[graph_message.ITEM_TAG]: x for x in exchange.letters[BERT].values()}
 
 
 def path_of(exchange: Exchange, folder: str) -> str:

@@ -72,11 +72,29 @@ async def test_the_key_names_creations_to_the_services_too(gateway: Any) -> None
 
 
 async def test_a_restore_request_carries_everything(gateway: Any) -> None:
-    answer = await gateway.call("POST", RESTORES, json=RESTORE)
+    chosen = {"items": ["AAkA"], "folders": ["AAMk"], "sources": ["mail"]}
+    body = {**RESTORE, "place": "folder", "conflict": "replace", "dry_run": True, "selection": chosen}
+    answer = await gateway.call("POST", RESTORES, json=body)
     [stored] = gateway.world.broker.stored
     event = RestoreRequested.model_validate_json(stored.body)
-    assert (event.restore_point, event.target_user, event.target_folder) == ("p1", "restore@contoso.example", "Back")
+    assert event.model_dump(mode="json", include=body.keys()) == body
     assert answer.json()["run"] == run_id("gateway", stored.envelope().id)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"place": "original"},  # and yet a folder is named
+        {"conflict": "overwrite"},
+        {"selection": {"item": ["AAkA"]}},  # ignored, it would restore everything
+        {"selection": {"items": ["A"] * 1001}},
+        {"selection": {"items": ["A" * 150] * 400}},  # more than a message on the bus can carry
+    ],
+)
+async def test_a_restore_that_says_something_unclear_is_refused(gateway: Any, wrong: dict[str, Any]) -> None:
+    answer = await gateway.call("POST", RESTORES, json={**RESTORE, **wrong})
+    assert answer.status_code == 422
+    assert gateway.world.broker.stored == []
 
 
 @pytest.mark.parametrize("kind", list(UpkeepKind))

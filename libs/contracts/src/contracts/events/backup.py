@@ -1,11 +1,12 @@
 """Requests to backup-service and the event that makes stored data known."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
 
 from contracts.events.base import Event, Request
 from contracts.names import Token, UpkeepKind
+from contracts.restoring import RestoreConflict, RestorePlace, RestoreSelection
 
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
@@ -24,18 +25,24 @@ class BackupRequested(Request):
 
 
 class RestoreRequested(Request):
-    """Someone wants a mailbox restored from a restore point into another user's mailbox."""
+    """Someone wants a restore point, or parts of it, restored into a mailbox: the one it was taken of, or another."""
 
     DOMAIN: ClassVar[str] = "restore"
     NAME: ClassVar[str] = "requested"
 
     request: RequestId
     restore_point: Token
-    target_user: str = Field(description="Entra object id or user principal name of the mailbox to restore into")
-    target_folder: str = Field(
-        default="", description="folder below the mailbox root; empty = one named after the restore point"
+    target_user: str = Field(
+        default="",
+        description="Entra object id or user principal name of the mailbox to restore into; empty = the original one",
     )
-    conflict: Literal["copy"] = "copy"
+    target_folder: str = Field(
+        default="", description="of place folder: its name; empty = one named after the restore point"
+    )
+    place: RestorePlace = RestorePlace.FOLDER
+    conflict: RestoreConflict = RestoreConflict.COPY
+    selection: RestoreSelection = RestoreSelection()
+    dry_run: bool = Field(default=False, description="tell what would happen, and write nothing")
 
     def key(self) -> tuple[str, ...]:
         return (self.tenant, self.request)

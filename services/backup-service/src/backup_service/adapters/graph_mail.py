@@ -6,21 +6,18 @@ Facts: learn.microsoft.com/graph/delta-query-messages, /graph/outlook-immutable-
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from backup_service.domain.graph_message import TAG
 from backup_service.domain.mail import SIDECAR_FIELDS, ChangePage, Folder, Mailbox, Message
 from graph_client import GraphClient, segment
-from graph_client.errors import NotFound, Refused
 
 _IMMUTABLE = 'IdType="ImmutableId"'
 _SELECT = ",".join(("id", "changeKey", "parentFolderId", *SIDECAR_FIELDS))
 _PAGE_SIZE = 200
 _LARGEST_MAIL = 200 << 20
-_CHUNK = 10 * 320 * 1024
 _TRIES_PER_LISTING = 2
 
 
 class GraphMail:
-    """Implements ports.Mail and ports.MailTarget on one client, that is, one tenant and one app profile."""
+    """Implements ports.Mail on one client, that is, one tenant and one app profile."""
 
     def __init__(self, client: GraphClient) -> None:
         self._client = client
@@ -37,10 +34,6 @@ class GraphMail:
             for user in page.items
             if user.get("mail") and user.get("userType") != "Guest"
         ]
-
-    async def resolve(self, user: str) -> Mailbox:
-        found = await self._client.get(f"/users/{segment(user)}", params={"$select": "id,userPrincipalName,mail"})
-        return Mailbox(found["id"], found.get("mail") or found["userPrincipalName"])
 
     async def folders(self, mailbox: str) -> list[Folder]:
         root = await self._client.get(f"{_user(mailbox)}/mailFolders/msgfolderroot", params={"$select": "id"})
@@ -81,57 +74,6 @@ class GraphMail:
         # The short path: the one through the folder answers 405 for some items.
         path = f"{_item(mailbox, message)}/$value"
         return await self._client.read(path, max_bytes=_LARGEST_MAIL, prefer=(_IMMUTABLE,))
-
-    async def ensure_folder(self, mailbox: str, parent: str, name: str) -> str:
-        path = _children(mailbox, parent)
-        try:
-            return str((await self._client.post(path, {"displayName": name}, prefer=(_IMMUTABLE,)))["id"])
-        except Refused as error:
-            if error.code.lower() != "errorfolderexists":
-                raise
-        async for page in self._client.pages(path, params=_FOLDER_QUERY, prefer=(_IMMUTABLE,)):
-            for entry in page.items:
-                if entry["displayName"].casefold() == name.casefold():
-                    return str(entry["id"])
-        raise NotFound(f"folder exists and is not listed: {name!r}", path=path)
-
-    async def restored(self, mailbox: str, folder: str, tag: str) -> dict[str, str]:
-        path = f"{_user(mailbox)}/mailFolders/{segment(folder)}/messages"
-        params = {
-            "$select": "id",
-            "$top": "500",
-            "$expand": f"singleValueExtendedProperties($filter=id eq '{TAG}')",
-        }
-        found: dict[str, str] = {}
-        async for page in self._client.pages(path, params=params, prefer=(_IMMUTABLE,)):
-            for entry in page.items:
-                for item in entry.get("singleValueExtendedProperties") or ():
-                    restore, _, item_key = item["value"].partition("|")
-                    if restore == tag:
-                        found[item_key] = entry["id"]
-        return found
-
-    async def create(self, mailbox: str, folder: str, message: Mapping[str, Any]) -> str:
-        path = f"{_user(mailbox)}/mailFolders/{segment(folder)}/messages"
-        return str((await self._client.post(path, dict(message), prefer=(_IMMUTABLE,)))["id"])
-
-    async def attach(
-        self, mailbox: str, message: str, name: str, attachment: Mapping[str, Any], content: bytes
-    ) -> None:
-        item = {"attachmentType": "file", "name": name, "size": len(content), **attachment}
-        path = f"{_item(mailbox, message)}/attachments/createUploadSession"
-        session = await self._client.post(path, {"AttachmentItem": item}, prefer=(_IMMUTABLE,), fresh=True)
-        for start in range(0, len(content), _CHUNK):
-            part = content[start : start + _CHUNK]
-            content_range = f"bytes {start}-{start + len(part) - 1}/{len(content)}"
-            headers = {"Content-Range": content_range, "Content-Type": "application/octet-stream"}
-            await self._client.put_bytes(session["uploadUrl"], part, headers, mailbox=mailbox)
-
-    async def remove(self, mailbox: str, message: str) -> None:
-        try:
-            await self._client.delete(_item(mailbox, message), prefer=(_IMMUTABLE,))
-        except NotFound:
-            return
 
 
 _FOLDER_QUERY = {

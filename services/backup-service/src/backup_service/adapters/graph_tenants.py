@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from backup_service.adapters.graph_mail import GraphMail
+from backup_service.adapters.graph_restore import GraphRestore
 from backup_service.adapters.mongo_pool import MongoPool
 from backup_service.adapters.mongo_store import Store
 from backup_service.adapters.vault_tokens import VaultTokens
@@ -54,9 +55,9 @@ class GraphTenants:
             yield workloads(client)
 
     @asynccontextmanager
-    async def restore_mail(self, tenant: str) -> AsyncIterator[GraphMail]:
+    async def restore(self, tenant: str) -> AsyncIterator[GraphRestore]:
         async with self._connected(tenant, Profile.EXCHANGE_RESTORE) as client:
-            yield GraphMail(client)
+            yield GraphRestore(client)
 
     @asynccontextmanager
     async def _connected(self, tenant: str, profile: Profile) -> AsyncIterator[GraphClient]:

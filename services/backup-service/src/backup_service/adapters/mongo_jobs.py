@@ -16,10 +16,10 @@ from backup_service.domain.jobs import (
     Held,
     Keeping,
     Outcome,
-    RestoreOrder,
     Retried,
     failed,
 )
+from backup_service.domain.restore_order import RestoreOrder
 from backup_service.ports import SessionLost
 from chassis import telemetry
 from chassis.bus import Bus, BusUnreachable
@@ -177,6 +177,7 @@ class MongoJobs:
                 "skipped": [problem.model_dump(mode="json") for problem in end.skipped],
                 "check": plain(end.check.model_dump(mode="python")) if end.check else None,
                 "maintenance": plain(end.maintenance.model_dump(mode="python")) if end.maintenance else None,
+                "restored": end.restored.model_dump(mode="json") if end.restored else None,
                 "hold": None,
                 "admitted": False,
             },
@@ -357,7 +358,7 @@ def _claim(document: Document, session: str, now: datetime) -> Claim:
         previous=document["session"],
         attempt=document["attempt"],
         first_started_at=document["started_at"] or now,
-        restore=RestoreOrder(**order) if order else None,
+        restore=RestoreOrder.of(order) if order else None,
         whole=document.get("whole", False),
         # A planner of the release before knew mail alone.
         sources=tuple(Source(source) for source in document.get("sources", (Source.MAIL,))),

@@ -12,8 +12,15 @@ from typing import Any
 
 from backup_service.domain.mime import Attachment, ParsedMail
 
-TAG = "String {b6f5c5a4-2f0e-4f0c-9a37-2d3a3b6d7c10} Name TenantkeepItem"
-"""Named property on restored messages: which item of which restore they are. Makes a repeated restore harmless."""
+_OURS = "String {b6f5c5a4-2f0e-4f0c-9a37-2d3a3b6d7c10} Name"
+RESTORE_TAG = f"{_OURS} TenantkeepRestore"
+ITEM_TAG = f"{_OURS} TenantkeepItem"
+REPLACES_TAG = f"{_OURS} TenantkeepReplaces"
+"""Named properties on restored messages: of which restore they are, which item, and which message they stand for.
+
+They make a repeated restore harmless: what an earlier attempt has created is found by them, and so is what it was
+about to delete.
+"""
 
 _MESSAGE_FLAGS = "Integer 0x0E07"
 _SENT_AT = "SystemTime 0x0039"
@@ -26,6 +33,19 @@ _HEADERS_LIMIT = 64 << 10
 
 
 @dataclass(frozen=True)
+class Tags:
+    """What a restored message says about itself; `replaces` is the id of the message that is to go for it."""
+
+    restore: str
+    item: str
+    replaces: str = ""
+
+    def properties(self) -> Iterable[dict[str, str]]:
+        named = {RESTORE_TAG: self.restore, ITEM_TAG: self.item, REPLACES_TAG: self.replaces}
+        return [{"id": name, "value": value} for name, value in named.items() if value]
+
+
+@dataclass(frozen=True)
 class NewMessage:
     """The create call's body, and the attachments that must follow through an upload session."""
 
@@ -33,7 +53,7 @@ class NewMessage:
     uploads: tuple[Attachment, ...]
 
 
-def new_message(mail: ParsedMail, sidecar: Mapping[str, Any], tag: str, item: str) -> NewMessage:
+def new_message(mail: ParsedMail, sidecar: Mapping[str, Any], tags: Tags) -> NewMessage:
     """Everything the create call can carry: addresses, body, dates, flags, categories, small attachments."""
     inline, uploads = _split(mail.attachments)
     body: dict[str, Any] = {
@@ -48,7 +68,7 @@ def new_message(mail: ParsedMail, sidecar: Mapping[str, Any], tag: str, item: st
         "isRead": bool(sidecar.get("isRead")),
         "flag": sidecar.get("flag") or {"flagStatus": "notFlagged"},
         "attachments": [_file(attachment) for attachment in inline],
-        "singleValueExtendedProperties": list(_properties(mail, sidecar, tag, item)),
+        "singleValueExtendedProperties": [*tags.properties(), *_properties(mail, sidecar)],
     }
     for field, people in (("from", mail.sender), ("sender", mail.sender)):
         if people:
@@ -64,9 +84,8 @@ def upload_item(attachment: Attachment) -> dict[str, Any]:
     return item | ({"contentId": attachment.content_id} if attachment.content_id else {})
 
 
-def _properties(mail: ParsedMail, sidecar: Mapping[str, Any], tag: str, item: str) -> Iterable[dict[str, str]]:
+def _properties(mail: ParsedMail, sidecar: Mapping[str, Any]) -> Iterable[dict[str, str]]:
     flags = (_READ if sidecar.get("isRead") else 0) | (_UNSENT if sidecar.get("isDraft") else 0)
-    yield {"id": TAG, "value": f"{tag}|{item}"}
     yield {"id": _MESSAGE_FLAGS, "value": str(flags)}
     for name, field in ((_SENT_AT, "sentDateTime"), (_RECEIVED_AT, "receivedDateTime")):
         if sidecar.get(field):

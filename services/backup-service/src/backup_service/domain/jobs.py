@@ -3,22 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from backup_service.domain.restore_order import RestoreOrder
 from contracts.errors import ErrorClass
 from contracts.events import Counts
 from contracts.names import HoldReason, JobKind, JobState, Source
+from contracts.restoring import RestoreReport
 from contracts.upkeep import CheckReport, MaintenanceReport
 from contracts.views import Failure, ItemProblem
-
-
-@dataclass(frozen=True)
-class RestoreOrder:
-    """What a restore job restores, and where to. `target_folder` lies below the mailbox's root."""
-
-    configuration: str
-    shard: str
-    restore_point: str
-    target_user: str
-    target_folder: str
 
 
 @dataclass(frozen=True)
@@ -78,6 +69,7 @@ class Finished:
     skipped: tuple[ItemProblem, ...] = ()
     check: CheckReport | None = None
     maintenance: MaintenanceReport | None = None
+    restored: RestoreReport | None = None
 
     @property
     def errors(self) -> dict[ErrorClass, int]:

@@ -32,6 +32,11 @@ def facts(raw: bytes, sidecar: Mapping[str, Any], folder: tuple[str, ...]) -> di
     }
 
 
+def content(raw: bytes) -> dict[str, Any]:
+    """The part of it that its author wrote; what a mailbox knows about it (read, flagged, …) is left out."""
+    return _mail_facts(parse(raw), 0)
+
+
 def digest(found: Mapping[str, Any]) -> str:
     """SHA-256 in hex over the facts."""
     return hashlib.sha256(json.dumps(found, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from backup_service.domain.jobs import Cause, Finished, HandedBack, Held
+from backup_service.domain.restore_order import RestoreOrder
 from backup_service.ports import Catalogue, JobPlan, Judge, RunDocument, Runs, Tenants
 from backup_service.usecases.retention import Retention
 from chassis.delivered import Delivered
@@ -20,6 +21,15 @@ log = structlog.get_logger()
 ADDRESS_BOOK = "address-book"
 """The resource that is the tenant's address book; no mailbox has such an id."""
 
+_RESTORE_DETAILS = {
+    "restore_point",
+    "target_user",
+    "target_folder",
+    "place",
+    "conflict",
+    "selection",
+    "dry_run",
+}
 _WAIT_FOR_EARLIER = 2.0
 _AFTER_OUTAGE = 2.0
 
@@ -51,7 +61,7 @@ class PlanRun:
     async def restore_requested(self, request: Delivered[RestoreRequested]) -> None:
         body = request.body
         point = await self._catalogue.restore_point(body.tenant, body.restore_point)
-        details = body.model_dump(include={"restore_point", "target_user", "target_folder", "conflict"})
+        details = body.model_dump(mode="json", include=_RESTORE_DETAILS)
         await self._start(request, JobKind.RESTORE, point.configuration if point else "unknown", details)
 
     async def verify_requested(self, request: Delivered[VerifyRequested]) -> None:
@@ -143,14 +153,15 @@ class PlanRun:
         configuration = await self._catalogue.configuration(run["tenant"], point.configuration)
         if configuration is None:
             return "the backup configuration of the restore point does not exist"
-        order = {
-            "configuration": point.configuration,
-            "shard": f"{point.configuration}/{point.resource}",
-            "restore_point": point.id,
-            "target_user": details["target_user"],
-            "target_folder": details["target_folder"],
-        }
-        return [(point.resource, point.resource_name, {"target": configuration.target, "restore": order})]
+        order = RestoreOrder.of(
+            {
+                **details,
+                "configuration": point.configuration,
+                "shard": f"{point.configuration}/{point.resource}",
+                "target_user": details["target_user"] or point.resource,
+            }
+        )
+        return [(point.resource, point.resource_name, {"target": configuration.target, "restore": order.document()})]
 
     async def _cannot_plan(self, run: RunDocument, error: Exception) -> None:
         outcome = self._judge(error)

@@ -87,6 +87,7 @@ _FLOOR = {
     "changes": [{"period": "90d", "set_by": "admin@contoso.example", "set_at": "2026-03-02T08:01:30Z"}],
 }
 _RUN_ID = "5f0c3f6e-93a1-5d0b-8f4e-0a9d2c7b6e11"
+_FOLDER_ID = "AAMkAGI2TG93AAA="
 _RESTORE_POINT_ID = "01KJQ40Z9S3F6V8X1A5C7E2GHJ"
 _COUNTS = {
     "listed": 1280,
@@ -146,6 +147,7 @@ _JOB = {
     "skipped": [],
     "check": None,
     "maintenance": None,
+    "restored": None,
     "version": 3,
 }
 _RESTORE_POINT = {
@@ -278,7 +280,15 @@ EXAMPLES: dict[str, Example] = {
     "download": Example(),
     "start_restore": Example(
         {"run": _RUN_ID},
-        {"restore_point": _RESTORE_POINT_ID, "target_user": "restore-target@contoso.example", "target_folder": ""},
+        {
+            "restore_point": _RESTORE_POINT_ID,
+            "target_user": "restore-target@contoso.example",
+            "target_folder": "",
+            "place": "folder",
+            "conflict": "skip",
+            "selection": {"items": [], "folders": [_FOLDER_ID], "sources": ["mail"]},
+            "dry_run": False,
+        },
     ),
     "list_dead_letters": Example(_page(_DEAD_LETTER)),
     "get_dead_letter": Example(

@@ -53,9 +53,10 @@ async def download(gate: Gated, tenant: Tenant, ticket: Id) -> StreamingResponse
 async def start_restore(
     gate: Gated, creation: Creating, tenant: Tenant, body: RestoreBody, response: Response
 ) -> Accepted:
-    """Restore a mailbox into a user's mailbox.
+    """Restore a restore point, or parts of it, into the original mailbox or another one.
 
-    Nothing that exists there is changed or deleted.
+    Nothing that exists there is changed or deleted, but for conflict=replace, which deletes an item after its stored
+    state was created and compared. With dry_run nothing is written. The job of the run has the report.
     """
     at, asking = gate.clock.now(), creation.identified(body)
     accepted = await requests.start_restore(gate.services, tenant, body, at=at, asking=asking)

@@ -32,16 +32,9 @@ async def start_upkeep(
 async def start_restore(
     services: Services, tenant: str, body: RestoreBody, *, at: datetime, asking: Asking
 ) -> Accepted:
-    """Request a restore into a user's mailbox; the same request id leads to the same run."""
+    """Request a restore into a mailbox; the same request id leads to the same run."""
     await services.ask(rpc.RESTORE_POINT_GET, tenant, rpc.ById(id=body.restore_point), asking)
-    event = RestoreRequested(
-        tenant=tenant,
-        at=at,
-        request=asking.request_id,
-        restore_point=body.restore_point,
-        target_user=body.target_user,
-        target_folder=body.target_folder,
-    )
+    event = RestoreRequested(tenant=tenant, at=at, request=asking.request_id, **dict(body))
     return Accepted(run=await services.request(event))
 
 

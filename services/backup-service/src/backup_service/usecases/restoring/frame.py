@@ -1,0 +1,229 @@
+"""What the sources of a restore share: what is wanted, the bytes of it, the problems and the numbers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from backup_engine import IntegrityError, Repository
+from backup_engine.model import ItemRow
+from backup_service.domain.jobs import Claim
+from backup_service.domain.mail import Mailbox
+from backup_service.domain.restore_order import RestoreOrder
+from backup_service.ports import Jobs
+from backup_service.usecases.restoring.problems import Problems
+from backup_service.usecases.restoring.supply import Supply, readable
+from chassis.clock import Clock
+from contracts.errors import ErrorClass
+from contracts.events import Counts
+from contracts.names import Source
+from contracts.restoring import RestoredSource, RestoreReport
+from graph_client.errors import BadResponse, BodyTooLarge, Forbidden, GraphError, ItemUnreadable, NotFound, Refused
+
+RestoreOne = Callable[[ItemRow, bytes], Awaitable[None]]
+
+_COSTS_ONE_ITEM: dict[type[GraphError], ErrorClass] = {
+    Refused: ErrorClass.INTERNAL,
+    BadResponse: ErrorClass.INTERNAL,
+    NotFound: ErrorClass.NOT_FOUND,
+    ItemUnreadable: ErrorClass.CORRUPT_SOURCE_ITEM,
+    BodyTooLarge: ErrorClass.UNSUPPORTED_ITEM,
+}
+"""What costs one item and not its mailbox."""
+
+
+@dataclass(frozen=True)
+class RestorePace:
+    """`parallel` items are restored at once; progress is shown every `progress_seconds`."""
+
+    parallel: int = 4
+    progress_seconds: float = 1.0
+
+
+@dataclass
+class Tally:
+    """What became of the items of one source; the fields of contracts.restoring.RestoredSource."""
+
+    source: Source
+    selected: int = 0
+    created: int = 0
+    replaced: int = 0
+    skipped: int = 0
+    resumed: int = 0
+    verified: int = 0
+    failed: int = 0
+    folders_created: int = 0
+
+
+class RestoreFrame:
+    """One restore point, or parts of it, into one mailbox.
+
+    `tag` names the restore: what is created carries it, so that a repeated attempt finds what is there. `resumes` is
+    False when no earlier attempt can have created anything. In a dry run (`order.dry_run`) nothing may be written.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        order: RestoreOrder,
+        repository: Repository,
+        mailbox: Mailbox,
+        *,
+        jobs: Jobs,
+        clock: Clock,
+        pace: RestorePace,
+        requests: Callable[[], int],
+    ) -> None:
+        self.order = order
+        self.mailbox = mailbox.id
+        self.tag = claim.run
+        self.resumes = claim.previous is not None
+        self.in_place = mailbox.id == claim.resource
+        self._claim = claim
+        self._repository = repository
+        self._jobs = jobs
+        self._clock = clock
+        self._pace = pace
+        self._requests = requests
+        self._shown_at = clock.monotonic()
+        self._tallies: list[Tally] = []
+        self._problems = Problems()
+        self._bytes = 0
+        named = order.selection
+        self._everything = not named.items and not named.folders
+        self._items, self._folders = frozenset(named.items), frozenset(named.folders)
+        self._unseen = set(named.items) | set(named.folders)
+        self._refused: dict[Source, Forbidden] = {}
+
+    def tally(self, source: Source) -> Tally:
+        """The numbers of one source, to be kept by it; `failed` is kept by `problem`."""
+        self._tallies.append(Tally(source))
+        return self._tallies[-1]
+
+    async def containers(self, kind: str) -> dict[str, ItemRow]:
+        """Every folder, calendar, … of the restore point, by key, whether it is wanted or not."""
+        found = {row.key: row for row in await self.rows(kind)}
+        self._unseen -= found.keys()
+        return found
+
+    def wanted_whole(self, containers: Mapping[str, ItemRow]) -> set[str]:
+        """Keys of the containers that are wanted with all they hold, those below them included."""
+        return {key for key in containers if self._everything or self._is_below(key, containers)}
+
+    async def wanted(self, kind: str, containers: Mapping[str, ItemRow]) -> list[ItemRow]:
+        """The items to restore: named themselves, or within a container that is."""
+        whole = self.wanted_whole(containers)
+
+        def is_wanted(row: ItemRow) -> bool:
+            self._unseen.discard(row.key)
+            return self._everything or row.key in self._items or row.parent in whole
+
+        return await self.rows(kind, is_wanted)
+
+    async def rows(self, kind: str, wanted: Callable[[ItemRow], bool] = lambda _row: True) -> list[ItemRow]:
+        """Rows of a kind; one pass over the restore point."""
+        items = self._repository.items
+        place = self.order.shard, self.order.restore_point, kind
+        return await asyncio.to_thread(lambda: [row for row in items(*place) if wanted(row)])
+
+    async def read(self, row: ItemRow) -> bytes:
+        """The bytes of one row, such as an attachment's. Raises IntegrityError; `each` makes a problem of it."""
+        return await asyncio.to_thread(self._repository.read, row)
+
+    async def each(self, tally: Tally, rows: Sequence[ItemRow], restore: RestoreOne) -> None:
+        """Restore rows with their bytes, a few at once, in the order of the packs.
+
+        What only one item can help (damaged bytes, an answer of Graph about it) becomes its problem.
+        """
+
+        def damaged(row: ItemRow, error: IntegrityError) -> None:
+            self.problem(tally, row.key, ErrorClass.INTEGRITY, f"what is stored is damaged: {error}")
+
+        supply = Supply(readable(self._repository, rows, damaged))
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._pace.parallel):
+                group.create_task(self._work(tally, supply, restore))
+
+    async def _work(self, tally: Tally, supply: Supply, restore: RestoreOne) -> None:
+        while (found := await supply.next()) is not None:
+            row, body = found
+            try:
+                await restore(row, body)
+            except tuple(_COSTS_ONE_ITEM) as error:
+                self.problem(tally, row.key, _COSTS_ONE_ITEM[type(error)], f"Microsoft 365 refused it: {error}")
+            except IntegrityError as error:
+                self.problem(tally, row.key, ErrorClass.INTEGRITY, f"what is stored is damaged: {error}")
+            self._bytes += len(body)
+            await self.show()
+
+    def problem(self, tally: Tally, key: str, error: ErrorClass, detail: str) -> None:
+        """List an item that is not restored, or not as it was."""
+        tally.failed += 1
+        self._problems.add(key, error, detail)
+
+    async def show(self) -> None:
+        """Show progress if it is time; a sign of life. Raises SessionLost."""
+        if self._clock.monotonic() - self._shown_at >= self._pace.progress_seconds:
+            self._shown_at = self._clock.monotonic()
+            await self._jobs.progress(self._claim, self.counts(), "restoring")
+
+    def refuse(self, source: Source, error: Forbidden) -> None:
+        """Microsoft 365 does not let this app into the workload of a source: none of its items is restored."""
+        self._refused[source] = error
+
+    def raise_if_all_refused(self) -> None:
+        """A job that may do nothing of what it is asked for waits for the permission; otherwise it is told as missing.
+
+        Raises Forbidden.
+        """
+        wanted = {tally.source: tally for tally in self._tallies if tally.selected}
+        if wanted and wanted.keys() == self._refused.keys():
+            raise next(iter(self._refused.values()))
+        for source, error in self._refused.items():
+            if source not in wanted:
+                continue
+            detail = f"{source.value} is not restored, a permission is missing: {error.code or error.text}"
+            self.problem(wanted[source], source.value, ErrorClass.ACCESS_DENIED, detail)
+            wanted[source].failed = wanted[source].selected
+
+    def tell_unknown(self) -> None:
+        """When all sources are through: ids of the order that the restore point does not know."""
+        for key in sorted(self._unseen):
+            self._problems.add(key, ErrorClass.NOT_FOUND, "the restore point has no such item")
+
+    def counts(self) -> Counts:
+        written = 0 if self.order.dry_run else sum(tally.created + tally.replaced for tally in self._tallies)
+        return Counts(
+            listed=sum(tally.selected for tally in self._tallies),
+            stored=written,
+            unchanged=sum(tally.resumed for tally in self._tallies),
+            skipped=sum(tally.skipped for tally in self._tallies),
+            failed=len(self._problems),
+            bytes_read=self._bytes,
+            requests=self._requests(),
+            verified=sum(tally.verified for tally in self._tallies),
+        )
+
+    def report(self) -> RestoreReport:
+        return RestoreReport(
+            dry_run=self.order.dry_run,
+            place=self.order.place,
+            conflict=self.order.conflict,
+            sources=tuple(RestoredSource(**vars(tally)) for tally in self._tallies),
+            problems=len(self._problems),
+        )
+
+    @property
+    def problems(self) -> Problems:
+        return self._problems
+
+    def _is_below(self, key: str, containers: Mapping[str, ItemRow]) -> bool:
+        return any(above in self._folders for above in lineage(key, containers))
+
+
+def lineage(key: str, containers: Mapping[str, ItemRow]) -> Iterator[str]:
+    """The container, the one it lies in, and so on up; ends at one that is not known."""
+    seen: set[str] = set()
+    while key in containers and key not in seen:
+        seen.add(key)
+        yield key
+        key = containers[key].parent
