@@ -117,3 +117,9 @@ def faults(simulator: SimulatorProcess, contoso: Tenant) -> Iterator[Any]:
     yield add
     for fault in added:
         simulator.control("DELETE", f"faults/{fault}")
+
+
+@pytest.fixture(scope="session")
+def northwind(simulator: SimulatorProcess, http: httpx.Client) -> Tenant:
+    """A tenant with calendars; tests may write into the mailbox restore-target only."""
+    return make_tenant("northwind", simulator, http, "--generate", "2", "--mailboxes", "2", "--calendars", "96")

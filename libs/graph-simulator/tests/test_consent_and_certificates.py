@@ -168,7 +168,7 @@ def test_accepting_grants_what_the_app_registered_and_declining_nothing(fabrikam
     assert accepted["tenant"] == [fabrikam.credentials["tenant_id"]]
     assert accepted["state"] == declined["state"] == ["a&b=c"]
     assert "Mail.ReadWrite" in accepted["scope"][0]
-    assert roles(fabrikam) == ["Contacts.ReadWrite", "Mail.ReadWrite", "User.Read.All"]
+    assert roles(fabrikam) == ["Calendars.ReadWrite", "Contacts.ReadWrite", "Mail.ReadWrite", "User.Read.All"]
     assert "scope" not in decide(fabrikam, "accept", "")
 
 

@@ -64,6 +64,7 @@ def test_grants_can_be_read_with_the_directory_profile(contoso: Any) -> None:
     graph = contoso.get("servicePrincipals(appId='00000003-0000-0000-c000-000000000000')", "directory")
     names = {role["id"]: role["value"] for role in graph["appRoles"]}
     assert {names[each["appRoleId"]] for each in assignments} == {
+        "Calendars.ReadWrite",
         "Contacts.ReadWrite",
         "Mail.ReadWrite",
         "User.Read.All",

@@ -60,7 +60,7 @@ def test_the_token_verifies_against_the_published_keys(contoso: Any) -> None:
     assert claims["idtyp"] == "app"
     assert claims["tid"] == contoso.credentials["tenant_id"]
     assert claims["appid"] == contoso.credentials["apps"]["exchange-restore"]["client_id"]
-    assert claims["roles"] == ["Contacts.ReadWrite", "Mail.ReadWrite", "User.Read.All"]
+    assert claims["roles"] == ["Calendars.ReadWrite", "Contacts.ReadWrite", "Mail.ReadWrite", "User.Read.All"]
 
 
 def test_keys_rotate_and_old_tokens_stay_valid(contoso: Any) -> None:
@@ -126,7 +126,7 @@ def test_an_administrator_can_take_an_app_apart(fabrikam: Any) -> None:
     assert "roles" not in claims
     act("grant-consent")
     claims = jwt.decode(sign_in().json()["access_token"], options={"verify_signature": False})
-    assert claims["roles"] == ["Contacts.Read", "Mail.Read", "User.Read.All"]
+    assert claims["roles"] == ["Calendars.Read", "Contacts.Read", "Mail.Read", "User.Read.All"]
 
 
 def test_revoked_tokens_answer_401_and_new_ones_work(fabrikam: Any) -> None:

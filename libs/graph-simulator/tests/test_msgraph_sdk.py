@@ -14,8 +14,14 @@ from kiota_authentication_azure.azure_identity_authentication_provider import Az
 from msgraph import GraphRequestAdapter, GraphServiceClient
 from msgraph.generated.models.contact import Contact
 from msgraph.generated.models.email_address import EmailAddress
+from msgraph.generated.models.event import Event
+from msgraph.generated.models.event_type import EventType
 from msgraph.generated.models.mail_folder import MailFolder
 from msgraph.generated.models.message import Message
+from msgraph.generated.models.recurrence_pattern_type import RecurrencePatternType
+from msgraph.generated.users.item.calendar_view.delta.delta_request_builder import DeltaRequestBuilder as CalendarDelta
+from msgraph.generated.users.item.events.item.event_item_request_builder import EventItemRequestBuilder
+from msgraph.generated.users.item.events.item.instances.instances_request_builder import InstancesRequestBuilder
 from msgraph.generated.users.item.mail_folders.item.messages.delta.delta_request_builder import DeltaRequestBuilder
 from msgraph.generated.users.item.messages.messages_request_builder import MessagesRequestBuilder
 from msgraph.generated.users.users_request_builder import UsersRequestBuilder
@@ -27,21 +33,33 @@ SCOPES = ["https://graph.microsoft.com/.default"]
 @pytest.fixture
 async def connect(contoso: Any) -> AsyncIterator[Any]:
     """The SDK's client of an app profile, with its own middleware."""
+    async for client in _clients(contoso):
+        yield client
+
+
+@pytest.fixture
+async def connect_northwind(northwind: Any) -> AsyncIterator[Any]:
+    """The same for the tenant with calendars."""
+    async for client in _clients(northwind):
+        yield client
+
+
+async def _clients(tenant: Any) -> AsyncIterator[Any]:
     transports: list[httpx.AsyncBaseTransport] = []
     credentials = []
 
     def client(profile: str = "exchange-restore") -> GraphServiceClient:
-        app = contoso.credentials["apps"][profile]
+        app = tenant.credentials["apps"][profile]
         credential = ClientSecretCredential(
-            contoso.credentials["tenant_id"],
+            tenant.credentials["tenant_id"],
             app["client_id"],
             app["client_secret"],
-            authority=contoso.simulator.url,
+            authority=tenant.simulator.url,
             disable_instance_discovery=True,
-            connection_verify=str(contoso.simulator.ca_file),
+            connection_verify=str(tenant.simulator.ca_file),
         )
         credentials.append(credential)
-        plain = httpx.AsyncClient(verify=contoso.simulator.tls(), base_url=contoso.simulator.graph_url, trust_env=False)
+        plain = httpx.AsyncClient(verify=tenant.simulator.tls(), base_url=tenant.simulator.graph_url, trust_env=False)
         transports.append(plain._transport)  # the SDK wraps it, and its wrapper does not close it
         http = GraphClientFactory.create_with_default_middleware(
             client=plain, options=msgraph.graph_request_adapter.options
@@ -116,6 +134,56 @@ async def test_delta_to_its_end_and_on(contoso: Any, connect: Any) -> None:
     page = await DeltaRequestBuilder(graph.request_adapter, {}).with_url(page.odata_delta_link).get()
     [gone] = page.value
     assert (gone.id, gone.additional_data["@removed"]) == (made.id, {"reason": "deleted"})
+
+
+async def test_calendars_events_series_and_attachments(northwind: Any, connect_northwind: Any) -> None:
+    graph = connect_northwind("exchange-backup")
+    anna = graph.users.by_user_id(f"anna.gross@{northwind.name}.onmicrosoft.com")
+    calendars = (await anna.calendars.get()).value
+    assert {each.owner.address.split("@")[0] for each in calendars} == {"anna.gross", "mehmet.yildiz"}
+    models: list[Any] = list(calendars)
+    events: list[Event] = []
+    for calendar in calendars:
+        page = await anna.calendars.by_calendar_id(calendar.id).events.get()
+        await PageIterator(page, graph.request_adapter).iterate(lambda event: events.append(event) or True)
+    assert len(events) == 48
+    assert {event.type for event in events} == {EventType.SingleInstance, EventType.SeriesMaster}
+    masters = [event for event in events if event.type is EventType.SeriesMaster]
+    assert {event.recurrence.pattern.type for event in masters} == set(RecurrencePatternType)
+    whole = EventItemRequestBuilder.EventItemRequestBuilderGetQueryParameters(
+        select=["subject", "cancelledOccurrences"], expand=["exceptionOccurrences"]
+    )
+    cancelled = apart = 0
+    for master in masters:
+        found = await anna.events.by_event_id(master.id).get(RequestConfiguration(query_parameters=whole))
+        cancelled += len(found.cancelled_occurrences)
+        apart += len(found.exception_occurrences or [])
+        models += [found, *(found.exception_occurrences or [])]
+    assert cancelled > 2
+    assert apart > 2
+    window = InstancesRequestBuilder.InstancesRequestBuilderGetQueryParameters(
+        start_date_time="2025-01-01T00:00:00", end_date_time="2027-01-01T00:00:00"
+    )
+    days = await anna.events.by_event_id(masters[0].id).instances.get(RequestConfiguration(query_parameters=window))
+    assert {day.series_master_id for day in days.value} == {masters[0].id}
+    [attached, *_] = [event for event in events if event.has_attachments]
+    attachments = (await anna.events.by_event_id(attached.id).attachments.get()).value
+    assert set().union(*(unknown(model) for model in [*models, *events, *attachments])) == set()
+
+
+async def test_calendar_delta_to_its_end(northwind: Any, connect_northwind: Any) -> None:
+    anna = connect_northwind("exchange-backup").users.by_user_id(f"anna.gross@{northwind.name}.onmicrosoft.com")
+    window = CalendarDelta.DeltaRequestBuilderGetQueryParameters(
+        start_date_time="2025-01-01T00:00:00", end_date_time="2026-01-01T00:00:00"
+    )
+    delta = anna.calendar_view.delta
+    page = await delta.get(RequestConfiguration(query_parameters=window))
+    found = list(page.value)
+    while page.odata_next_link:
+        page = await delta.with_url(page.odata_next_link).get()
+        found += page.value
+    assert EventType.Occurrence in {event.type for event in found}
+    assert page.odata_delta_link
 
 
 async def test_a_throttled_call_is_repeated_by_the_sdk(contoso: Any, connect: Any, faults: Any) -> None:

@@ -1,23 +1,36 @@
 """O365, a client nobody here wrote, against the simulator."""
 
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msal
 import pytest
 from O365 import Account, MSGraphProtocol
+from O365.calendar import EventType
 from O365.utils.token import MemoryTokenBackend
 
 
 @pytest.fixture
 def account(contoso: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Signed in as the app exchange-restore; the library is told where Graph and the authority are, nothing else."""
+    yield from _accounts(contoso, monkeypatch)
+
+
+@pytest.fixture
+def northwind_account(northwind: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The same for the tenant with calendars."""
+    yield from _accounts(northwind, monkeypatch)
+
+
+def _accounts(tenant: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
     class Protocol(MSGraphProtocol):  # type: ignore[misc] # the library has no types
-        _protocol_url = f"{contoso.simulator.url}/"
+        _protocol_url = f"{tenant.simulator.url}/"
 
-    app = contoso.credentials["apps"]["exchange-restore"]
-    ca = str(contoso.simulator.ca_file)
+    app = tenant.credentials["apps"]["exchange-restore"]
+    ca = str(tenant.simulator.ca_file)
     for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(variable, raising=False)  # requests would prefer them to what it is told
 
@@ -25,17 +38,17 @@ def account(contoso: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         account = Account(
             (app["client_id"], app["client_secret"]),
             auth_flow_type="credentials",
-            tenant_id=contoso.credentials["tenant_id"],
+            tenant_id=tenant.credentials["tenant_id"],
             protocol=Protocol(),
             verify_ssl=ca,
             token_backend=MemoryTokenBackend(),
-            main_resource=f"{user}@{contoso.name}.onmicrosoft.com",
+            main_resource=f"{user}@{tenant.name}.onmicrosoft.com",
             requests_delay=0,
         )
         account.con._msal_client = msal.ConfidentialClientApplication(
             app["client_id"],
             client_credential=app["client_secret"],
-            authority=f"{contoso.simulator.url}/{contoso.credentials['tenant_id']}",
+            authority=f"{tenant.simulator.url}/{tenant.credentials['tenant_id']}",
             instance_discovery=False,
             token_cache=account.con.token_backend,
             verify=ca,
@@ -81,6 +94,38 @@ def test_writing_and_deleting(account: Any) -> None:
     assert found.delete()
     assert list(folder.get_messages(limit=5)) == []
     assert folder.delete()
+
+
+def test_calendars_and_events(northwind: Any, northwind_account: Any) -> None:
+    schedule = northwind_account("anna.gross").schedule()
+    calendars = schedule.list_calendars(limit=50)
+    assert [calendar.name for calendar in calendars].count("Projekte") == 2
+    seen = 0
+    for calendar in calendars:
+        found = list(calendar.get_events(limit=None, batch=7, include_recurring=False))
+        seen += len(found)
+        for event in found:
+            assert event.subject
+            assert event.start <= event.end
+    assert seen == 48
+    default = schedule.get_default_calendar()
+    window = {"start_recurring": datetime(2025, 1, 1, tzinfo=UTC), "end_recurring": datetime(2026, 1, 1, tzinfo=UTC)}
+    expanded = list(default.get_events(limit=None, batch=50, include_recurring=True, **window))
+    assert any(event.event_type is EventType.Occurrence for event in expanded)
+
+
+def test_writing_an_event(northwind: Any, northwind_account: Any) -> None:
+    calendar = northwind_account("restore-target").schedule().get_default_calendar()
+    event = calendar.new_event("Grüße")
+    event.start = datetime(2026, 7, 1, 9, tzinfo=ZoneInfo("Europe/Berlin"))
+    event.end = datetime(2026, 7, 1, 10, tzinfo=ZoneInfo("Europe/Berlin"))
+    event.recurrence.set_weekly(
+        1, days_of_week=["wednesday"], first_day_of_week="monday", start=date(2026, 7, 1), occurrences=3
+    )
+    assert event.save()
+    again = calendar.get_event(event.object_id)
+    assert (again.subject, again.recurrence.occurrences) == ("Grüße", 3)
+    assert event.delete()
 
 
 def test_a_throttled_call_is_repeated_by_the_library(account: Any, faults: Any) -> None:

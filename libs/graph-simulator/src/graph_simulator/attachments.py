@@ -19,6 +19,7 @@ class AttachmentKind(StrEnum):
 
     FILE = "#microsoft.graph.fileAttachment"
     ITEM = "#microsoft.graph.itemAttachment"
+    REFERENCE = "#microsoft.graph.referenceAttachment"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The command line: serve, seed, change, dump."""
 
+import itertools
 import json
 import os
 import sys
@@ -21,10 +22,11 @@ from graph_simulator.directory import UnknownNameError, create_tenant, find_tena
 from graph_simulator.seed import change as changing
 from graph_simulator.seed import contacts as seed_contacts
 from graph_simulator.seed import dump as dumping
-from graph_simulator.seed import maildir, mbox, texts, vcf
+from graph_simulator.seed import ics, maildir, mbox, texts, vcf
 from graph_simulator.seed.contacts import ContactGenerator
+from graph_simulator.seed.event_generator import EventGenerator
 from graph_simulator.seed.generator import EMPTY_FOLDER, MailGenerator
-from graph_simulator.seed.load import Mailboxes, create_restore_target, limited, load, write_manifest
+from graph_simulator.seed.load import Mailboxes, create_restore_target, limited, load, load_events, write_manifest
 from graph_simulator.seed.mail import SeedMail, SourceInvalidError
 from graph_simulator.web import app as web_app
 from graph_simulator.web import server
@@ -98,7 +100,9 @@ def seed(
     mailboxes: Annotated[int, typer.Option(min=1, help="Mailboxes to spread invented mail over.")] = 4,
     contacts: Annotated[int, typer.Option(min=0, help="Invent this many contacts per invented mailbox.")] = 0,
     vcf_file: Annotated[Path | None, typer.Option("--vcf", help="A vCard file.", exists=True)] = None,
-    user: Annotated[str, typer.Option(help="Mailbox that receives --mbox, --maildir or --vcf.")] = "owner",
+    events: Annotated[int, typer.Option("--calendars", min=0, help="Invent this many calendar events.")] = 0,
+    ics_file: Annotated[Path | None, typer.Option("--ics", help="An iCalendar file.", exists=True)] = None,
+    user: Annotated[str, typer.Option(help="Mailbox that receives --mbox, --maildir, --ics or --vcf.")] = "owner",
     random_seed: Annotated[int, typer.Option("--seed", help="Same seed, same mail.")] = 1,
     manifest: ManifestOption = None,
     apps: Annotated[Path | None, typer.Option(help="Write ids and secrets of the apps here (mode 0600).")] = None,
@@ -124,6 +128,10 @@ def seed(
         create_restore_target(boxes)
         with _open_manifest(manifest) as stream, _progress(source, quiet=as_json) as advance:
             loaded = load(boxes, limited(source.mails, max_messages, max_bytes), stream, advance)
+        names = [user] if generate is None else _mailbox_names(mailboxes)
+        invented = EventGenerator(random_seed, created.domain, names).events(events)
+        imported = ics.read(ics_file, user) if ics_file is not None else ()
+        stored = load_events(boxes, itertools.chain(invented, imported))
         first = user if generate is None else _mailbox_names(mailboxes)[0]
         marked = [_mark_unreadable(boxes, first, number) for number in range(1, unreadable + 1)]
         if apps is not None:
@@ -135,6 +143,7 @@ def seed(
         "messages": loaded.messages,
         "bytes": loaded.bytes,
         "contacts": cards,
+        "events": stored,
         "mailboxes": _mailbox_counts(boxes),
         "unreadable": marked,
         "seconds": round(monotonic() - started, 2),
@@ -151,7 +160,7 @@ def change(
     fraction: Annotated[float, typer.Option(min=0, max=1, help="Part of each mailbox to change.")] = 0.01,
     manifest: ManifestOption = None,
 ) -> None:
-    """Change some mail as people do, and print what changed."""
+    """Change some mail and events as people do, and print what changed."""
     with _usage_errors():
         connection = open_database(state)
         found = find_tenant(connection, tenant)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 FILE_NAME = "simulator.db"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 BUSY_TIMEOUT_SECONDS = 30.0
 
 SCHEMA = """
@@ -99,6 +99,44 @@ CREATE TABLE contact_property (
     contact_pk INTEGER NOT NULL REFERENCES contact, id TEXT NOT NULL, match TEXT NOT NULL, value TEXT NOT NULL,
     PRIMARY KEY (contact_pk, match));
 CREATE INDEX contact_property_value ON contact_property (match, value);
+""",
+    4: """
+CREATE TABLE calendar_group (
+    pk INTEGER PRIMARY KEY, user_pk INTEGER NOT NULL REFERENCES user, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+    seq INTEGER NOT NULL);
+CREATE TABLE calendar (
+    pk INTEGER PRIMARY KEY, user_pk INTEGER NOT NULL REFERENCES user,
+    group_pk INTEGER NOT NULL REFERENCES calendar_group, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+    color TEXT NOT NULL, is_default INTEGER NOT NULL, owner_name TEXT, owner_address TEXT,
+    can_edit INTEGER NOT NULL, seq INTEGER NOT NULL);
+CREATE INDEX calendar_user ON calendar (user_pk);
+CREATE TABLE event (
+    pk INTEGER PRIMARY KEY, user_pk INTEGER NOT NULL REFERENCES user,
+    calendar_pk INTEGER NOT NULL REFERENCES calendar, id TEXT NOT NULL UNIQUE, immutable_id TEXT NOT NULL UNIQUE,
+    moves INTEGER NOT NULL DEFAULT 0, seq INTEGER NOT NULL, created TEXT NOT NULL, modified TEXT NOT NULL,
+    master_pk INTEGER REFERENCES event, original_day TEXT, zone TEXT NOT NULL, all_day INTEGER NOT NULL,
+    starts TEXT NOT NULL, ends TEXT NOT NULL, starts_utc TEXT NOT NULL, ends_utc TEXT NOT NULL,
+    recurrence TEXT, transaction_id TEXT, properties TEXT NOT NULL, UNIQUE (master_pk, original_day));
+CREATE INDEX event_delta ON event (calendar_pk, seq);
+CREATE INDEX event_user ON event (user_pk);
+CREATE INDEX event_transaction ON event (user_pk, transaction_id);
+CREATE TABLE cancelled_occurrence (
+    master_pk INTEGER NOT NULL REFERENCES event, day TEXT NOT NULL, PRIMARY KEY (master_pk, day)) WITHOUT ROWID;
+CREATE TABLE event_attachment (
+    event_pk INTEGER NOT NULL REFERENCES event, ordinal INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+    content_type TEXT, inline INTEGER NOT NULL, content_id TEXT, content BLOB NOT NULL,
+    PRIMARY KEY (event_pk, ordinal));
+CREATE TABLE event_property (
+    event_pk INTEGER NOT NULL REFERENCES event, id TEXT NOT NULL, match TEXT NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (event_pk, match));
+CREATE INDEX event_property_value ON event_property (match, value);
+CREATE TABLE invitation (
+    pk INTEGER PRIMARY KEY, user_pk INTEGER NOT NULL REFERENCES user, event_id TEXT NOT NULL, kind TEXT NOT NULL,
+    recipient TEXT NOT NULL);
+DROP TABLE upload;
+CREATE TABLE upload (
+    token TEXT PRIMARY KEY, message_pk INTEGER REFERENCES message, event_pk INTEGER REFERENCES event,
+    item TEXT NOT NULL, size INTEGER NOT NULL, received INTEGER NOT NULL DEFAULT 0, expires TEXT NOT NULL);
 """,
 }
 """What each schema version adds to the one before it."""

@@ -34,7 +34,7 @@ class FaultKind(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-_TABLES = ("message", "contact")
+_TABLES = ("message", "event", "contact")
 """Where the items lie that a rule may name."""
 _OF_ONE_ITEM = (FaultKind.UNREADABLE_ITEM, FaultKind.UNLISTABLE_ITEM)
 

@@ -7,6 +7,7 @@ they are; O365 puts them there. A client that percent-encodes the `=` is underst
 import base64
 import hashlib
 import hmac
+from datetime import date
 from uuid import UUID
 
 # Prefixes that make the base64 text begin as the real ones do: AAMk, AAkALg, AAQk.
@@ -14,6 +15,8 @@ _REGULAR = bytes.fromhex("000324")
 _IMMUTABLE = bytes.fromhex("0009002e00")
 _CONVERSATION = bytes.fromhex("000424")
 _CHANGE_KEY = bytes.fromhex("09000000")
+IMMUTABLE_START = "AAkALg"
+_PLACE_LENGTH = 12
 
 
 def derived_guid(secret: bytes, *names: str) -> str:
@@ -32,6 +35,26 @@ def immutable_id(secret: bytes, kind: str, pk: int) -> str:
     https://learn.microsoft.com/graph/outlook-immutable-id
     """
     return _encode(_IMMUTABLE, _digest(secret, "immutable", kind, str(pk)) * 2)
+
+
+def occurrence_id(secret: bytes, master: str, pk: int, day: str) -> str:
+    """Return the id of one day of a series, in the format of its master's id; `read_occurrence_id` reads it."""
+    prefix = _IMMUTABLE if master.startswith(IMMUTABLE_START) else _REGULAR
+    place = pk.to_bytes(8) + date.fromisoformat(day).toordinal().to_bytes(4)
+    return _encode(prefix, _digest(secret, "occurrence", master, day) + place)
+
+
+def read_occurrence_id(text: str) -> tuple[int, str] | None:
+    """Return the master's key and the day that an occurrence's id claims; None for other ids.
+
+    Whoever asks compares the id with `occurrence_id`, as anybody can write one.
+    """
+    try:
+        payload = base64.b64decode(text, altchars=b"_-", validate=True)
+        place = payload[-_PLACE_LENGTH:]
+        return int.from_bytes(place[:8]), date.fromordinal(int.from_bytes(place[8:])).isoformat()
+    except (ValueError, OverflowError):
+        return None
 
 
 def attachment_id(message_id: str, ordinal: int) -> str:

@@ -7,6 +7,8 @@ GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 
 APP_ROLES = {
     "Application.Read.All": "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30",
+    "Calendars.Read": "798ee544-9d2d-430c-a058-570e29e34338",
+    "Calendars.ReadWrite": "ef54d2bf-783f-4e0f-bca1-3210c0444d99",
     "Contacts.Read": "089fe4d0-434a-44c5-8827-41ba8a0b17f5",
     "Contacts.ReadWrite": "6918b873-d17a-4dc1-b314-35f528134491",
     "Directory.Read.All": "7ab1d382-f21e-4acd-a863-ba3e13f7da61",
@@ -20,15 +22,17 @@ ROLE_NAMES = {role_id: name for name, role_id in APP_ROLES.items()}
 
 PROFILES: dict[str, tuple[str, ...]] = {
     "directory": ("Application.Read.All", "User.Read.All"),
-    "exchange-backup": ("Contacts.Read", "Mail.Read", "User.Read.All"),
-    "exchange-restore": ("Contacts.ReadWrite", "Mail.ReadWrite", "User.Read.All"),
+    "exchange-backup": ("Calendars.Read", "Contacts.Read", "Mail.Read", "User.Read.All"),
+    "exchange-restore": ("Calendars.ReadWrite", "Contacts.ReadWrite", "Mail.ReadWrite", "User.Read.All"),
 }
 
 READ_MAIL = frozenset({"Mail.Read", "Mail.ReadWrite"})
 WRITE_MAIL = frozenset({"Mail.ReadWrite"})
 READ_CONTACTS = frozenset({"Contacts.Read", "Contacts.ReadWrite"})
 WRITE_CONTACTS = frozenset({"Contacts.ReadWrite"})
-EXCHANGE = READ_MAIL | READ_CONTACTS
+READ_CALENDARS = frozenset({"Calendars.Read", "Calendars.ReadWrite"})
+WRITE_CALENDARS = frozenset({"Calendars.ReadWrite"})
+EXCHANGE = READ_MAIL | READ_CALENDARS | READ_CONTACTS
 """Permissions whose absence Exchange answers itself."""
 READ_USERS = frozenset({"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"})
 READ_APPLICATIONS = frozenset({"Application.Read.All", "Directory.Read.All"})

@@ -11,6 +11,7 @@ from graph_simulator import folders, messages
 from graph_simulator.directory import Tenant
 from graph_simulator.folders import DELETIONS
 from graph_simulator.seed import texts
+from graph_simulator.seed.change_events import change_events
 from graph_simulator.seed.generator import NEWEST, MailGenerator
 from graph_simulator.seed.load import Mailboxes, batched
 
@@ -25,6 +26,7 @@ class Changes:
     total: Counter[str] = field(default_factory=Counter)
     users: dict[str, Counter[str]] = field(default_factory=dict)
     bytes_created: int = 0
+    events: Counter[str] = field(default_factory=Counter)
 
     def note(self, upn: str, kind: str) -> None:
         self.total[kind] += 1
@@ -34,6 +36,7 @@ class Changes:
         totals: dict[str, object] = {kind: self.total[kind] for kind in KINDS}
         return totals | {
             "bytes_created": self.bytes_created,
+            "events": dict(sorted(self.events.items())),
             "users": {upn: {kind: counts[kind] for kind in KINDS} for upn, counts in sorted(self.users.items())},
         }
 
@@ -57,6 +60,9 @@ def change(connection: sqlite3.Connection, tenant: Tenant, *, seed: int, fractio
                     CHANGE[kind](connection, row, rng)
                 changes.note(user["upn"], kind)
                 wrote(row["size"])
+    for user in rows:
+        for kind in change_events(connection, tenant, user, rng, fraction):
+            changes.events[kind] += 1
     return changes
 
 

@@ -12,8 +12,9 @@ from graph_simulator import folders, messages
 from graph_simulator.database import transaction
 from graph_simulator.directory import Tenant, create_user
 from graph_simulator.folders import DELETIONS
+from graph_simulator.seed.event import SeedEvent, create_usual_calendars, store
 from graph_simulator.seed.mail import SeedMail
-from graph_simulator.seed.texts import DEPARTMENTS
+from graph_simulator.seed.texts import DEPARTMENTS, PEOPLE
 
 BATCH_MESSAGES = 100
 BATCH_BYTES = 8 * 1024 * 1024
@@ -118,6 +119,23 @@ def load(
             progress(len(mail.raw))
             count, total = count + 1, total + len(mail.raw)
     return Loaded(count, total)
+
+
+def load_events(mailboxes: Mailboxes, events: Iterable[SeedEvent]) -> int:
+    """Store events until the source ends, in calendars as people have them; return how many. Nobody is invited."""
+    count = 0
+    begun: set[str] = set()
+    with batched(mailboxes.connection) as wrote:
+        for seeded in events:
+            user_pk = mailboxes.user(seeded.mailbox)
+            if seeded.mailbox not in begun:
+                name, local = next(person for person in PEOPLE if person[1] != seeded.mailbox)
+                create_usual_calendars(mailboxes.connection, user_pk, (name, f"{local}@{mailboxes.tenant.domain}"))
+                begun.add(seeded.mailbox)
+            store(mailboxes.connection, user_pk, seeded)
+            wrote(sum(len(attachment.content) for attachment in seeded.attachments))
+            count += 1
+    return count
 
 
 def limited(mails: Iterable[SeedMail], max_messages: int | None, max_bytes: int | None) -> Iterator[SeedMail]:

@@ -20,6 +20,7 @@ _APPLICABLE = {
     "idtype": 'IdType="{}"',
     "odata.maxpagesize": "odata.maxpagesize={}",
     "outlook.body-content-type": 'outlook.body-content-type="{}"',
+    "outlook.timezone": 'outlook.timezone="{}"',
 }
 
 Json = dict[str, object]

@@ -20,6 +20,7 @@ from graph_simulator import directory
 from graph_simulator.directory import App, UnknownNameError
 from graph_simulator.fault_rules import FaultInvalidError, FaultRules
 from graph_simulator.tokens import Tokens, rotate_signing_key
+from graph_simulator.web import calendar_control
 from graph_simulator.web.limits import OutlookThrottle
 from graph_simulator.web.stats import Stats
 
@@ -100,6 +101,10 @@ class Control:
                 return JSONResponse({"tenant_id": tenant.id, "users": self._users(tenant.id)})
             case ("POST", "revoke-tokens"):
                 return JSONResponse({"revoked": self.tokens.revoke_all(tenant.id)})
+            case ("GET", "invitations"):
+                return JSONResponse({"invitations": calendar_control.invitations(self.connection, tenant.id)})
+            case ("POST", "move-event"):
+                return JSONResponse(calendar_control.move_event(self.connection, tenant.id, json.loads(body)))
             case (_, "apps", profile, *what):
                 return self._app(method, directory.find_app(self.connection, tenant.id, profile), what, body)
             case _:

@@ -24,7 +24,7 @@ from graph_simulator.web.problems import GraphProblem, bad_request, json_respons
 DEFAULT_PAGE = 10
 LARGEST_PAGE = 1000
 _MAC_LENGTH = 16
-_BAKED = ("select", "filter", "changetype", "expand", "orderby")
+_BAKED = ("select", "filter", "changetype", "expand", "orderby", "startdatetime", "enddatetime")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,23 @@ def answer(
 
     Rows have `seq`; tombstones of the scope are read here.
     """
+    return answer_many(call, scope, live, lambda row, _initial: [view(row)], type_name)
+
+
+def answer_many(
+    call: Call,
+    scope: str,
+    live: Callable[[int, int], list[sqlite3.Row]],
+    view: Callable[[sqlite3.Row, bool], list[Json]],
+    type_name: str,
+) -> Response:
+    """Answer one page as `answer` does, with any number of entries per row; the view is told of an initial round."""
     position = _position(call, scope)
     call.options.update(position.options)
     size = page_size(call, _page_size(call))
     horizon = last_seq(call.connection)
     changes = _changes(call, position, live, size)
-    entries = [entry for change in changes if (entry := _entry(call, change, view)) is not None]
+    entries = [entry for change in changes for entry in _entries(call, change, view, initial=position.since == 0)]
     content: Json = {
         "@odata.context": f"{call.graph_url}/$metadata#Collection({type_name})",
         "value": entries,
@@ -111,13 +122,15 @@ def _changes(call: Call, position: Position, live: Callable[[int, int], list[sql
     return sorted(changes, key=lambda change: change.seq)[:size]
 
 
-def _entry(call: Call, change: Change, view: Callable[[sqlite3.Row], Json]) -> Json | None:
+def _entries(
+    call: Call, change: Change, view: Callable[[sqlite3.Row, bool], list[Json]], *, initial: bool
+) -> list[Json]:
     wanted = call.options.get("changetype", "")
     if change.removed:
         item_id = change.row["immutable_id" if call.immutable else "id"]
         skip = wanted not in ("", "deleted")
-        return None if skip else {"id": item_id, "@removed": {"reason": "deleted"}}
-    return None if wanted == "deleted" else view(change.row)
+        return [] if skip else [{"id": item_id, "@removed": {"reason": "deleted"}}]
+    return [] if wanted == "deleted" else view(change.row, initial)
 
 
 def _position(call: Call, scope: str) -> Position:

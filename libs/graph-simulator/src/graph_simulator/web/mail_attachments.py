@@ -14,6 +14,8 @@ from graph_simulator import messages
 from graph_simulator.attachments import Attachment, AttachmentKind, add_attachment, attachments_of, delete_attachment
 from graph_simulator.identifiers import attachment_id
 from graph_simulator.mime_writer import nested_mime
+from graph_simulator.web import attachment_view
+from graph_simulator.web.attachment_view import Owner
 from graph_simulator.web.call import Call, Json
 from graph_simulator.web.problems import GraphProblem, bad_request, item_not_found, json_response
 from graph_simulator.web.selection import parse_expand, parse_select
@@ -37,23 +39,8 @@ _ITEM_EXPANSIONS = {"microsoft.graph.itemattachment/item", "item"}
 
 
 def render(call: Call, row: sqlite3.Row, attachment: Attachment, *, with_item: bool = False) -> Json:
-    view: Json = {
-        "@odata.type": attachment.kind.value,
-        "id": attachment_id(row["immutable_id" if call.immutable else "id"], attachment.ordinal),
-        "lastModifiedDateTime": row["modified"],
-        "name": attachment.name,
-        "contentType": attachment.content_type,
-        "size": len(attachment.content),
-        "isInline": attachment.inline,
-    }
-    if attachment.kind is AttachmentKind.FILE:
-        view["@odata.mediaContentType"] = attachment.content_type
-        view["contentId"] = attachment.content_id
-        view["contentLocation"] = None
-        view["contentBytes"] = base64.b64encode(attachment.content).decode()
-    elif with_item:
-        view["item"] = attachment.item()
-    return view
+    owner = Owner(row["immutable_id" if call.immutable else "id"], row["modified"])
+    return attachment_view.render(owner, attachment, with_item=with_item)
 
 
 def attachment_list(call: Call, row: sqlite3.Row) -> list[Json]:

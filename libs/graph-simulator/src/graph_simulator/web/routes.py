@@ -23,6 +23,7 @@ from graph_simulator.web import (
     uploads,
     users,
 )
+from graph_simulator.web.calendar_routes import add_calendar_routes
 from graph_simulator.web.call import Call
 from graph_simulator.web.contact_routes import add_contact_routes
 from graph_simulator.web.login import LoginCall
@@ -47,6 +48,7 @@ def graph_routes() -> RouteTable[GraphHandler]:
     for prefix in _MESSAGES:
         _messages(table, prefix)
         _attachments(table, f"{prefix}/{{message}}/attachments")
+    add_calendar_routes(table)
     add_contact_routes(table)
     return table
 

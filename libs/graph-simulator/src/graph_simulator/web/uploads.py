@@ -13,7 +13,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from graph_simulator import messages
+from graph_simulator import event_attachments, events, messages
 from graph_simulator.attachments import Attachment, AttachmentKind, add_attachment
 from graph_simulator.identifiers import attachment_id
 from graph_simulator.times import iso, now
@@ -31,7 +31,11 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 async def create_upload_session(call: Call) -> Response:
     """POST …/messages/{message}/attachments/createUploadSession {"AttachmentItem": {…}}."""
-    row = call.message()
+    return await open_session(call, message_pk=call.message()["pk"])
+
+
+async def open_session(call: Call, *, message_pk: int | None = None, event_pk: int | None = None) -> Response:
+    """Open a session for the item with this key, and answer 201 with its address."""
     body = await call.json()
     item = body.get("AttachmentItem", body.get("attachmentItem"))
     if not isinstance(item, dict) or item.get("attachmentType") != "file" or not isinstance(item.get("name"), str):
@@ -43,8 +47,8 @@ async def create_upload_session(call: Call) -> Response:
         )
     token, expires = secrets.token_urlsafe(32), iso(now() + LIFE)
     call.connection.execute(
-        "INSERT INTO upload (token, message_pk, item, size, expires) VALUES (?, ?, ?, ?, ?)",
-        (token, row["pk"], json.dumps({**item, APP: call.caller.app_id}), size, expires),
+        "INSERT INTO upload (token, message_pk, event_pk, item, size, expires) VALUES (?, ?, ?, ?, ?, ?)",
+        (token, message_pk, event_pk, json.dumps({**item, APP: call.caller.app_id}), size, expires),
     )
     answer = {
         "@odata.context": f"{call.graph_url}/$metadata#microsoft.graph.uploadSession",
@@ -96,8 +100,9 @@ def cancel(connection: sqlite3.Connection, state: Path, token: str) -> Response:
 def consumer(connection: sqlite3.Connection, token: str) -> Consumer | None:
     """Return the app and mailbox an upload counts against, None for an unknown address."""
     row = connection.execute(
-        "SELECT upload.item, user.id FROM upload JOIN message ON message.pk = message_pk"
-        " JOIN user ON user.pk = user_pk WHERE token = ?",
+        "SELECT upload.item, user.id FROM upload LEFT JOIN message ON message.pk = message_pk"
+        " LEFT JOIN event ON event.pk = event_pk"
+        " JOIN user ON user.pk = coalesce(message.user_pk, event.user_pk) WHERE token = ?",
         (token,),
     ).fetchone()
     return None if row is None else Consumer(json.loads(row["item"]).get(APP, ""), row["id"])
@@ -133,9 +138,17 @@ def _finish(connection: sqlite3.Connection, upload: sqlite3.Row, content: bytes,
         content_id=item.get("contentId"),
         content=content,
     )
-    ordinal = add_attachment(connection, upload["message_pk"], attachment)
     connection.execute("DELETE FROM upload WHERE token = ?", (upload["token"],))
+    if upload["event_pk"] is not None:
+        event = events.by_pk(connection, upload["event_pk"])
+        ordinal = event_attachments.add_attachment(connection, event, attachment)
+        return _location(connection, base_url, event.user_pk, ("Events", event.id), ordinal)
+    ordinal = add_attachment(connection, upload["message_pk"], attachment)
     row = messages.by_pk(connection, upload["message_pk"])
-    user = connection.execute("SELECT id FROM user WHERE pk = ?", (row["user_pk"],)).fetchone()
-    attached = attachment_id(row["id"], ordinal)
-    return f"{base_url}/api/v2.0/Users('{user['id']}')/Messages('{row['id']}')/Attachments('{attached}')"
+    return _location(connection, base_url, row["user_pk"], ("Messages", row["id"]), ordinal)
+
+
+def _location(connection: sqlite3.Connection, base_url: str, user_pk: int, item: tuple[str, str], ordinal: int) -> str:
+    user = connection.execute("SELECT id FROM user WHERE pk = ?", (user_pk,)).fetchone()
+    attached = attachment_id(item[1], ordinal)
+    return f"{base_url}/api/v2.0/Users('{user['id']}')/{item[0]}('{item[1]}')/Attachments('{attached}')"
