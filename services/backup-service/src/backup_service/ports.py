@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from backup_engine import Repository
+from backup_service.domain.contacts import Contact, ContactFolder, ContactPage
 from backup_service.domain.jobs import Cause, Claim, Outcome
 from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
 from backup_service.domain.restored_mail import CreatedMail, PresentMail
@@ -86,11 +87,41 @@ class Mail(Protocol):
         ...
 
 
+class Contacts(Protocol):
+    """A tenant's personal contacts. Raises the error tree of graph_client. Folder "" is the default folder."""
+
+    async def folders(self, mailbox: str) -> list[ContactFolder]:
+        """Every folder but the default one, parents before children."""
+        ...
+
+    async def default_folder(self, mailbox: str, folder: str) -> ContactFolder:
+        """The default folder, whose id a contact in it has told."""
+        ...
+
+    def changes(self, mailbox: str, folder: str, link: str | None) -> AsyncIterator[ContactPage]:
+        """Go on from a stored link, or enumerate from the start. ResyncRequired when the link has expired."""
+        ...
+
+    async def listing(self, mailbox: str, folder: str, skip: int, top: int) -> list[Contact]:
+        """`top` contacts of a folder after the first `skip`, oldest first; fewer only at the end.
+
+        Gives up early: raises Unreachable with status 500 when one of them cannot be listed.
+        """
+        ...
+
+    async def contact(self, mailbox: str, contact: str) -> Contact: ...
+
+    async def photo(self, mailbox: str, contact: str) -> bytes | None:
+        """The picture; None when the contact has none."""
+        ...
+
+
 @dataclass(frozen=True)
 class Workloads:
     """What one connection of the backup profile reads: a port for each workload, all over one client."""
 
     mail: Mail
+    contacts: Contacts
     requests: Callable[[], int]
     """Graph requests sent through the connection so far, retries included."""
 

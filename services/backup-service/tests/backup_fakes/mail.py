@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from backup_fakes.exchange import Exchange, Letter
 from backup_fakes.fuse import Fuse
+from backup_service.domain.contacts import Contact, ContactFolder, ContactPage
 from backup_service.domain.graph_message import ITEM_TAG, REPLACES_TAG, RESTORE_TAG
 from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
 from backup_service.domain.restored_mail import CreatedMail, PresentMail
@@ -252,6 +253,28 @@ def _people(recipients: list[Any]) -> str:
     return ", ".join(formataddr(pair, "utf-8") for pair in pairs)
 
 
+class NoContacts:
+    """Implements ports.Contacts for mailboxes without any: contacts are tested on the simulated tenant."""
+
+    async def folders(self, mailbox: str) -> list[ContactFolder]:
+        return []
+
+    async def default_folder(self, mailbox: str, folder: str) -> ContactFolder:
+        raise NotFound("no such folder")
+
+    async def changes(self, mailbox: str, folder: str, link: str | None) -> AsyncIterator[ContactPage]:
+        yield ContactPage((), (), None, "nothing")
+
+    async def listing(self, mailbox: str, folder: str, skip: int, top: int) -> list[Contact]:
+        return []
+
+    async def contact(self, mailbox: str, contact: str) -> Contact:
+        raise NotFound("no such contact")
+
+    async def photo(self, mailbox: str, contact: str) -> bytes | None:
+        raise NotFound("no such contact")
+
+
 class MemoryTenants:
     """Implements ports.Tenants: a new connection for each use."""
 
@@ -262,7 +285,7 @@ class MemoryTenants:
     @asynccontextmanager
     async def backup(self, tenant: str) -> AsyncIterator[Workloads]:
         mail = MemoryMail(self._exchange, self._fuse)
-        yield Workloads(mail=mail, requests=lambda: mail.requests)
+        yield Workloads(mail=mail, contacts=NoContacts(), requests=lambda: mail.requests)
 
     @asynccontextmanager
     async def restore(self, tenant: str) -> AsyncIterator[MemoryMail]:

@@ -29,6 +29,7 @@ _ORDERS = {
     "": "pk",
     "displayname": "json_extract(properties, '$.displayName'), pk",
     "displayname asc": "json_extract(properties, '$.displayName'), pk",
+    "createddatetime": "created, pk",
     "displayname desc": "json_extract(properties, '$.displayName') DESC, pk",
 }
 
@@ -42,7 +43,7 @@ async def list_contacts(call: Call) -> Response:
         where, values = f"{where} AND {clause}", values + value
     order = _ORDERS.get(call.options.get("orderby", "").lower().strip())
     if order is None:
-        raise bad_request("Only displayName is supported in $orderby.", "ErrorInvalidUrlQuery")
+        raise bad_request("Only displayName and createdDateTime are supported in $orderby.", "ErrorInvalidUrlQuery")
     top, skip = call.integer("top", DEFAULT_PAGE, LARGEST_PAGE), call.integer("skip", 0, 2**31)
     query = f"SELECT * FROM contact WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 - from constants
     rows = call.connection.execute(query, (*values, top + 1, skip)).fetchall()

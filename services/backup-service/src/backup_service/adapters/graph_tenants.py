@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from backup_service.adapters.graph_contacts import GraphContacts
 from backup_service.adapters.graph_mail import GraphMail
 from backup_service.adapters.graph_restore import GraphRestore
 from backup_service.adapters.mongo_pool import MongoPool
@@ -103,7 +104,7 @@ class GraphTenants:
 
 def workloads(client: GraphClient) -> Workloads:
     """What a job reads over one client."""
-    return Workloads(mail=GraphMail(client), requests=lambda: client.counters.requests)
+    return Workloads(mail=GraphMail(client), contacts=GraphContacts(client), requests=lambda: client.counters.requests)
 
 
 def _is_forbidden(error: Exception) -> bool:

@@ -1,14 +1,16 @@
-"""List a folder around mails that Exchange cannot list.
+"""List a folder around items that Exchange cannot list.
 
-One such mail makes every page that would show it answer 500, in delta rounds, too, without naming it. Halving the page
-finds its place; stepping over it finds the rest.
+One such mail or contact makes every page that would show it answer 500, in delta rounds, too, without naming it.
+Halving the page finds its place; stepping over it finds the rest.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol, TypeVar
 
-from backup_service.domain.mail import Message
-from backup_service.ports import Mail
 from graph_client.errors import Unreachable
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 UNLISTABLE = 500
 """The status of such a page."""
@@ -18,15 +20,21 @@ _SURRENDER = 8
 """Places in a row that cannot be listed: then it is Exchange that is away, not single mails that are damaged."""
 
 
-async def list_around(mail: Mail, mailbox: str, folder: str) -> AsyncIterator[list[Message] | int]:
-    """Pages of a folder's messages, and the place (from 0, oldest first) of each message that cannot be listed.
+class Listed(Protocol[T_co]):
+    """What lists a folder by place: ports.Mail, ports.Contacts."""
 
-    A message that comes or goes meanwhile may be named twice or not at all; the next run finds it. Raises Unreachable.
+    async def listing(self, mailbox: str, folder: str, skip: int, top: int) -> Sequence[T_co]: ...
+
+
+async def list_around(listed: Listed[T], mailbox: str, folder: str) -> AsyncIterator[Sequence[T] | int]:
+    """Pages of a folder's items, and the place (from 0, oldest first) of each item that cannot be listed.
+
+    An item that comes or goes meanwhile may be named twice or not at all; the next run finds it. Raises Unreachable.
     """
     skip, top, misses = 0, _PAGE, 0
     while True:
         try:
-            messages = await mail.listing(mailbox, folder, skip, top)
+            items = await listed.listing(mailbox, folder, skip, top)
         except Unreachable as error:
             if error.status != UNLISTABLE:
                 raise
@@ -40,9 +48,9 @@ async def list_around(mail: Mail, mailbox: str, folder: str) -> AsyncIterator[li
             skip += 1
             continue
         misses = 0
-        if messages:
-            yield messages
-        if len(messages) < top:
+        if items:
+            yield items
+        if len(items) < top:
             return
-        skip += len(messages)
+        skip += len(items)
         top = min(_PAGE, 2 * top)
