@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from contracts.api import BackupConfigurationBody, RestoreBody
+from contracts.api import BackupConfigurationBody
 from contracts.names import ExportFormat
 from contracts.texts import Text
 from contracts.views import BackupConfiguration, RestorePoint
-from tenantkeep.commands import figures, labels, upkeep
+from tenantkeep.commands import figures, labels, restore, upkeep
 from tenantkeep.commands.choose import named, restore_point, tenant_of
 from tenantkeep.commands.client import connect
 from tenantkeep.commands.download import to_folder, to_zip
@@ -21,6 +21,7 @@ from tenantkeep.commands.output import Screen, reported
 from tenantkeep.commands.progress import download_bar
 
 app = typer.Typer(help="Back up, look at restore points, export, restore, verify and maintain.", no_args_is_help=True)
+restore.add_to(app)
 upkeep.add_to(app)
 
 _HOUR = 3600.0
@@ -188,33 +189,6 @@ def export(
     screen.say(
         Text("{} of {} is in {}.", "{} von {} liegt in {}."), chosen.resource_name, figures.moment(chosen.taken_at), out
     )
-
-
-@app.command("restore")
-@reported
-def restore(
-    *,
-    point: Annotated[str, typer.Argument(metavar="RESTORE_POINT", help="Id, or a mailbox for its newest one.")],
-    to: Annotated[str, typer.Option(help="User to restore into: address or object id.")],
-    folder: Annotated[str, typer.Option(help="Folder to restore into. [default: Restored …]")] = "",
-    wait: Wait = False,
-    timeout: Timeout = 24 * _HOUR,
-    key: Key = None,
-    tenant: TenantName = None,
-    lang: Lang = "en",
-    as_json: Json = False,
-) -> None:
-    """Restore a mailbox into a user. Every restored item is read back and compared.
-
-    Example: tenantkeep backup restore anna@contoso.com --to archive@contoso.com --wait
-    """
-    screen = Screen(lang, as_json=as_json)
-    with connect(screen) as gateway:
-        slug = tenant_of(gateway, tenant)
-        chosen = restore_point(gateway, slug, point)
-        body = RestoreBody(restore_point=chosen.id, target_user=to, target_folder=folder)
-        started = gateway.start_restore(slug, body, key)
-        follow_or_tell(screen, gateway, slug, started, wait=wait, timeout=timeout)
 
 
 def _kept(configuration: BackupConfiguration) -> str:

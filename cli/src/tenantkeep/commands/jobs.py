@@ -14,6 +14,7 @@ from tenantkeep.commands.findings import show_findings
 from tenantkeep.commands.options import Json, Lang, TenantName
 from tenantkeep.commands.output import Screen, reported
 from tenantkeep.commands.progress import run_status, status
+from tenantkeep.commands.restored import show_restored
 from tenantkeep.commands.waiting import Progress
 
 app = typer.Typer(help="Runs and their jobs, with what went wrong and what to do.", no_args_is_help=True)
@@ -78,6 +79,7 @@ def show(
         return
     _job_table(screen, [found])
     show_findings(screen, [found])
+    show_restored(screen, [found])
     _problems(screen, [found])
 
 
@@ -97,6 +99,7 @@ def show_run(screen: Screen, progress: Progress) -> None:
         _fatal(screen, run.fatal)
     _job_table(screen, progress.jobs)
     show_findings(screen, progress.jobs)
+    show_restored(screen, progress.jobs)
     _problems(screen, progress.jobs)
 
 

@@ -7,6 +7,14 @@ from contracts.names import JobKind, LockMode
 from contracts.texts import Text, code_text, render
 
 TENANT = Text("Tenant", "Mandant")
+RESTORED = Text("Restored and compared", "Wiederhergestellt und verglichen")
+WOULD_RESTORE = Text("Dry run: this would be restored", "Probelauf: das würde wiederhergestellt")
+NEW = Text("Created", "Neu")
+REPLACED = Text("Replaced", "Ersetzt")
+THERE_ALREADY = Text("Left, there already", "Belassen, schon da")
+RESUMED = Text("Done before", "Vorher erledigt")
+COMPARED = Text("Equal", "Gleich")
+NEW_FOLDERS = Text("New folders", "Neue Ordner")
 NAME = Text("Name", "Name")
 ENTRA_TENANT = Text("Entra tenant id", "Entra-Mandanten-ID")
 CREATED = Text("Created", "Angelegt")
