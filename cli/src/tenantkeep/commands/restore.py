@@ -19,6 +19,47 @@ from tenantkeep.commands.output import Screen, reported
 _HOUR = 3600.0
 _WHAT, _WHERE = "What", "Where to"
 
+Items = Annotated[
+    list[str] | None,
+    typer.Option("--item", help="Only this item, by id; several times for several.", rich_help_panel=_WHAT),
+]
+Folders = Annotated[
+    list[str] | None,
+    typer.Option("--folder", help="Only this folder with all below it, by id; repeatable.", rich_help_panel=_WHAT),
+]
+Sources = Annotated[
+    list[Source] | None, typer.Option("--source", help="Only this source; repeatable.", rich_help_panel=_WHAT)
+]
+To = Annotated[
+    str,
+    typer.Option(
+        help="User: address or object id.  [default: the mailbox it was taken of]",
+        show_default=False,
+        rich_help_panel=_WHERE,
+    ),
+]
+Into = Annotated[
+    str,
+    typer.Option(
+        help="Name of a folder everything goes below.  [default: Restored …]",
+        show_default=False,
+        rich_help_panel=_WHERE,
+    ),
+]
+Original = Annotated[
+    bool, typer.Option("--original", help="Into the folders the items were in.", rich_help_panel=_WHERE)
+]
+Conflict = Annotated[
+    RestoreConflict | None,
+    typer.Option(
+        help="What is there already: skip leaves it; copy creates another one; replace creates the stored one, "
+        "compares it, and then deletes what was there.  [default: skip with --original, else copy]",
+        show_default=False,
+        rich_help_panel=_WHERE,
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and write nothing.")]
+
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
@@ -29,46 +70,14 @@ def add_to(app: typer.Typer) -> None:
 def restore(
     *,
     point: Annotated[str, typer.Argument(metavar="RESTORE_POINT", help="Id, or a mailbox for its newest one.")],
-    items: Annotated[
-        list[str] | None,
-        typer.Option("--item", help="Only this item, by id; several times for several.", rich_help_panel=_WHAT),
-    ] = None,
-    folders: Annotated[
-        list[str] | None,
-        typer.Option("--folder", help="Only this folder with all below it, by id; repeatable.", rich_help_panel=_WHAT),
-    ] = None,
-    sources: Annotated[
-        list[Source] | None, typer.Option("--source", help="Only this source; repeatable.", rich_help_panel=_WHAT)
-    ] = None,
-    to: Annotated[
-        str,
-        typer.Option(
-            help="User: address or object id.  [default: the mailbox it was taken of]",
-            show_default=False,
-            rich_help_panel=_WHERE,
-        ),
-    ] = "",
-    into: Annotated[
-        str,
-        typer.Option(
-            help="Name of a folder everything goes below.  [default: Restored …]",
-            show_default=False,
-            rich_help_panel=_WHERE,
-        ),
-    ] = "",
-    original: Annotated[
-        bool, typer.Option("--original", help="Into the folders the items were in.", rich_help_panel=_WHERE)
-    ] = False,
-    conflict: Annotated[
-        RestoreConflict | None,
-        typer.Option(
-            help="What is there already: skip leaves it; copy creates another one; replace creates the stored one, "
-            "compares it, and then deletes what was there.  [default: skip with --original, else copy]",
-            show_default=False,
-            rich_help_panel=_WHERE,
-        ),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and write nothing.")] = False,
+    items: Items = None,
+    folders: Folders = None,
+    sources: Sources = None,
+    to: To = "",
+    into: Into = "",
+    original: Original = False,
+    conflict: Conflict = None,
+    dry_run: DryRun = False,
     wait: Wait = False,
     timeout: Timeout = 24 * _HOUR,
     key: Key = None,

@@ -16,7 +16,7 @@ class BackupSettings(ServiceSettings):
         2, description="Backup jobs a worker process runs at the same time."
     )
     worker_restores: Annotated[int, Field(ge=1, le=32)] = Field(
-        1, description="Restore jobs a worker process runs at the same time."
+        4, description="Restore jobs a worker process runs at the same time."
     )
     worker_upkeep: Annotated[int, Field(ge=1, le=32)] = Field(
         1, description="Jobs of each kind of upkeep (verify, restore-drill, maintain) a worker process runs at once."

@@ -10,13 +10,16 @@ from backup_fakes.mail import MemoryTenants
 
 from backup_engine.errors import StorageDenied
 from backup_service.adapters.error_classes import Judgement
+from backup_service.adapters.mongo_jobs import new_job
+from backup_service.domain.restore_order import RestoreOrder
 from backup_service.usecases.plan_run import ADDRESS_BOOK, PlanRun
 from chassis.delivered import Delivered
 from chassis.errors import GiveUp
 from contracts.envelope import run_id
 from contracts.errors import ErrorClass
 from contracts.events import BackupRequested, RestoreRequested
-from contracts.names import HoldReason, JobState, Source
+from contracts.names import HoldReason, JobKind, JobState, Source
+from contracts.restoring import RestoreConflict, RestorePlace, RestoreSelection
 from contracts.views import BackupConfiguration, RestorePoint
 from graph_client.errors import Refused, TokenUnavailable
 
@@ -49,16 +52,12 @@ def backup(planner: Any, request: str = "r1", tenant: str = "contoso") -> Delive
     return Delivered(body, f"m365.ext.v1.gateway.{tenant}.backup.requested", request, "", 1)
 
 
-def restore(planner: Any, point: str = "p1") -> Delivered[RestoreRequested]:
+def restore(planner: Any, point: str = "p1", request: str = "r9", **wishes: Any) -> Delivered[RestoreRequested]:
+    into = {"target_user": "bert@contoso.example", "target_folder": "From backup"}
     body = RestoreRequested(
-        tenant="contoso",
-        at=planner.clock.now(),
-        request="r9",
-        restore_point=point,
-        target_user="bert@contoso.example",
-        target_folder="From backup",
+        tenant="contoso", at=planner.clock.now(), request=request, restore_point=point, **(wishes or into)
     )
-    return Delivered(body, "m365.ext.v1.gateway.contoso.restore.requested", "r9", "", 1)
+    return Delivered(body, "m365.ext.v1.gateway.contoso.restore.requested", request, "", 1)
 
 
 async def run_of(planner: Any, request: str = "r1", tenant: str = "contoso") -> Any:
@@ -69,12 +68,12 @@ async def jobs_of(planner: Any, run: Any) -> list[Any]:
     return list((await planner.catalogue.jobs(run.tenant, run.id, None, 100)).items)
 
 
-async def add_point(planner: Any) -> None:
+async def add_point(planner: Any, point_id: str = "p1", resource: str = ANNA) -> None:
     point = RestorePoint(
         tenant="contoso",
-        id="p1",
+        id=point_id,
         configuration="c1",
-        resource=ANNA,
+        resource=resource,
         resource_name="anna@contoso.example",
         taken_at=planner.clock.now(),
         expires_at=planner.clock.now(),
@@ -256,3 +255,70 @@ async def test_settled_by_the_sweep_when_nobody_else_did(
     await planner.store.runs.update_one({"_id": document["_id"]}, {"$set": unsettled})
     assert await plan.due() == 1
     assert (await run_of(planner)).state is JobState.SUCCEEDED
+
+
+async def test_a_restore_order_says_all_that_was_asked_for(
+    planner: Any, plan: PlanRun, configuration: BackupConfiguration
+) -> None:
+    await add_point(planner)
+    chosen = RestoreSelection(items=("AAkA",), folders=("AAMk",), sources=(Source.MAIL,))
+    wishes = {"place": RestorePlace.ORIGINAL, "conflict": RestoreConflict.REPLACE, "dry_run": True}
+    await plan.restore_requested(restore(planner, selection=chosen, **wishes))
+    (wake,) = planner.ledger.wakes()
+    claim = await planner.jobs.claim(wake, 1)
+    # Nobody named: the mailbox it was taken of.
+    assert claim.restore == RestoreOrder("c1", f"c1/{ANNA}", "p1", ANNA, selection=chosen, **wishes)
+
+
+async def test_an_order_of_the_release_before_means_what_it_meant(planner: Any) -> None:
+    order = {
+        "configuration": "c1",
+        "shard": "c1/a",
+        "restore_point": "p1",
+        "target_user": "bert@x",
+        "target_folder": "",
+    }
+    run = await planner.start(kind=JobKind.RESTORE)
+    await planner.runs.plan(run, [(ANNA, "anna@x", {"target": "t1", "restore": order})])
+    await planner.runs.admit(SLOTS)
+    (wake,) = planner.ledger.wakes()
+    claim = await planner.jobs.claim(wake, 1)
+    assert claim.restore == RestoreOrder("c1", "c1/a", "p1", "bert@x")
+    assert (claim.restore.place, claim.restore.conflict, claim.restore.top) == ("folder", "copy", "Restored p1")
+
+
+async def test_a_restore_is_woken_at_once_whatever_is_queued(
+    planner: Any, plan: PlanRun, configuration: BackupConfiguration
+) -> None:
+    """500 backups of the tenant wait for their share; a restore is on its own durable before its request is acked."""
+    run, now = await planner.start(configuration="c5"), planner.clock.now()
+    waiting = [new_job(run, f"user-{n}", "", {"target": "t1"}, now) for n in range(500)]
+    await planner.store.jobs.insert_many(waiting, ordered=False)
+    assert await planner.runs.admit(SLOTS) == SLOTS
+    for number in range(3):
+        await add_point(planner, f"p{number}", f"user-{number}")
+        planner.broker.stored.clear()
+        await plan.restore_requested(restore(planner, f"p{number}", f"r{number}"))
+        assert [wake.kind for wake in planner.ledger.wakes()] == [JobKind.RESTORE]
+
+
+@pytest.mark.parametrize(
+    ("conflicts", "woken"),
+    [(("copy", "copy"), 2), (("skip", "copy"), 2), (("skip", "replace"), 1), (("replace", "replace"), 1)],
+)
+async def test_restores_of_a_mailbox_wait_for_each_other_only_when_both_look_at_what_is_there(
+    planner: Any, plan: PlanRun, configuration: BackupConfiguration, conflicts: tuple[str, str], woken: int
+) -> None:
+    await add_point(planner)
+    for number, conflict in enumerate(conflicts):
+        await plan.restore_requested(restore(planner, request=f"r{number}", conflict=RestoreConflict(conflict)))
+    assert len(planner.ledger.wakes()) == woken
+
+
+async def test_a_dry_run_waits_for_nobody(planner: Any, plan: PlanRun, configuration: BackupConfiguration) -> None:
+    await add_point(planner)
+    for number in range(2):
+        await plan.restore_requested(
+            restore(planner, request=f"r{number}", conflict=RestoreConflict.SKIP, dry_run=number == 1)
+        )
+    assert len(planner.ledger.wakes()) == 2

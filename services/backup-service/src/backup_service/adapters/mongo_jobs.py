@@ -269,12 +269,12 @@ def new_job(run: Mapping[str, Any], resource: str, name: str, fields: Mapping[st
         "configuration": configuration,
         "resource": resource,
         "resource_name": name,
-        "outstanding": f"{tenant}/{configuration or 'target'}/{resource}/{kind}",
+        "outstanding": _outstanding(run, resource, fields),
         "state": JobState.WAITING.value,
         "hold": None,
         "admitted": False,
         # Names the queue the job stands in until it is admitted; an index over it holds nothing but waiting jobs.
-        "queue": tenant,
+        "queue": queue_of(tenant, JobKind(kind)),
         "attempt": 0,
         "strikes": 0,
         "version": 1,
@@ -296,6 +296,22 @@ def new_job(run: Mapping[str, Any], resource: str, name: str, fields: Mapping[st
         "skipped": [],
         **fields,
     }
+
+
+def queue_of(tenant: str, kind: JobKind) -> str:
+    """Restores have a queue, and a share, of their own: none waits for what a tenant has queued besides."""
+    return f"{tenant}/{kind.value}" if kind is JobKind.RESTORE else tenant
+
+
+def _outstanding(run: Mapping[str, Any], resource: str, fields: Mapping[str, Any]) -> str:
+    """What no second unfinished job may share: the resource of a configuration, per kind.
+
+    A restore that looks at what is there excludes another one that does; one that only adds may go beside any.
+    """
+    name = f"{run['tenant']}/{run['configuration'] or 'target'}/{resource}/{run['kind']}"
+    order = fields.get("restore")
+    beside = order is not None and not RestoreOrder.of(order).excludes_others
+    return f"{name}/{run['id']}" if beside else name
 
 
 def queued(document: Document, now: datetime) -> JobQueued:

@@ -102,8 +102,11 @@ class MongoRuns:
     async def earlier_unfinished(self, run: RunDocument) -> bool:
         """True while another run of the same configuration or target and kind goes on, or one asked for earlier waits.
 
-        When it was asked for is the asker's word; a run that has begun counts as earlier whatever that says.
+        When it was asked for is the asker's word; a run that has begun counts as earlier whatever that says. Restores
+        wait for each other by mailbox only (`outstanding` of their jobs).
         """
+        if run["kind"] == JobKind.RESTORE.value:
+            return False
         narrow = {"tenant": run["tenant"], "configuration": run["configuration"], "kind": run["kind"]}
         narrow["target"] = run.get("target")
         others = self._store.runs.find({**narrow, "state": _UNFINISHED, "_id": {"$ne": run["_id"]}})
@@ -206,21 +209,26 @@ class MongoRuns:
         return Failure.model_validate((job or {}).get("fatal") or {"error": ErrorClass.INTERNAL})
 
     async def admit(self, slots: int) -> int:
-        """Give every tenant with waiting jobs its share of workers: at most `slots` at a time; returns how many."""
+        """Give every queue its share of workers: at most `slots` of its jobs at a time; returns how many.
+
+        A tenant has a queue for its restores and one for all else.
+        """
         admitted = 0
         # All that wait, so that a tenant with thousands of mailboxes hides nobody.
         waiting = self._store.jobs.find({"queue": {"$gt": ""}}, {"queue": 1})
-        for tenant in sorted({job["queue"] async for job in waiting}):
-            admitted += await self._admit_tenant(tenant, slots)
+        for queue in sorted({job["queue"] async for job in waiting}):
+            admitted += await self._admit_queue(queue, slots)
         return admitted
 
-    async def _admit_tenant(self, tenant: str, slots: int) -> int:
-        active = {"tenant": tenant, "admitted": True}
+    async def _admit_queue(self, queue: str, slots: int) -> int:
+        tenant, _, restores = queue.partition("/")
+        kind = JobKind.RESTORE.value if restores else {"$ne": JobKind.RESTORE.value}
+        active = {"tenant": tenant, "admitted": True, "kind": kind}
         free = slots - len(await self._store.jobs.find(active, {"_id": 1}).limit(slots).to_list(slots))
         if free <= 0:
             return 0
         admitted = 0
-        for job in await self._store.jobs.find({"queue": tenant}).limit(free).to_list(free):
+        for job in await self._store.jobs.find({"queue": queue}).limit(free).to_list(free):
             due = {"admitted": True, "due_at": self._clock.now() + self._lease}
             leave = {"$set": due, "$unset": {"queue": ""}}
             mark = await self._store.jobs.update_one({"_id": job["_id"], "admitted": False}, leave)

@@ -32,6 +32,11 @@ class RestoreOrder:
         return self.conflict is not RestoreConflict.COPY
 
     @property
+    def excludes_others(self) -> bool:
+        """True when a second one at the same time could take what the first one creates for what was there."""
+        return self.compares and not self.dry_run
+
+    @property
     def top(self) -> str:
         """Name of the folder everything goes below; empty for the original place."""
         if self.place is RestorePlace.ORIGINAL:
