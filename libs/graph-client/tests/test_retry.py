@@ -113,6 +113,20 @@ async def test_a_post_is_repeated_when_the_server_did_nothing(world: Make, ok: M
     assert await w.run(w.client.post("users/anna/messages", {})) == {"id": "one"}
 
 
+@pytest.mark.parametrize("verb", ["post", "patch"])
+async def test_a_request_whose_body_broke_off_on_its_way_is_sent_again(
+    world: Make, ok: Make, no: Make, verb: str
+) -> None:
+    message = "IO error during request payload read"
+    lost = ok(400, {"error": {"code": "BadRequest", "message": message}})
+    w = world(lost, ok(body={"id": "m1"}))
+    assert await w.run(getattr(w.client, verb)(MAIL, {"subject": "x"})) == {"id": "m1"}
+    assert w.client.counters.retries == 1
+    w = world(no(400, "BadRequest"))
+    with pytest.raises(Refused):
+        await w.run(getattr(w.client, verb)(MAIL, {}))
+
+
 async def test_an_empty_404_is_asked_again_before_it_is_believed(world: Make, ok: Make) -> None:
     w = world(ok(404), ok(body={"id": "m1"}))
     assert await w.run(w.client.get(MAIL)) == {"id": "m1"}

@@ -30,6 +30,8 @@ _UNREADABLE = frozenset(
 # The docs and the workloads spell these in different cases; the drive variants all begin with "resync".
 _RESYNC_PREFIXES = ("syncstate", "resync")
 _NO_ANSWER_YET = frozenset({408, 500, 502, 503, 504})
+# A 400 with this message: the body of the request broke off on its way, so the server did nothing with it.
+_BODY_LOST = b"io error during request payload read"
 _COME_BACK_LATER = frozenset({429, 509})
 _REFUSED_BY_SERVER = frozenset({501, 505, 507})
 _BY_STATUS: dict[int, type[GraphError]] = {401: Unauthorized, 403: Forbidden, 404: NotFound, 410: NotFound}
@@ -72,6 +74,8 @@ def failure(request: Request, response: Response, retry_after: float | None) -> 
         return ItemUnreadable("Exchange cannot render the item", **facts)
     if any(code.startswith(_RESYNC_PREFIXES) for code in lowered) or _gone_delta(request, response):
         return ResyncRequired("the delta cursor is void", location=response.header("location"), **facts)
+    if response.status == 400 and _BODY_LOST in response.content.lower():  # noqa: PLR2004 - Bad Request
+        return Unreachable("Graph did not get the whole request", sent=False, **facts)
     return _by_status(response.status, retry_after, facts)
 
 

@@ -101,7 +101,7 @@ class Throttled(GraphError):
 
 
 class Unreachable(GraphError):
-    """No usable answer. `sent` is False when the request certainly never reached the server."""
+    """No usable answer. `sent` is False when the server certainly never had the whole request."""
 
     def __init__(
         self,
