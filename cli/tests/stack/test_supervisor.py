@@ -11,7 +11,7 @@ import pytest
 
 from tenantkeep.stack import supervisor
 from tenantkeep.stack.errors import StartFailed
-from tenantkeep.stack.process import NotReady, ProcessSpec
+from tenantkeep.stack.process import NotReady, ProcessSpec, run_to_end
 from tenantkeep.stack.state import ProcessState, State
 from tenantkeep.stack.supervisor import Supervised, back_off
 
@@ -131,3 +131,21 @@ async def test_a_process_that_never_gets_ready_ends_the_start_with_the_reason(tm
     with pytest.raises(StartFailed, match="no sign yet"):
         await part.start()
     await part.stop()
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("print('half way', flush=True); import signal; signal.pause()", "did not end within 2 s"),
+        ("print('half way', flush=True); raise SystemExit(3)", "ended with exit code 3"),
+    ],
+)
+def test_a_command_that_does_not_end_well_is_told_with_the_end_of_its_log(
+    tmp_path: Path, script: str, why: str
+) -> None:
+    log = tmp_path / "once.log"
+    argv = (sys.executable, "-c", script)
+    with pytest.raises(StartFailed) as failed:
+        run_to_end("The bootstrap", argv, env=dict(os.environ), cwd=tmp_path, log=log, timeout=2)
+    assert f"The bootstrap {why}. The end of its log:\n  | half way" in str(failed.value)
+    assert str(log) in failed.value.remedy

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tenantkeep.stack import child
-from tenantkeep.stack.errors import StackError
+from tenantkeep.stack.errors import StackError, StartFailed
 from tenantkeep.stack.settings import caller_environment
 
 Probe = Callable[[], Awaitable[None]]
@@ -68,10 +68,14 @@ def server_environment(home: Path) -> dict[str, str]:
     return {**kept, "HOME": str(home), "TMPDIR": str(home), "PYTHONUNBUFFERED": "1"}
 
 
-def run_to_end(argv: tuple[str, ...], *, env: dict[str, str], cwd: Path, log: Path, timeout: float) -> int:
-    """Run a one-shot command with its output appended to `log`; returns its exit code."""
+def run_to_end(what: str, argv: tuple[str, ...], *, env: dict[str, str], cwd: Path, log: Path, timeout: float) -> None:
+    """Run a one-shot command with its output appended to `log`. Raises StartFailed, also when the time is over."""
     with log.open("ab") as output:
-        done = subprocess.run(  # noqa: S603 -- the command is built by the stack, no shell
-            bound_to_launcher(argv), env=env, cwd=cwd, stdout=output, stderr=output, timeout=timeout, check=False
-        )
-    return done.returncode
+        try:
+            done = subprocess.run(  # noqa: S603 -- the command is built by the stack, no shell
+                bound_to_launcher(argv), env=env, cwd=cwd, stdout=output, stderr=output, timeout=timeout, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise StartFailed(what, f"did not end within {timeout:g} s", log) from error
+    if done.returncode != 0:
+        raise StartFailed(what, f"ended with exit code {done.returncode}", log)

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import subprocess
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -140,7 +139,7 @@ class Stack:
         """A bus that comes back without its store has no streams: make them again, the sweep fills them."""
         try:
             await asyncio.to_thread(self._bootstrap)
-        except (StartFailed, subprocess.TimeoutExpired) as error:
+        except StartFailed as error:
             raise process.NotReady(str(error)) from error
 
     async def _run(self, spec: process.ProcessSpec) -> None:
