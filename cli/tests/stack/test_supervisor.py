@@ -146,6 +146,6 @@ def test_a_command_that_does_not_end_well_is_told_with_the_end_of_its_log(
     log = tmp_path / "once.log"
     argv = (sys.executable, "-c", script)
     with pytest.raises(StartFailed) as failed:
-        run_to_end("The bootstrap", argv, env=dict(os.environ), cwd=tmp_path, log=log, timeout=2)
+        run_to_end("The bootstrap", argv, env={}, cwd=tmp_path, log=log, timeout=2)
     assert f"The bootstrap {why}. The end of its log:\n  | half way" in str(failed.value)
     assert str(log) in failed.value.remedy

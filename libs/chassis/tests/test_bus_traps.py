@@ -4,9 +4,11 @@ Each names the trap and what it would cost; what the wrapper does instead is ass
 """
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -22,7 +24,7 @@ from nats.js.errors import NoStreamResponseError
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
-from chassis import bootstrap, bus
+from chassis import bootstrap, bus, closing
 from chassis.bus import Bus, BusUnreachable
 from chassis.delivered import Delivered
 from chassis.delivery import LONGEST_NAK, DeliveryPolicy, subscribe, subscribe_batch
@@ -45,6 +47,7 @@ class Line:
     server: NatsProcess
     bus: Bus
     js: JetStreamContext
+    settings: BusSettings
     seen: list[tuple[str, float]] = field(default_factory=list)
 
     def jobs(self) -> list[str]:
@@ -71,7 +74,7 @@ async def line(tmp_path: Path) -> AsyncIterator[Line]:
         connection = await outside.connect()
         js = connection.jetstream()
         await bootstrap.ensure(js, ack_wait=2.0)
-        yield Line(server, Bus(broker, USER), js)
+        yield Line(server, Bus(broker, USER), js, settings)
         await broker.stop()
         await outside.stop()
 
@@ -261,6 +264,59 @@ async def test_10_one_tenant_that_has_to_wait_does_not_stall_the_others(line: Li
         return "free" in line.jobs() and info.num_ack_pending == 20
 
     await until(free_is_done)
+
+
+async def test_11_a_handshake_that_fails_does_not_keep_a_service_from_starting(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """nats-py would wait for ever for the end of that connection, and never try again (nats-io/nats.py#718)."""
+    monkeypatch.setattr(closing, "HANDSHAKE", 0.5)
+    async with _busy_at_first(line.server.url) as (url, calls):
+        broker = bus.connect(line.settings.model_copy(update={"nats_url": url}), USER)
+        async with asyncio.timeout(10):
+            await broker.start()
+        assert await broker.ping(timeout=2)
+        assert len(calls) == 2
+        await broker.stop()
+
+
+@asynccontextmanager
+async def _busy_at_first(url: str) -> AsyncIterator[tuple[str, list[int]]]:
+    """Before the server at `url`: leaves the first connection without a word, and passes on all others."""
+    calls: list[int] = []
+    relays = set[asyncio.Task[None]]()
+    writers = set[asyncio.StreamWriter]()
+    host, _, port = url.rpartition("/")[2].partition(":")
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        calls.append(len(calls))
+        writers.add(writer)
+        if calls == [0]:
+            return
+        inner_reader, inner_writer = await asyncio.open_connection(host, int(port))
+        writers.add(inner_writer)
+        for source, sink in ((reader, inner_writer), (inner_reader, writer)):
+            relays.add(asyncio.create_task(_relay(source, sink)))
+
+    front = await asyncio.start_server(accept, "127.0.0.1", 0)
+    try:
+        yield f"tls://127.0.0.1:{front.sockets[0].getsockname()[1]}", calls
+    finally:
+        front.close()
+        for relay in relays:
+            relay.cancel()
+        await asyncio.gather(*relays, return_exceptions=True)
+        for writer in writers:
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
+
+
+async def _relay(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while block := await source.read(65_536):
+            sink.write(block)
+            await sink.drain()
+    sink.close()
 
 
 async def test_a_batch_in_hand_survives_the_end_of_a_pull(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from nats.js.errors import NotFoundError
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from chassis import bus_sources, logs, tls
+from chassis import bus_sources, closing, logs, tls
 from chassis.settings import NATS, USAGE, ProcessSettings, SettingsRefused, load
 from contracts.bus_users import BOOTSTRAP, inbox_prefix
 from contracts.streams import DURABLES, STREAMS, Durable, Stream
@@ -122,12 +122,14 @@ async def differences(js: JetStreamContext) -> list[tuple[str, str]]:
 
 @asynccontextmanager
 async def _connected(settings: BootstrapSettings) -> AsyncIterator[JetStreamContext]:
+    closing.bound()
     connection = await nats.connect(
         settings.nats_url.split(","),
         nkeys_seed_str=settings.nats_nkey.get_secret_value(),
         tls=tls.client_context(settings.ca_file),
         tls_handshake_first=True,  # as in chassis.bus.connect
         inbox_prefix=inbox_prefix(BOOTSTRAP.name).encode(),
+        connect_timeout=closing.HANDSHAKE,
         max_reconnect_attempts=5,
         reconnect_time_wait=1,
     )

@@ -18,7 +18,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import APIError
 from pydantic import BaseModel, ValidationError
 
-from chassis import telemetry, tls
+from chassis import closing, telemetry, tls
 from chassis.clock import Clock, SystemClock
 from chassis.settings import BusSettings
 from contracts import envelope, subjects
@@ -52,6 +52,7 @@ class Caller:
 
 def connect(settings: BusSettings, user: str) -> NatsBroker:
     """A broker for the bus user `user`; it connects at `start()` and then reconnects for ever."""
+    closing.bound()
     return NatsBroker(
         settings.nats_url.split(","),
         security=NatsNKey.from_seed(
@@ -61,6 +62,7 @@ def connect(settings: BusSettings, user: str) -> NatsBroker:
             tls_handshake_first=True,
         ),
         name=user,
+        connect_timeout=closing.HANDSHAKE,
         max_reconnect_attempts=-1,
         reconnect_time_wait=1,
         graceful_timeout=settings.drain_timeout,
