@@ -13,7 +13,7 @@ from backup_fakes.exchange import ANNA
 from backup_fakes.fuse import Fuse
 
 from backup_engine import NewItem
-from backup_service.entrypoints.download import application
+from backup_service.entrypoints.download import application, attachment
 from backup_service.usecases.export_mailbox import ExportMailbox
 from backup_service.usecases.manage import Manage
 from contracts.names import ExportFormat, Source
@@ -139,6 +139,8 @@ async def test_ticket_opens_its_export_once(
         second = await client.get(f"/v1/downloads/contoso/{ticket.ticket}")
     assert (stolen.status_code, first.status_code, second.status_code) == (404, 200, 404)
     assert second.headers["content-type"] == "application/problem+json"
+    plain, full = f'filename="{ticket.filename}"', f"filename*=UTF-8''{ticket.filename}"
+    assert first.headers["content-disposition"] == f"attachment; {plain}; {full}"
     archive = zipfile.ZipFile(io.BytesIO(first.content))
     assert archive.read("Inbox/000001 hello.eml") == MAIL
 
@@ -150,10 +152,30 @@ async def test_a_ticket_remembers_the_format(
     wanted = OpenExport(restore_point=point.id, format=ExportFormat(export))
     ticket = await manage.open_export("contoso", wanted)
     assert ticket.filename == f"anna_at_contoso.example-20260302T080000Z.{export}.zip"
-    chunks = await ExportMailbox(planner.catalogue, engine, planner.clock)("contoso", ticket.ticket)
-    archive = zipfile.ZipFile(io.BytesIO(b"".join(chunks)))
+    made = await ExportMailbox(planner.catalogue, engine, planner.clock)("contoso", ticket.ticket)
+    assert made.filename == ticket.filename
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(made.chunks)))
     (found,) = [entry for entry in archive.namelist() if re.fullmatch(name, entry)]
     assert MAIL in archive.read(found)
+
+
+@pytest.mark.parametrize(
+    ("mailbox", "plain", "full"),
+    [
+        ("jürgen@contoso.example", "j_rgen_at_contoso.example", "j%C3%BCrgen_at_contoso.example"),
+        ('a"b\\c/../d;e\r\nX-Evil: 1', "a_b_c_.._d;e__X-Evil: 1", "a_b_c_.._d%3Be__X-Evil%3A%201"),
+    ],
+)
+async def test_no_name_of_a_mailbox_breaks_out_of_the_header(
+    planner: Any, manage: Manage, engine: EngineInMemory, point: RestorePoint, *, mailbox: str, plain: str, full: str
+) -> None:
+    odd = point.model_copy(update={"id": "odd", "resource_name": mailbox})
+    await planner.catalogue.add_restore_point(odd)
+    ticket = await manage.open_export("contoso", OpenExport(restore_point="odd"))
+    export = ExportMailbox(planner.catalogue, engine, planner.clock)
+    made = await export("contoso", ticket.ticket)
+    end = "-20260302T080000Z.zip"
+    assert attachment(made.filename) == f"attachment; filename=\"{plain}{end}\"; filename*=UTF-8''{full}{end}"
 
 
 async def test_ticket_expires(planner: Any, manage: Manage, engine: EngineInMemory, point: RestorePoint) -> None:

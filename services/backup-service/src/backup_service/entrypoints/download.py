@@ -1,5 +1,7 @@
 """The one streaming route: exports, opened with a single-use ticket, proxied by the gateway (ADR 0007)."""
 
+from urllib.parse import quote
+
 from starlette.applications import Starlette
 from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import Request
@@ -11,16 +13,27 @@ from contracts.problem import Problem, ProblemError
 
 
 def application(export: ExportMailbox) -> Starlette:
-    """`GET /v1/downloads/<tenant>/<ticket>` → application/zip."""
+    """`GET /v1/downloads/<tenant>/<ticket>` → application/zip, with its name.
+
+    There is no Content-Length: the archive is made while it is sent, and to know its length every mail would have to
+    be read twice. What ends in good order (the last chunk of HTTP, the directory of the ZIP) is whole.
+    """
 
     async def download(request: Request) -> Response:
         try:
-            chunks = await export(request.path_params["tenant"], request.path_params["ticket"])
+            archive = await export(request.path_params["tenant"], request.path_params["ticket"])
         except ProblemError as error:
             return _problem(error.problem)
-        return StreamingResponse(iterate_in_threadpool(chunks), media_type="application/zip")
+        headers = {"content-disposition": attachment(archive.filename)}
+        return StreamingResponse(iterate_in_threadpool(archive.chunks), media_type="application/zip", headers=headers)
 
     return Starlette(routes=[Route("/v1/downloads/{tenant}/{ticket}", download)])
+
+
+def attachment(name: str) -> str:
+    """RFC 6266, for a name without quotes: as it is, and in ASCII for those who cannot read that."""
+    plain = "".join(letter if letter.isascii() else "_" for letter in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def _problem(problem: Problem) -> JSONResponse:

@@ -5,11 +5,12 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from backup_service.ports import Catalogue, Repositories
+from backup_service.usecases.export_mailbox import archive_name
 from backup_service.usecases.reading.sources import READERS
 from backup_service.usecases.retention import Retention
 from chassis.clock import Clock
 from chassis.ids import derived
-from contracts.names import ExportFormat, Source
+from contracts.names import Source
 from contracts.problem import invalid, not_found
 from contracts.rpc import CreateConfiguration, CreatedTarget, CreateTarget, OpenExport
 from contracts.views import BackupConfiguration, DownloadTicket, StorageTarget
@@ -69,6 +70,4 @@ class Manage:
         secret = secrets.token_urlsafe(32)
         expires_at = self._clock.now() + TICKET_LIFE
         await self._catalogue.add_ticket(tenant, point.id, wanted.format, secret, expires_at)
-        kind = "" if wanted.format is ExportFormat.EML else f".{wanted.format}"
-        name = f"{point.resource_name or point.resource}-{point.taken_at:%Y%m%dT%H%M%SZ}{kind}.zip".replace("@", "_at_")
-        return DownloadTicket(ticket=secret, expires_at=expires_at, filename=name)
+        return DownloadTicket(ticket=secret, expires_at=expires_at, filename=archive_name(point, wanted.format))
