@@ -31,7 +31,10 @@ COMMANDS = [
     *((method, f"kv/{verb}/{path}") for path in SECRETS for method, verb in (("POST", "undelete"), ("PUT", "destroy"))),
     *(
         ("LIST", path)
-        for path in ("kv/metadata", "kv/metadata/tenants", f"kv/metadata/{KV}", f"kv/metadata/{KV}/tokens")
+        for path in (
+            *("kv/metadata", "kv/metadata/tenants", f"kv/metadata/{KV}"),
+            *(f"kv/metadata/{KV}/{below}" for below in ("intake", "credentials", "tokens", "storage")),
+        )
     ),
     *((method, f"transit/keys/tenant-{TENANT}") for method in ("GET", "POST", "DELETE")),
     ("LIST", "transit/keys"),
@@ -58,12 +61,14 @@ COMMANDS = [
 MAY: dict[str, set[tuple[str, str]]] = {
     "gateway": {
         ("POST", f"kv/data/{KV}/intake/one"),
+        ("DELETE", f"kv/metadata/{KV}/intake/one"),
         ("POST", f"kv/data/{KV}/storage/one"),
         ("DELETE", f"kv/metadata/{KV}/storage/one"),
     },
     "token-service": {
         ("GET", f"kv/data/{KV}/intake/one"),
         ("DELETE", f"kv/metadata/{KV}/intake/one"),
+        ("LIST", f"kv/metadata/{KV}/intake"),
         *((m, f"kv/data/{KV}/credentials/{p}") for m in ("GET", "POST") for p in ("directory", "exchange-backup")),
         *(
             (method, f"kv/{kind}/{KV}/tokens/{profile}")
@@ -75,7 +80,7 @@ MAY: dict[str, set[tuple[str, str]]] = {
         ("POST", f"kv/data/{KV}/recovery-key"),
         ("GET", f"transit/keys/tenant-{TENANT}"),
         ("POST", f"transit/keys/tenant-{TENANT}"),
-        # Everything of a tenant's key but taking it out or deleting it (test_stack_isolation.py).
+        # Without parameters: the first harmless, the second nothing. With any that matters: below.
         ("POST", f"transit/keys/tenant-{TENANT}/rotate"),
         ("POST", f"transit/keys/tenant-{TENANT}/config"),
     },
@@ -120,6 +125,32 @@ def test_a_role_is_refused_whatever_it_was_not_given(servers: RunningStack, clie
         if answer.status_code not in {httpx.codes.FORBIDDEN, httpx.codes.METHOD_NOT_ALLOWED}:
             allowed.add((method, path))
     assert allowed == MAY[role]
+
+
+@pytest.mark.parametrize(
+    ("verb", "body"),
+    [
+        ("", {"type": "aes256-gcm96", "exportable": True}),
+        ("", {"type": "aes256-gcm96", "derived": True}),
+        ("", {"type": "rsa-4096"}),
+        *(("/config", {name: True}) for name in ("exportable", "allow_plaintext_backup", "deletion_allowed")),
+        *(("/config", {name: 2}) for name in ("min_decryption_version", "min_encryption_version")),
+        ("/config", {"auto_rotate_period": "1h"}),
+        ("/trim", {"min_available_version": 2}),
+        ("/import", {"type": "aes256-gcm96", "ciphertext": "vGVzdA=="}),
+        ("/import_version", {"ciphertext": "vGVzdA=="}),
+    ],
+    ids=str,
+)
+def test_a_tenants_key_is_made_in_one_way_and_changed_in_none(
+    servers: RunningStack, client: httpx.Client, verb: str, body: dict[str, object]
+) -> None:
+    token = _token(client, servers, "token-service")
+    key = f"transit/keys/tenant-{TENANT}"
+    assert client.post(key, headers=token, json={"type": "aes256-gcm96"}).is_success
+    before = client.get(key, headers=token).json()["data"]
+    assert client.post(f"{key}{verb}", headers=token, json=body).status_code == httpx.codes.FORBIDDEN
+    assert client.get(key, headers=token).json()["data"] == before
 
 
 def test_every_role_is_tried() -> None:

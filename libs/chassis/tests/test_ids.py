@@ -1,7 +1,9 @@
 from datetime import datetime, timedelta
 from random import Random
 
-from chassis.ids import derived, is_ulid, new_ulid
+import pytest
+
+from chassis.ids import derived, drawn_at, is_ulid, new_ulid
 from chassis.testing.clock import START, ManualClock
 
 
@@ -35,6 +37,9 @@ async def test_a_later_millisecond_sorts_later_and_shows_its_time(clock: ManualC
     for letter in first[:10]:
         stamp = stamp * 32 + alphabet.index(letter)
     assert stamp == int(START.timestamp() * 1000)
+    assert drawn_at(first) == START.replace(microsecond=START.microsecond // 1000 * 1000)
+    with pytest.raises(ValueError, match="no ULID"):
+        drawn_at(derived("x"))
 
 
 def test_the_same_seed_and_time_draw_the_same_ulid() -> None:

@@ -70,6 +70,14 @@ class TestSecrets:
         assert await place.vault.kv_read(place.name) is None
         assert await place.vault.kv_create(place.name, {"value": "anew"}) == 1
 
+    async def test_a_list_shows_one_level_of_names(self, place: Place) -> None:
+        assert await place.vault.kv_list(place.name) == ()
+        for below in ("b", "a", "deep/one", "deep/two"):
+            await place.vault.kv_create(f"{place.name}/{below}", {"value": "x"})
+        assert await place.vault.kv_list(place.name) == ("a", "b", "deep/")
+        await place.vault.kv_delete(f"{place.name}/a")
+        assert await place.vault.kv_list(place.name) == ("b", "deep/")
+
     async def test_a_limited_life_ends(self, place: Place) -> None:
         await place.vault.kv_metadata(place.name, max_versions=1, delete_version_after=timedelta(seconds=1))
         assert await place.vault.kv_create(place.name, {"value": "short"}) == 1

@@ -10,24 +10,27 @@ def _may(*capabilities: str) -> dict[str, Any]:
     return {"capabilities": list(capabilities)}
 
 
-# A tenant's key stays in the vault: none of these may be switched on, at creation or later.
-_NEVER_EXPORTED: dict[str, list[str]] = {"exportable": [], "allow_plaintext_backup": [], "deletion_allowed": []}
+# A tenant's key stays in the vault, as it is: no other parameter, at creation or later, and so no `exportable`, no
+# `deletion_allowed`, no `min_decryption_version` that would make what exists unreadable, no key brought from outside.
+_MADE_HERE: dict[str, list[str]] = {"type": ["aes256-gcm96"]}
 
 POLICIES: dict[str, Policy] = {
     "gateway": {
         # Secrets enter here: it may put a new one down, not read or replace any.
         "kv/data/tenants/+/intake/+": _may("create"),
+        "kv/metadata/tenants/+/intake/+": _may("delete"),
         "kv/data/tenants/+/storage/+": _may("create"),
         "kv/metadata/tenants/+/storage/+": _may("delete"),
     },
     "token-service": {
         "kv/data/tenants/+/intake/+": _may("read"),
         "kv/metadata/tenants/+/intake/+": _may("delete"),
+        "kv/metadata/tenants/+/intake/": _may("list"),
         "kv/data/tenants/+/credentials/+": _may("create", "read", "update"),
         "kv/data/tenants/+/tokens/+": _may("create", "read", "update"),
         "kv/metadata/tenants/+/tokens/+": _may("create", "update", "read", "delete"),
         "kv/data/tenants/+/recovery-key": _may("create", "read", "update"),
-        "transit/keys/tenant-*": {**_may("create", "update", "read"), "denied_parameters": _NEVER_EXPORTED},
+        "transit/keys/tenant-*": {**_may("create", "update", "read"), "allowed_parameters": _MADE_HERE},
     },
     "backup-service": {
         "kv/data/tenants/+/storage/+": _may("read"),

@@ -3,6 +3,7 @@
 import re
 import threading
 import uuid
+from datetime import UTC, datetime
 from random import Random
 from weakref import WeakKeyDictionary
 
@@ -37,6 +38,16 @@ def new_ulid(clock: Clock, rng: Random) -> str:
 def is_ulid(text: str) -> bool:
     """Say whether `text` is a ULID in its canonical upper-case form."""
     return _PATTERN.fullmatch(text) is not None
+
+
+def drawn_at(ulid: str) -> datetime:
+    """Give the moment a ULID of `new_ulid` was drawn. Raises ValueError for anything else."""
+    if not is_ulid(ulid):
+        raise ValueError("no ULID")
+    milliseconds = 0
+    for letter in ulid[:10]:
+        milliseconds = milliseconds * 32 + _ALPHABET.index(letter)
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def derived_ulid(*parts: object) -> str:

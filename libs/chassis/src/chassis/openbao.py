@@ -82,6 +82,10 @@ class AppRoleVault:
             body["delete_version_after"] = f"{whole_seconds(delete_version_after)}s"
         await self._call("POST", f"kv/metadata/{path}", body)
 
+    async def kv_list(self, path: str) -> tuple[str, ...]:
+        answer = await self._call("LIST", f"kv/metadata/{path}", missing_ok=True)
+        return () if answer is None else tuple(_field(answer, "keys", f"kv/metadata/{path}", list))
+
     async def kv_delete(self, path: str) -> None:
         await self._call("DELETE", f"kv/metadata/{path}")
 

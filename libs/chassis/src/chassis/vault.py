@@ -69,6 +69,10 @@ class Vault(Protocol):
         """
         ...
 
+    async def kv_list(self, path: str) -> tuple[str, ...]:
+        """Give the names directly below `path`, those that hold more with a slash at their end; none: empty."""
+        ...
+
     async def kv_delete(self, path: str) -> None:
         """Destroy all versions and the metadata; nothing happens when there are none."""
         ...

@@ -46,6 +46,18 @@ async def test_a_client_secret_waits_in_the_vault_and_only_its_reference_travels
     assert "PLANTED" not in answer.text
 
 
+@pytest.mark.parametrize("attempt", ["set_credential", "set_certificate"])
+async def test_a_credential_that_got_no_answer_is_not_left_in_the_vault(
+    gateway: Any, attempts: Any, problem_unavailable: Any, attempt: str
+) -> None:
+    gateway.world.fail_with["credential.set"] = problem_unavailable
+    answer = await gateway.call("PUT", attempts[attempt].path, json=_body(attempts, attempt))
+    assert answer.status_code == 503
+    assert _paths(gateway) == []
+    del gateway.world.fail_with["credential.set"]
+    assert (await gateway.call("PUT", attempts[attempt].path, json=_body(attempts, attempt))).status_code == 200
+
+
 async def test_storage_credentials_stay_where_the_target_was_saved(gateway: Any, attempts: Any) -> None:
     answer = await gateway.call("POST", TARGETS, json=_body(attempts))
     assert answer.status_code == 201

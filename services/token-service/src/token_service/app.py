@@ -34,6 +34,7 @@ from token_service.ports import Announcements, Authority, Connections, Tenants, 
 from token_service.settings import TokenServiceSettings
 from token_service.usecases.adopt_credentials import AdoptCredentials
 from token_service.usecases.answer_rejection import AnswerRejection
+from token_service.usecases.clear_intake import ClearIntake
 from token_service.usecases.consent import Consent
 from token_service.usecases.keep_recovery_key import KeepRecoveryKey
 from token_service.usecases.keep_token import KeepToken
@@ -164,8 +165,9 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
         bus = Bus(broker, SERVICE, clock)
         pending = PendingEvents(connections.collection, bus, clock, settings.pending_grace)
         announcements = BusAnnouncements(pending)
+        tenants = await MongoTenants.open(db)
         app = build_with(
-            tenants=await MongoTenants.open(db),
+            tenants=tenants,
             connections=connections,
             vault=vault,
             authority=authority,
@@ -183,6 +185,7 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
         stream.bind(bus, app.answer_rejection, DeliveryPolicy.of(settings))
         tasks = {
             "renewals": app.renew.sweep,
+            "intake": ClearIntake(tenants, vault, clock, settings.intake_life).sweep,
             "pending-events": pending.sweep,
             "metrics": app.metrics.refresh,
         }

@@ -27,6 +27,9 @@ class TokenServiceSettings(ServiceSettings):
     token_claim: Seconds = Field(
         60.0, description="Seconds after which another replica takes over a renewal whose worker died."
     )
+    intake_life: Seconds = Field(
+        600.0, description="Seconds a secret may wait in the vault for token-service before it is destroyed."
+    )
     token_rejected_pause: Seconds = Field(
         5.0, description="Seconds a token must have lived before a rejection leads to its renewal."
     )

@@ -56,6 +56,10 @@ class MemoryVault:
         if lifetime is not None:
             entry.lifetime = lifetime
 
+    async def kv_list(self, path: str) -> tuple[str, ...]:
+        below = [name.removeprefix(f"{path}/") for name in self._entries if name.startswith(f"{path}/")]
+        return tuple(sorted({name.partition("/")[0] + ("/" if "/" in name else "") for name in below}))
+
     async def kv_delete(self, path: str) -> None:
         self._entries.pop(path, None)
 

@@ -1,6 +1,9 @@
 """Secrets go into the vault first, under a path the gateway may create but not read; then only a reference travels."""
 
-from chassis.vault import Secret, Vault
+import asyncio
+import contextlib
+
+from chassis.vault import Secret, Vault, VaultError
 from contracts import rpc
 from contracts.api import AnyTargetBody, CertificateBody, CredentialBody, StorageTargetResult
 from contracts.names import Profile
@@ -48,8 +51,16 @@ async def set_certificate(
 async def _through_the_vault(
     services: Services, vault: Vault, tenant: str, question: rpc.SetCredential, *, secret: Secret, asking: Asking
 ) -> TokenView:
-    await vault.kv_create(f"tenants/{tenant}/intake/{question.intake}", secret)
-    return await services.ask(rpc.CREDENTIAL_SET, tenant, question, asking)
+    path = f"tenants/{tenant}/intake/{question.intake}"
+    await vault.kv_create(path, secret)
+    try:
+        return await services.ask(rpc.CREDENTIAL_SET, tenant, question, asking)
+    except (ProblemError, asyncio.CancelledError):
+        # Whoever was to take it may be away, and the next try brings it again. What a vault that is away, too, keeps
+        # is cleared by token-service.
+        with contextlib.suppress(VaultError):
+            await vault.kv_delete(path)
+        raise
 
 
 async def create_storage_target(

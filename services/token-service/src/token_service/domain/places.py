@@ -3,9 +3,14 @@
 from contracts.names import Profile
 
 
+def intakes(tenant: str) -> str:
+    """All that the gateway has brought and this service has not taken yet."""
+    return f"tenants/{tenant}/intake"
+
+
 def intake(tenant: str, reference: str) -> str:
     """A secret the gateway has brought: `{"client_secret"}`, or `{"certificate", "private_key"}`."""
-    return f"tenants/{tenant}/intake/{reference}"
+    return f"{intakes(tenant)}/{reference}"
 
 
 def credentials(tenant: str, profile: Profile) -> str:
