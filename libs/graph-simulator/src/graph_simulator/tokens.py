@@ -9,7 +9,7 @@ import json
 import secrets
 import sqlite3
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import jwt
 from cryptography import x509
@@ -47,6 +47,9 @@ class Tokens:
     connection: sqlite3.Connection
     lifetime: timedelta
     opaque: bool = False
+    sign_in_ahead: timedelta = timedelta()
+    """How far the clock of the sign-in is ahead of Graph's: a token is not valid before Graph's clock has caught up."""
+    _early: dict[str, datetime] = field(default_factory=dict)
     _checked: dict[str, str] = field(default_factory=dict)
 
     def issue(self, app: App, roles: list[str], credential: str = SECRET_CREDENTIAL) -> str:
@@ -55,7 +58,9 @@ class Tokens:
         `credential` says how the app signed in (claim appidacr).
         """
         identifier = secrets.token_urlsafe(16)
-        issued = now()
+        issued = now() + self.sign_in_ahead
+        if issued > now():
+            self._early[identifier] = issued
         expires = int((issued + self.lifetime).timestamp())
         self.connection.execute(
             "INSERT INTO token (id, app_pk, roles, expires) VALUES (?, ?, ?, ?)",
@@ -91,6 +96,9 @@ class Tokens:
         ).fetchone()
         if row is None or row["revoked"]:
             raise TokenInvalidError("Access token validation failure. The token is unknown or was revoked.")
+        early = self._early.get(row["id"])
+        if early is not None and now() < early:
+            raise TokenInvalidError("Lifetime validation failed, the token is not yet valid.")
         if row["expires"] <= now().timestamp():
             raise TokenInvalidError("Lifetime validation failed, the token is expired.")
         return Caller(row["tenant_id"], row["app_id"], frozenset(json.loads(row["roles"])))

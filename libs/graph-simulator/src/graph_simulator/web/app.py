@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
@@ -18,6 +19,7 @@ from graph_simulator.database import open_database
 from graph_simulator.fault_rules import FaultRules
 from graph_simulator.permissions import EXCHANGE
 from graph_simulator.published import answer_problems
+from graph_simulator.times import now
 from graph_simulator.tokens import Caller, TokenInvalidError, Tokens
 from graph_simulator.web import uploads
 from graph_simulator.web.call import Call, forbidden, parse_options, parse_preferences
@@ -203,6 +205,8 @@ class Simulator:
             if message["type"] == "http.response.start":
                 self.stats.requests[name] += 1
                 self.stats.statuses[str(message["status"])] += 1
+                date = (b"date", format_datetime(now(), usegmt=True).encode())
+                message = {**message, "headers": [*message["headers"], date]}
             else:
                 self.stats.bytes_out += len(message.get("body", b""))
                 if not message.get("more_body", False):

@@ -9,6 +9,7 @@ import secrets
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -19,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from graph_simulator import directory
 from graph_simulator.directory import App, UnknownNameError
 from graph_simulator.fault_rules import FaultInvalidError, FaultRules
+from graph_simulator.times import WALL, iso, now
 from graph_simulator.tokens import Tokens, rotate_signing_key
 from graph_simulator.web import calendar_control
 from graph_simulator.web.limits import OutlookThrottle
@@ -63,18 +65,27 @@ class Control:
 
     def _route(self, method: str, segments: list[str], body: bytes) -> Response:
         match (method, *segments):
-            case ("GET", "stats"):
-                return JSONResponse(self.stats.as_json() | {"mailboxes": self.throttle.as_json()})
-            case ("POST", "stats", "reset"):
-                self.stats.reset()
-                self.throttle.reset_highest()
-                return Response(status_code=204)
+            case ("GET" | "POST", "stats", *rest):
+                return self._stats(method, rest)
             case (_, "faults", *rest):
                 return self._faults(method, rest, body)
+            case ("PUT", "clock"):
+                return self._clock(body)
             case ("POST", "keys", "rotate"):
                 return JSONResponse({"kid": rotate_signing_key(self.connection)[0]})
             case (_, "tenants", tenant, *rest):
                 return self._tenant(method, tenant, rest, body)
+            case _:
+                return JSONResponse({"error": "no such control operation"}, 404)
+
+    def _stats(self, method: str, rest: list[str]) -> Response:
+        match (method, *rest):
+            case ("GET",):
+                return JSONResponse(self.stats.as_json() | {"mailboxes": self.throttle.as_json()})
+            case ("POST", "reset"):
+                self.stats.reset()
+                self.throttle.reset_highest()
+                return Response(status_code=204)
             case _:
                 return JSONResponse({"error": "no such control operation"}, 404)
 
@@ -93,6 +104,15 @@ class Control:
                 return JSONResponse({"removed": self.faults.clear(int(pk))})
             case _:
                 return JSONResponse({"error": "no such control operation"}, 404)
+
+    def _clock(self, body: bytes) -> Response:
+        wanted = json.loads(body)
+        try:
+            WALL.ahead = timedelta(seconds=float(wanted.get("ahead", 0)))
+            self.tokens.sign_in_ahead = timedelta(seconds=float(wanted.get("sign_in_ahead", 0)))
+        except (AttributeError, TypeError, ValueError) as error:
+            return JSONResponse({"error": f"no clock: {error}"}, 400)
+        return JSONResponse({"now": iso(now())})
 
     def _tenant(self, method: str, name: str, rest: list[str], body: bytes) -> Response:
         tenant = directory.find_tenant(self.connection, name)

@@ -66,6 +66,7 @@ def run(simulator: Simulator, state: Path, host: str, port: int) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        date_header=False,  # the application's clock may differ from the machine's
         backlog=256,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
