@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import nats
@@ -20,6 +19,7 @@ from chassis.bus import Bus
 from chassis.delivered import Delivered
 from chassis.delivery import DeliveryPolicy, subscribe, subscribe_batch
 from chassis.errors import GiveUp
+from chassis.testing.poison import NOW, Case, cases, poisons
 from chassis.testing.servers import NatsProcess
 from contracts import dead_letters, streams
 from contracts.bus_users import inbox_prefix
@@ -29,57 +29,15 @@ from contracts.events import (
     BackupRequested,
     Event,
     JobQueued,
-    JobWakeUp,
     RequestRejected,
-    RestoreRequested,
-    TokenRefreshed,
-    TokenRejected,
-    VerifyRequested,
 )
-from contracts.names import JobKind
 from contracts.streams import DURABLES, Durable
 
-NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 QUICK = DeliveryPolicy(heartbeat=0.2, ladder=(0.05, 0.1), attempts=3, fetch_timeout=0.5)
 USER = "backup-service"
-ALWAYS: dict[str, Any] = {"tenant": "contoso", "at": NOW}
-JOB: dict[str, Any] = {**ALWAYS, "scope": "job", "id": "j", "run": "r", "kind": "backup", "version": 1}
-PRINT = "0" * 16
-
-
-@dataclass(frozen=True)
-class Case:
-    """A durable, what its service reads from it, and a good message."""
-
-    model: type[BaseModel]
-    good: BaseModel
-    subject: str
-
-
-def _of(event: Event, model: type[BaseModel] | None = None) -> Case:
-    return Case(model or type(event), event, event.subject())
-
-
-BACKUP = BackupRequested(**ALWAYS, request="r", configuration="c")
-RESTORE = RestoreRequested(**ALWAYS, request="r", restore_point="p", target_user="u@contoso.example")
-VERIFY = VerifyRequested(**ALWAYS, request="r", target="t", kind="restore-drill")
-CASES = {
-    "token-rejected": _of(TokenRejected(**ALWAYS, profile="directory", fingerprint=PRINT)),
-    "backup-requested": Case(BackupRequested, BACKUP, BACKUP.requested_by("crm")),
-    "restore-requested": Case(RestoreRequested, RESTORE, RESTORE.requested_by("crm")),
-    "verify-requested": Case(VerifyRequested, VERIFY, VERIFY.requested_by("crm")),
-    "backup-token-refreshed": _of(
-        TokenRefreshed(**ALWAYS, profile="directory", generation=1, fingerprint=PRINT, expires_at=NOW)
-    ),
-    "monitor-ledger": _of(JobQueued(**JOB), AnyJobEvent),
-} | {
-    f"jobs-{kind}": Case(
-        JobWakeUp,
-        JobWakeUp(tenant="contoso", job="j", kind=kind, message="j-1"),
-        f"m365.job.v1.contoso.{kind}.j",
-    )
-    for kind in JobKind
-}
+CASES = cases()
+BACKUP = BackupRequested(tenant="contoso", at=NOW, request="r", configuration="c")
+JOB: dict[str, Any] = {"tenant": "contoso", "at": NOW, "scope": "job", "run": "r", "kind": "backup", "version": 1}
 
 Letter = tuple[bytes, dict[str, str]]
 
@@ -145,35 +103,6 @@ def consume(line: Line, durable: Durable, model: type[BaseModel], *, fails: bool
         subscribe(line.bus, durable, model, one, QUICK)
 
 
-def poisons(case: Case) -> dict[str, tuple[str, bytes, dict[str, str]]]:
-    """Kind of poison: subject, payload, headers. Each is refused for its own reason only."""
-    good = case.good.model_dump_json().encode()
-    ours = headers(case.good, "crm") if isinstance(case.good, Event) else {}
-    ours = {name: value for name, value in ours.items() if name != "Nats-Msg-Id"}
-    elsewhere = case.subject.replace(".contoso.", ".fabrikam.")
-    found = {
-        "not JSON": (case.subject, b"\xff\xfe not json", ours),
-        "wrong schema": (case.subject, b'{"tenant":"contoso","surprise":"\\r\\nNats-Rollup: all"}', ours),
-        "no object": (case.subject, b"[1, 2]", ours),
-        "brackets without end": (case.subject, b"[" * 60_000, ours),
-        "empty": (case.subject, b"", ours),
-        "wrong tenant": (elsewhere, good, ours),
-        "tenant that is no name": (case.subject.replace(".contoso.", ".b\u00f6se$."), good, ours),
-    }
-    if ours:
-        unknown = ours | {"ce-type": ours["ce-type"].replace(".v1", ".v9")}
-        structured = json.dumps({"specversion": "1.0", "id": "1", "source": "crm", "type": "x", "data": "[" * 50_000})
-        nested = b'{"specversion":"1.0","data":' + b"[" * 50_000
-        cloud = {"content-type": "application/cloudevents+json"}
-        found |= {
-            "unknown version": (case.subject, good, unknown),
-            "no envelope": (case.subject, good, {}),
-            "structured, data is text": (case.subject, structured.encode(), cloud),
-            "structured, without end": (case.subject, nested, cloud),
-        }
-    return found
-
-
 def test_every_durable_has_a_case() -> None:
     assert {durable.name for durable in DURABLES} == CASES.keys()
 
@@ -184,9 +113,8 @@ async def test_what_cannot_be_read_becomes_a_dead_letter_at_once(line: Line, dur
     sent = poisons(case)
     consume(line, durable, case.model)
     await line.bus.broker.start()
-    for kind, (subject, body, head) in sent.items():
-        own = f"-{len(kind)}" if subject.startswith("m365.job.") else ""  # a work queue takes one message per job
-        await line.js.publish(subject + own, body, headers=head or None)
+    for subject, body, head in sent.values():
+        await line.js.publish(subject, body, headers=head or None)
     letters = await line.settled(durable, len(sent))
     assert line.seen == []
     assert sorted(body for body, _ in letters) == sorted(body for _, body, _ in sent.values())
@@ -269,7 +197,7 @@ async def test_one_bad_message_of_a_batch_buries_no_other(line: Line, verdict: E
         done.update(message.body.root.id for message in messages)
 
     for name in ("a", "b", "bad", "c", "d"):
-        event = JobQueued(**JOB | {"id": name})
+        event = JobQueued(**JOB, id=name)
         await line.js.publish(event.subject(), event.model_dump_json().encode(), headers=headers(event, "x"))
     subscribe_batch(line.bus, durable, AnyJobEvent, handler, QUICK)
     await line.bus.broker.start()
