@@ -72,6 +72,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "run": customer.run,
             "job": customer.job,
             "restore_point": customer.restore_point,
+            "folder": customer.folder,
+            "item": customer.item,
         }
         yield Site(api, client, customer, known)
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -63,7 +64,8 @@ def _bodies(customer: Customer) -> dict[str, Any]:
 
 
 def _filled(path: str, tenant: str, ids: dict[str, str]) -> str:
-    return path.format(**{"tenant": tenant, "profile": "directory", **ids})
+    filled = path.format(**{"tenant": tenant, "profile": "directory", **{n: quote(i, safe="") for n, i in ids.items()}})
+    return f"{filled}?with={ids['restore_point']}" if filled.endswith("/compare") else filled
 
 
 def _ids(customer: Customer, ticket: str) -> dict[str, str]:
@@ -74,6 +76,8 @@ def _ids(customer: Customer, ticket: str) -> dict[str, str]:
         "job": customer.job,
         "restore_point": customer.restore_point,
         "hold": customer.hold,
+        "folder": customer.folder,
+        "item": customer.item,
         "ticket": ticket,
     }
 
@@ -201,6 +205,11 @@ QUESTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "restore-point.list": ({"resource": "{resource}"}, {"resource": ABSENT}),
     "restore-point.get": ({"id": "{restore_point}"}, {"id": ABSENT}),
     "export.open": ({"restore_point": "{restore_point}"}, {"restore_point": ABSENT}),
+    **dict.fromkeys(
+        ("browse.folders", "browse.items", "browse.item", "browse.message", "browse.search"),
+        ({"restore_point": "{restore_point}"}, {"restore_point": ABSENT}),
+    ),
+    "browse.compare": ({"other": "{restore_point}"}, {"other": ABSENT}),
     "health.get": ({}, {}),
     "dead-letter.list": ({}, {}),
     "dead-letter.get": ({"id": "1-{run}"}, {"id": ABSENT}),
@@ -216,6 +225,10 @@ REST: dict[str, dict[str, Any]] = {
     "retention-floor.set": {"period": "30d"},
     "legal-hold.place": {"reason": "a lawsuit"},
     "legal-hold.release": {"reason": "it is over"},
+    "browse.items": {"folder": "f"},
+    "browse.item": {"item": "i"},
+    "browse.message": {"item": "i"},
+    "browse.compare": {"restore_point": ABSENT},
     # What the gateway says of a caller; a letter that exists is tried through the API below.
     "dead-letter.list": {"tenants": [MINE]},
     "dead-letter.get": {"tenants": [MINE]},

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from jwt import encode
@@ -33,6 +34,8 @@ class Customer:
     resource: str
     restore_point: str
     hold: str
+    folder: str
+    item: str
 
 
 @dataclass
@@ -153,4 +156,21 @@ def back_up(api: Api, apps: Json, target: str) -> Customer:
     point = max(points, key=lambda p: int(p["items"]))
     held = {"restore_point": point["id"], "reason": "a lawsuit"}
     hold = api.done("POST", f"{base}/legal-holds", held)["id"]
-    return Customer(tenant, apps, target, configuration, run, jobs[0]["id"], point["resource"], point["id"], hold)
+    folder, item = held_in(api, f"{base}/restore-points/{point['id']}")
+    return Customer(
+        tenant, apps, target, configuration, run, jobs[0]["id"], point["resource"], point["id"], hold, folder, item
+    )
+
+
+def held_in(api: Api, point: str) -> tuple[str, str]:
+    """A folder of the restore point and an item in it, as soon as a worker has its search file."""
+
+    def answered() -> Json | None:
+        answer = api.call("GET", f"{point}/folders", tenants=[point.split("/")[2]])
+        found: Json = answer.json()
+        return found if answer.is_success else None
+
+    folders = wait_until(answered, seconds=60, what=f"{point} can be browsed")
+    folder = next(one["id"] for one in folders["items"] if one["items"])
+    items = api.done("GET", f"{point}/folders/{quote(folder, safe='')}/items")["items"]
+    return folder, items[0]["id"]

@@ -24,6 +24,7 @@ from typer.testing import CliRunner, Result
 from chassis.testing.pki import ServerTls, make_server_tls
 from contracts.api import Accepted, Download, StorageTargetResult
 from contracts.authorization import ROUTES
+from contracts.browsing import ChangedItem, Comparison, Folder, Item, ItemChange, Message
 from contracts.dead_letters import DeadLetter, DeadLetterContent
 from contracts.events.jobs import Counts
 from contracts.names import (
@@ -45,6 +46,7 @@ from contracts.views import (
     HealthView,
     Job,
     LegalHold,
+    Listing,
     ProbeStep,
     RecoveryKeyView,
     RestorePoint,
@@ -100,6 +102,9 @@ class FakeGateway:
     holds: list[LegalHold] = field(default_factory=list)
     floor: RetentionFloor = field(default_factory=lambda: RetentionFloor(tenant="contoso", period="30d"))
     page_size: int = 2
+    folders: list[Folder] = field(default_factory=list)
+    items: tuple[Item, ...] = ()
+    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     def application(self) -> Starlette:
         answers: dict[str, Callable[[Request], Any]] = {
@@ -128,6 +133,20 @@ class FakeGateway:
             "list_jobs": lambda r: self._page(r, self.looks[-1][1]),
             "get_job": lambda r: next(j for j in self.looks[-1][1] if j.id == r.path_params["job"]),
             "list_restore_points": lambda r: self._page(r, self.points),
+            "list_folders": lambda r: self._page(r, self.folders),
+            "list_items": lambda r: self._asked(r, Listing[Item](items=self.items, cursor="next")),
+            "get_item": lambda _: self.items[0],
+            "get_message": lambda _: Message(item=self.items[0], text="Guten Tag", html="<p>Guten Tag</p>"),
+            "search_items": lambda r: self._asked(r, Listing[Item](items=self.items)),
+            "compare_restore_points": lambda r: self._asked(
+                r,
+                Comparison(
+                    earlier="p-1",
+                    later="p-2",
+                    removed=1,
+                    items=(ChangedItem(change=ItemChange.REMOVED, before=self.items[0]),),
+                ),
+            ),
             "open_export": lambda _: Download(url="/api/v1/tenants/contoso/downloads/once", filename="x.zip"),
             "download": self._download,
             "start_restore": lambda _: Accepted(run="run-1"),
@@ -151,6 +170,10 @@ class FakeGateway:
                 *routes,
             ]
         )
+
+    def _asked(self, request: Request, answer: Any) -> Any:
+        self.asked.append((request.url.path.removeprefix("/api/v1"), dict(request.query_params)))
+        return answer
 
     def _endpoint(self, answer: Callable[[Request], Any]) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:

@@ -87,6 +87,8 @@ def test_damage_is_said_and_the_next_version_shares_nothing_of_it(
     repository.refresh()
     repository.derived.store("search", SHARD, ulid(11), io.BytesIO(CONTENT[:PART]), [point])
     assert read(repository) == CONTENT[:PART]
+    repository.derived.store("search", SHARD, ulid(12), io.BytesIO(CONTENT), [point], shared=False)
+    assert read(repository) == CONTENT
     assert repository.verify(SHARD, point, 2).good
 
 

@@ -10,7 +10,7 @@ from contracts.api import BackupConfigurationBody
 from contracts.names import ExportFormat
 from contracts.texts import Text
 from contracts.views import BackupConfiguration, RestorePoint
-from tenantkeep.commands import figures, labels, restore, upkeep
+from tenantkeep.commands import browsing, figures, labels, restore, upkeep
 from tenantkeep.commands.choose import named, restore_point, tenant_of
 from tenantkeep.commands.client import connect
 from tenantkeep.commands.download import to_folder, to_zip
@@ -23,6 +23,7 @@ from tenantkeep.commands.progress import download_bar
 app = typer.Typer(help="Back up, look at restore points, export, restore, verify and maintain.", no_args_is_help=True)
 restore.add_to(app)
 upkeep.add_to(app)
+browsing.add_to(app)
 
 _HOUR = 3600.0
 

@@ -10,6 +10,7 @@ import httpx
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from contracts import api
+from contracts.browsing import Comparison, Folder, Item, Message
 from contracts.dead_letters import DeadLetter, DeadLetterContent
 from contracts.names import ExportFormat, Profile
 from contracts.problem import Problem
@@ -163,6 +164,22 @@ class Gateway:
         path = f"/tenants/{_part(tenant)}/restore-points"
         return self._list(path, RestorePoint, configuration=configuration, resource=resource)
 
+    def folders(self, tenant: str, point: str) -> list[Folder]:
+        return self._list(f"{_point(tenant, point)}/folders", Folder)
+
+    def items(self, tenant: str, point: str, folder: str, **page: Any) -> Listing[Item]:
+        return self._page(f"{_point(tenant, point)}/folders/{_part(folder)}/items", Listing[Item], page)
+
+    def message(self, tenant: str, point: str, item: str) -> Message:
+        return self._get(f"{_point(tenant, point)}/items/{_part(item)}/message", Message)
+
+    def search(self, tenant: str, point: str, **asked: Any) -> Listing[Item]:
+        """One page; `asked` as in the API."""
+        return self._page(f"{_point(tenant, point)}/search", Listing[Item], asked)
+
+    def compare(self, tenant: str, point: str, other: str, **page: Any) -> Comparison:
+        return self._page(f"{_point(tenant, point)}/compare", Comparison, {"with": other, **page})
+
     def health(self, tenant: str) -> list[HealthView]:
         return self._list(f"/tenants/{_part(tenant)}/health", HealthView)
 
@@ -192,6 +209,10 @@ class Gateway:
 
     def _get(self, path: str, model: type[V]) -> V:
         return self._answer(self._send("GET", path), model)
+
+    def _page(self, path: str, model: type[V], asked: Mapping[str, Any]) -> V:
+        wanted = {name: value for name, value in asked.items() if value not in {None, ""}}
+        return self._answer(self._send("GET", path, params=wanted), model)
 
     def _list(self, path: str, model: type[V], **query: str | None) -> list[V]:
         """All pages."""
@@ -251,6 +272,10 @@ def connect(screen: Screen) -> Gateway:
     home, chosen = settings.home(), settings.load()
     patience = Patience(SystemClock(), screen.notice, chosen.patience)
     return Gateway(session.access(home, session.load(home), chosen.ca_file), patience)
+
+
+def _point(tenant: str, point: str) -> str:
+    return f"/tenants/{_part(tenant)}/restore-points/{_part(point)}"
 
 
 def _part(value: str) -> str:

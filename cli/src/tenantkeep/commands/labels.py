@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from contracts.browsing import ItemChange
 from contracts.errors import EXPLANATIONS, ErrorClass
 from contracts.names import JobKind, LockMode
 from contracts.texts import Text, code_text, render
@@ -100,6 +101,22 @@ SWEEP_AFTER = Text("Deleted after", "Gelöscht nach")
 CHECKED = Text("What was checked", "Was geprüft wurde")
 MAINTAINED = Text("What maintenance did", "Was die Wartung tat")
 OBJECT_PROBLEMS = Text("Problems found", "Gefundene Probleme")
+FOLDER = Text("Folder", "Ordner")
+DATE = Text("Date", "Datum")
+FROM = Text("From", "Von")
+TO = Text("To", "An")
+CC = Text("Cc", "Kopie")
+WHAT = Text("Subject", "Betreff")
+ATTACHMENTS = Text("Attachments", "Anhänge")
+EXCERPT = Text("Excerpt", "Auszug")
+SEEN = Text("In restore points", "In Wiederherstellungspunkten")
+CHANGE = Text("Change", "Änderung")
+CHANGES = {
+    ItemChange.ADDED: Text("added", "neu"),
+    ItemChange.REMOVED: Text("removed", "entfernt"),
+    ItemChange.CHANGED: Text("changed", "geändert"),
+    ItemChange.MOVED: Text("moved", "verschoben"),
+}
 YES = Text("yes", "ja")
 NO = Text("no", "nein")
 OK = Text("ok", "in Ordnung")

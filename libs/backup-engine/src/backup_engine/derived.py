@@ -40,12 +40,15 @@ class DerivedFiles:
     def __init__(self, backing: Backing) -> None:
         self._backing = backing
 
-    def store(self, kind: str, shard: str, version: str, file: BinaryIO, snapshots: Sequence[str]) -> DerivedFile:
+    def store(
+        self, kind: str, shard: str, version: str, file: BinaryIO, snapshots: Sequence[str], *, shared: bool = True
+    ) -> DerivedFile:
         """Store a whole file as `version`, a fresh ULID: parts first, the head last. Raises storage errors.
 
-        Parts the newest version has with the same content are shared. Nothing is removed: that is for maintenance.
+        `shared`: parts the newest version has with the same content are named and not stored again; not to be used
+        after that version turned out to be damaged. Nothing is removed: that is for maintenance.
         """
-        known = self._shareable(kind, shard)
+        known = self._shareable(kind, shard) if shared else {}
         parts: list[Part] = []
         stored = 0
         while piece := file.read(PART):

@@ -1,8 +1,10 @@
 """The item table in storage: runs of segments, and their merge as streams (format, section 7)."""
 
 import heapq
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from operator import itemgetter
 
 from backup_engine import names, rows
 from backup_engine.errors import IntegrityError
@@ -63,6 +65,31 @@ def items(objects: SealedObjects, segments: Sequence[str]) -> Iterator[ItemRow]:
     for key, change in merge([read_run(objects, run) for run in runs(segments)]):
         if change is not None:
             yield rows.unpack(key, change)
+
+
+def find(objects: SealedObjects, segments: Sequence[str], key: str) -> ItemRow | None:
+    """One row of a restore point: a few segments of each run are read, newest run first. Raises IntegrityError."""
+    for run in runs(segments):
+        for change in _in_run(objects, run, key):
+            return None if change is None else rows.unpack(key, change)
+    return None
+
+
+def _in_run(objects: SealedObjects, run: Sequence[str], key: str) -> Iterator[Change]:
+    """What a run says of a key, if anything: its rows ascend from part to part."""
+    first, last = 0, len(run) - 1
+    while first <= last:
+        middle = (first + last) // 2
+        part = list(read_run(objects, run[middle : middle + 1]))
+        if part and key < part[0][0]:
+            last = middle - 1
+        elif part and key > part[-1][0]:
+            first = middle + 1
+        else:
+            at = bisect_left(part, key, key=itemgetter(0))
+            if at < len(part) and part[at][0] == key:
+                yield part[at][1]
+            return
 
 
 def _aged(age: int, changes: Changes) -> Iterator[tuple[str, int, Change]]:

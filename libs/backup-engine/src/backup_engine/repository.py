@@ -25,6 +25,7 @@ from backup_engine.errors import (
     KeyUnavailable,
     NotFound,
     ObjectLocked,
+    UnknownItem,
 )
 from backup_engine.header import Kind
 from backup_engine.index import BlobIndex
@@ -264,6 +265,13 @@ class Repository:
         """Every item of the restore point in order of key: each one is a synthetic full."""
         found = manifest.items(self._backing.objects, self.snapshot(shard, snapshot).segments)
         return (row for row in found if kind in {None, row.kind})
+
+    def item(self, shard: str, snapshot: str, key: str) -> ItemRow:
+        """One item of the restore point, without going through all of them. Raises UnknownItem."""
+        found = manifest.find(self._backing.objects, self.snapshot(shard, snapshot).segments, key)
+        if found is None:
+            raise UnknownItem(key)
+        return found
 
     def read(self, row: ItemRow) -> bytes:
         """The exact bytes of one item, checked against the manifest. Raises IntegrityError."""

@@ -17,6 +17,8 @@ class Route(NamedTuple):
     roles: frozenset[Role]
 
 
+_POINT = "/tenants/{tenant}/restore-points/{restore_point}"
+
 CONSENT_CALLBACK = "/consent/callback"
 """The one address below `/api/v1` without a bearer token: an administrator's browser comes back here with a state."""
 
@@ -47,6 +49,12 @@ ROUTES: dict[str, Route] = {
     "list_jobs": Route("GET", "/tenants/{tenant}/runs/{run}/jobs", _MANAGE),
     "get_job": Route("GET", "/tenants/{tenant}/jobs/{job}", _MANAGE),
     "list_restore_points": Route("GET", "/tenants/{tenant}/restore-points", _MANAGE),
+    "list_folders": Route("GET", f"{_POINT}/folders", _MANAGE),
+    "list_items": Route("GET", f"{_POINT}/folders/{{folder}}/items", _MANAGE),
+    "get_item": Route("GET", f"{_POINT}/items/{{item}}", _MANAGE),
+    "get_message": Route("GET", f"{_POINT}/items/{{item}}/message", _MANAGE),
+    "search_items": Route("GET", f"{_POINT}/search", _MANAGE),
+    "compare_restore_points": Route("GET", f"{_POINT}/compare", _MANAGE),
     "open_export": Route("POST", "/tenants/{tenant}/restore-points/{restore_point}/exports", _MANAGE),
     "download": Route("GET", "/tenants/{tenant}/downloads/{ticket}", _MANAGE),
     "start_restore": Route("POST", "/tenants/{tenant}/restores", _MANAGE),

@@ -50,5 +50,15 @@ def below_floor(period: str, floor: str) -> ProblemError:
     return ProblemError(Problem(code="retention-below-floor", status=422, title=title, detail=detail))
 
 
+def preparing() -> ProblemError:
+    detail = "the search file of this mailbox is being made; ask again in a few seconds"
+    return ProblemError(Problem(code="preparing", status=503, title="Not ready yet", detail=detail))
+
+
+def damaged(detail: str) -> ProblemError:
+    title = "What is stored does not come back whole"
+    return ProblemError(Problem(code="integrity", status=409, title=title, detail=detail))
+
+
 def unavailable(detail: str) -> ProblemError:
     return ProblemError(Problem(code="unavailable", status=503, title="Temporarily unavailable", detail=detail))

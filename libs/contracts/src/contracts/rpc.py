@@ -7,8 +7,9 @@ publish to `m365.rpc.v1.>`, backup-service's to `documents.export` alone, so ser
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from contracts.browsing import Comparison, Folder, Item, ItemChange, ItemKey, Message
 from contracts.dead_letters import DeadLetter, DeadLetterContent
 from contracts.documents import TenantDocuments
 from contracts.names import (
@@ -188,6 +189,51 @@ class OpenExport(_Question):
     format: ExportFormat = ExportFormat.EML
 
 
+class InRestorePoint(_Question):
+    restore_point: Token
+
+
+class FoldersOf(InRestorePoint, Page):
+    pass
+
+
+class ItemsPage(Page):
+    limit: int = Field(default=50, ge=1, le=200, description="fewer when they would be too much for one answer")
+
+
+class ItemsOf(InRestorePoint, ItemsPage):
+    folder: ItemKey
+
+
+class OneItem(InRestorePoint):
+    item: ItemKey
+
+
+class SearchFilter(ItemsPage):
+    """Everything given must hold. Words fold case, accents and umlauts (Müller, Mueller, Muller)."""
+
+    q: str = Field(default="", max_length=500, description='words, "a phrase", begin*: anywhere in the item')
+    subject: str = Field(default="", max_length=500)
+    sender: str = Field(default="", max_length=320, description="name or address it comes from")
+    people: str = Field(default="", max_length=320, description="name or address of anybody in it")
+    attachment: str = Field(default="", max_length=300, description="in the name of an attachment")
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = Field(default=None, description="excluded")
+    has_attachment: bool | None = None
+    folder: ItemKey | None = None
+    kind: str = Field(default="", max_length=40, description="mail, event, contact, …")
+    everywhere: bool = Field(default=False, description="in all restore points of this one's mailbox")
+
+
+class SearchItems(InRestorePoint, SearchFilter):
+    pass
+
+
+class Compare(InRestorePoint, ItemsPage):
+    other: Token = Field(description="a restore point of the same mailbox; which is the earlier one does not matter")
+    change: ItemChange | None = None
+
+
 class DeadLettersOf(Page):
     """`tenants` limits what the asker may see; None: everything, letters without a tenant too."""
 
@@ -230,6 +276,14 @@ RESTORE_POINT_LIST = Operation("backup-service", "restore-point.list", RestorePo
 RESTORE_POINT_GET = Operation("backup-service", "restore-point.get", ById, RestorePoint)
 EXPORT_OPEN = Operation("backup-service", "export.open", OpenExport, DownloadTicket)
 
+BROWSE_FOLDERS = Operation("backup-service", "browse.folders", FoldersOf, Listing[Folder])
+BROWSE_ITEMS = Operation("backup-service", "browse.items", ItemsOf, Listing[Item])
+BROWSE_ITEM = Operation("backup-service", "browse.item", OneItem, Item)
+BROWSE_MESSAGE = Operation("backup-service", "browse.message", OneItem, Message)
+BROWSE_SEARCH = Operation("backup-service", "browse.search", SearchItems, Listing[Item])
+BROWSE_COMPARE = Operation("backup-service", "browse.compare", Compare, Comparison)
+"""Answered by workers, which hold the search files; the others of backup-service by planners."""
+
 HEALTH_GET = Operation("monitor-service", "health.get", Nothing, Listing[HealthView])
 DEAD_LETTER_LIST = Operation("monitor-service", "dead-letter.list", DeadLettersOf, Listing[DeadLetter])
 DEAD_LETTER_GET = Operation("monitor-service", "dead-letter.get", OneDeadLetter, DeadLetterContent)
@@ -264,6 +318,12 @@ OPERATIONS: tuple[Operation[BaseModel, BaseModel], ...] = (
     RESTORE_POINT_LIST,
     RESTORE_POINT_GET,
     EXPORT_OPEN,
+    BROWSE_FOLDERS,
+    BROWSE_ITEMS,
+    BROWSE_ITEM,
+    BROWSE_MESSAGE,
+    BROWSE_SEARCH,
+    BROWSE_COMPARE,
     HEALTH_GET,
     DEAD_LETTER_LIST,
     DEAD_LETTER_GET,

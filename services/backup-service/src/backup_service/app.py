@@ -22,11 +22,14 @@ from backup_service.adapters.mongo_kept_documents import MongoKeptDocuments
 from backup_service.adapters.mongo_runs import MongoRuns
 from backup_service.adapters.mongo_store import Store, open_store
 from backup_service.adapters.mongo_upkeep import MongoUpkeep
+from backup_service.adapters.search_shelf import SearchShelf
 from backup_service.entrypoints import download, rpc, stream
 from backup_service.settings import BackupSettings
+from backup_service.usecases.browse import Browse
 from backup_service.usecases.execute_job import Execute, ExecuteJob
 from backup_service.usecases.export_mailbox import ExportMailbox
 from backup_service.usecases.keep_documents import KeepDocuments
+from backup_service.usecases.keep_searchable import KeepSearchable, SearchableBackup
 from backup_service.usecases.legal_holds import HoldDesk
 from backup_service.usecases.manage import Manage
 from backup_service.usecases.plan_run import PlanRun
@@ -142,7 +145,10 @@ async def plan(settings: BackupSettings, drain: Drain) -> None:
 
 
 async def work(settings: BackupSettings, drain: Drain) -> None:
-    """The worker: wake-ups and downloads. On drain, running jobs are cancelled and taken over at their checkpoint."""
+    """The worker: wake-ups, downloads, questions about restore points.
+
+    On drain, running jobs are cancelled and taken over at their checkpoint.
+    """
     async with build(settings) as parts:
         backup = RunBackup(
             tenants=parts.tenants,
@@ -166,8 +172,12 @@ async def work(settings: BackupSettings, drain: Drain) -> None:
         upkeep = Upkeep(
             parts.repositories, parts.jobs, MongoUpkeep(parts.store), clock=parts.clock, pace=_upkeep_pace(settings)
         )
+        files = _search_files(settings, parts)
+        searchable = KeepSearchable(parts.repositories, files)
+        browse = Browse(parts.catalogue, parts.repositories, files, judge=parts.judge)
+        rpc.bind_browsing(RpcServer(parts.bus), browse)
         kinds: dict[JobKind, Execute] = {
-            JobKind.BACKUP: backup,
+            JobKind.BACKUP: SearchableBackup(backup, searchable),
             JobKind.RESTORE: restore,
             JobKind.VERIFY: RunVerify(upkeep),
             JobKind.RESTORE_DRILL: RunDrill(upkeep),
@@ -183,8 +193,33 @@ async def work(settings: BackupSettings, drain: Drain) -> None:
             upkeep=settings.worker_upkeep,
         )
         export = ExportMailbox(parts.catalogue, parts.repositories, parts.clock)
-        async with _downloads(settings, export), _serving(settings, parts), _sweeping(settings, parts):
+        async with (
+            _searching(files, searchable),
+            _downloads(settings, export),
+            _serving(settings, parts),
+            _sweeping(settings, parts),
+        ):
             await drain.wait()
+
+
+def _search_files(settings: BackupSettings, parts: Parts) -> SearchShelf:
+    return SearchShelf(
+        settings.home / "search",
+        limit=settings.search_cache_bytes,
+        patience=settings.search_patience,
+        new_id=partial(new_ulid, parts.clock, random.SystemRandom()),
+    )
+
+
+@asynccontextmanager
+async def _searching(files: SearchShelf, searchable: KeepSearchable) -> AsyncIterator[None]:
+    task = asyncio.create_task(searchable.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+        await files.close()
 
 
 def _hold_desk(parts: Parts) -> HoldDesk:

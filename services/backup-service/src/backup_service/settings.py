@@ -40,6 +40,12 @@ class BackupSettings(ServiceSettings):
     checkpoint_bytes: Annotated[int, Field(ge=1 << 16)] = Field(
         256 << 20, description="Bytes read since the last checkpoint that cause the next one."
     )
+    search_cache_bytes: Annotated[int, Field(ge=1 << 20)] = Field(
+        2 << 30, description="Bytes of search files a worker keeps in `search` of its state folder."
+    )
+    search_patience: Annotated[float, Field(gt=0, le=4.0)] = Field(
+        3.0, description="Seconds a question waits for a search file that is being made before it says so."
+    )
     progress_interval: Seconds = Field(1.0, description="Seconds between two progress marks of a job.")
     hold_recheck: Seconds = Field(5.0, description="Seconds after which a held job looks whether its cause is gone.")
     export_interval: Seconds = Field(

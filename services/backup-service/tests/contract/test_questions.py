@@ -1,5 +1,6 @@
 """Every question that names backup-service has an answer, of the asker's tenant only."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,9 @@ from backup_fakes.fuse import Fuse
 
 from backup_service.adapters.error_classes import Judgement
 from backup_service.adapters.mongo_kept_documents import MongoKeptDocuments
+from backup_service.adapters.search_shelf import SearchShelf
 from backup_service.entrypoints import rpc as answers
+from backup_service.usecases.browse import Browse
 from backup_service.usecases.legal_holds import HoldDesk
 from backup_service.usecases.manage import Manage
 from chassis.bus import Bus, Caller
@@ -26,12 +29,18 @@ QUESTIONS: dict[str, Any] = {
     "legal-hold.release": rpc.ReleaseLegalHold(id="unknown", reason="settled"),
     "job.list": rpc.JobsOf(run="run-1"),
     "export.open": rpc.OpenExport(restore_point="unknown"),
+    "browse.folders": rpc.FoldersOf(restore_point="unknown"),
+    "browse.items": rpc.ItemsOf(restore_point="unknown", folder="f"),
+    "browse.item": rpc.OneItem(restore_point="unknown", item="i"),
+    "browse.message": rpc.OneItem(restore_point="unknown", item="i"),
+    "browse.search": rpc.SearchItems(restore_point="unknown", q="word"),
+    "browse.compare": rpc.Compare(restore_point="unknown", other="another"),
 }
 OURS = [operation for operation in rpc.OPERATIONS if operation.service == "backup-service"]
 
 
 @pytest.fixture
-def gateway(planner: Any) -> Bus:
+def gateway(planner: Any, tmp_path: Path) -> Bus:
     manage = Manage(planner.catalogue, EngineInMemory(Fuse()), planner.retention, planner.clock)
     server = RpcServer(planner.broker.bus("backup-service", planner.clock))
     desk = HoldDesk(
@@ -40,6 +49,8 @@ def gateway(planner: Any) -> Bus:
     answers.bind(
         server, planner.catalogue, manage, planner.retention, desk, MongoKeptDocuments(planner.store, planner.clock)
     )
+    files = SearchShelf(tmp_path, limit=1 << 20, patience=1.0, new_id=lambda: "01ARZ3NDEKTSV4RRFFQ0000001")
+    answers.bind_browsing(server, Browse(planner.catalogue, EngineInMemory(Fuse()), files, judge=Judgement(10.0)))
     return planner.broker.bus("gateway", planner.clock)
 
 
@@ -52,7 +63,11 @@ def question(operation: Any) -> Any:
 @pytest.mark.parametrize("operation", OURS, ids=[operation.name for operation in OURS])
 async def test_question_is_answered(gateway: Bus, operation: Any) -> None:
     await gateway.ask(rpc.TARGET_CREATE, "contoso", TARGET, CALLER)
-    look_up = operation.request is rpc.ById or operation in {rpc.EXPORT_OPEN, rpc.LEGAL_HOLD_RELEASE}
+    look_up = (
+        operation.request is rpc.ById
+        or operation in {rpc.EXPORT_OPEN, rpc.LEGAL_HOLD_RELEASE}
+        or operation.name.startswith("browse.")
+    )
     if look_up:
         with pytest.raises(ProblemError) as raised:
             await gateway.ask(operation, "contoso", question(operation), CALLER)

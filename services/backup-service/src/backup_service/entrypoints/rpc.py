@@ -2,12 +2,15 @@
 
 from typing import TypeVar
 
-from backup_service.ports import Catalogue, KeptDocuments
+from backup_service.ports import Catalogue
+from backup_service.ports.custody import KeptDocuments
+from backup_service.usecases.browse import Browse
 from backup_service.usecases.legal_holds import HoldDesk
 from backup_service.usecases.manage import Manage
 from backup_service.usecases.retention import Retention
 from chassis.rpc import Call, RpcServer
 from contracts import rpc
+from contracts.browsing import Comparison, Folder, Item, Message
 from contracts.problem import not_found
 from contracts.views import (
     BackupConfiguration,
@@ -28,13 +31,42 @@ V = TypeVar("V", bound=View)
 def bind(  # noqa: PLR0917 - what the questions are about, one each
     server: RpcServer, catalogue: Catalogue, manage: Manage, retention: Retention, holds: HoldDesk, kept: KeptDocuments
 ) -> None:
-    """Register every operation of contracts.rpc that names backup-service."""
+    """The questions planners answer: every operation that names backup-service but those of `bind_browsing`."""
     _bind_commands(server, manage)
     _bind_retention(server, retention)
     _bind_holds(server, holds, catalogue)
     _bind_lists(server, catalogue)
     _bind_look_ups(server, catalogue)
     _bind_recovery(server, kept)
+
+
+def bind_browsing(server: RpcServer, browse: Browse) -> None:
+    """The questions workers answer: what restore points hold."""
+
+    async def folders(call: Call[rpc.FoldersOf]) -> Listing[Folder]:
+        return await browse.folders(call.one_tenant(), call.question)
+
+    async def items(call: Call[rpc.ItemsOf]) -> Listing[Item]:
+        return await browse.items(call.one_tenant(), call.question)
+
+    async def item(call: Call[rpc.OneItem]) -> Item:
+        return await browse.item(call.one_tenant(), call.question)
+
+    async def message(call: Call[rpc.OneItem]) -> Message:
+        return await browse.message(call.one_tenant(), call.question)
+
+    async def search(call: Call[rpc.SearchItems]) -> Listing[Item]:
+        return await browse.search(call.one_tenant(), call.question)
+
+    async def compare(call: Call[rpc.Compare]) -> Comparison:
+        return await browse.compare(call.one_tenant(), call.question)
+
+    server.answer(rpc.BROWSE_FOLDERS, folders)
+    server.answer(rpc.BROWSE_ITEMS, items)
+    server.answer(rpc.BROWSE_ITEM, item)
+    server.answer(rpc.BROWSE_MESSAGE, message)
+    server.answer(rpc.BROWSE_SEARCH, search)
+    server.answer(rpc.BROWSE_COMPARE, compare)
 
 
 def _bind_commands(server: RpcServer, manage: Manage) -> None:

@@ -9,7 +9,8 @@ import structlog
 from pydantic import ValidationError
 
 from backup_engine import Repository, RepositoryError, Snapshot
-from backup_service.ports import KeptDocuments, Registrations, Repositories
+from backup_service.ports import Repositories
+from backup_service.ports.custody import KeptDocuments, Registrations
 from chassis.clock import Clock
 from chassis.vault import VaultError
 from contracts.problem import ProblemError

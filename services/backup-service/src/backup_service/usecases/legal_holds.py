@@ -10,7 +10,8 @@ from backup_engine.custody import Custody
 from backup_engine.errors import NotFound
 from backup_engine.holds import Hold, Release, Scope
 from backup_service.domain.jobs import Held
-from backup_service.ports import Catalogue, Judge, LegalHolds, Repositories
+from backup_service.ports import Catalogue, Judge, Repositories
+from backup_service.ports.custody import LegalHolds
 from chassis.clock import Clock
 from chassis.ids import derived_ulid
 from contracts.names import LegalHoldState

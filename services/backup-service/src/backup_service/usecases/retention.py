@@ -7,7 +7,7 @@ from backup_engine import Repository
 from backup_engine.errors import InvalidRetention
 from backup_engine.retention import Period, Retained, Scheme
 from backup_service.domain.jobs import Claim, Keeping
-from backup_service.ports import Floors
+from backup_service.ports.custody import Floors
 from chassis.clock import Clock
 from contracts.problem import below_floor, invalid
 from contracts.retention import DEFAULT_FLOOR

@@ -3,10 +3,32 @@
 from fastapi import FastAPI
 
 from contracts.authorization import ROUTES
-from gateway.entrypoints import backups, consent, dead_letters, legal_holds, problems, progress, restores, tenants
+from gateway.entrypoints import (
+    backups,
+    browsing,
+    consent,
+    dead_letters,
+    legal_holds,
+    problems,
+    progress,
+    restores,
+    tenants,
+)
 
 TITLE = "Tenantkeep"
 VERSION = "1"
+
+
+_PARTS = (
+    tenants.api,
+    consent.api,
+    backups.api,
+    legal_holds.api,
+    progress.api,
+    restores.api,
+    browsing.api,
+    dead_letters.api,
+)
 
 
 class RoutesMissing(Exception):
@@ -18,7 +40,7 @@ def application() -> FastAPI:
     api = FastAPI(title=TITLE, version=VERSION, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     problems.install(api)
     declared: set[str] = set()
-    for part in (tenants.api, consent.api, backups.api, legal_holds.api, progress.api, restores.api, dead_letters.api):
+    for part in _PARTS:
         api.include_router(part.router)
         declared |= part.names
     api.include_router(consent.callback)

@@ -210,6 +210,59 @@ _DEAD_LETTER = {
 }
 
 
+_PERSON = {"name": "Jürgen Müller", "address": "juergen.mueller@fabrikam.example"}
+_ATTACHMENT = {"number": 1, "name": "Angebot.pdf", "content_type": "application/pdf", "size": 48213, "inline": False}
+_ITEM = {
+    "id": "AAkALgAAAAAAHYQDEapmEc2byACqAC-EWg0AxW9F",
+    "kind": "mail",
+    "folder": "AAMkAGVmMDEzMTM4LTZmYWUtNDdkNC1hMDZiAAA",
+    "subject": "Angebot für die Straßenbeleuchtung",
+    "sender": _PERSON,
+    "to": [{"name": "Anna Schmidt", "address": "anna.schmidt@contoso.example"}],
+    "recipients": 1,
+    "date": "2026-03-02T07:41:00Z",
+    "size": 65804,
+    "read": True,
+    "draft": False,
+    "flagged": False,
+    "importance": "normal",
+    "categories": ["Angebote"],
+    "attachments": [_ATTACHMENT],
+    "attachment_count": 1,
+    "first_seen": _RESTORE_POINT_ID,
+    "last_seen": _RESTORE_POINT_ID,
+    "excerpt": "… anbei das Angebot für die Straßenbeleuchtung im Gewerbegebiet …",
+}
+_FOLDER_VIEW = {
+    "id": _ITEM["folder"],
+    "kind": "folder",
+    "name": "Projekte",
+    "path": ["Posteingang", "Projekte"],
+    "parent": "AAMkAGVmMDEzMTM4LTZmYWUtNDdkNC1hMDZiBBB",
+    "items": 214,
+    "bytes": 18_400_233,
+}
+_MESSAGE = {
+    "item": _ITEM,
+    "cc": [],
+    "bcc": [],
+    "reply_to": [],
+    "text": "Guten Tag Frau Schmidt,\n\nanbei das Angebot.",
+    "html": "<p>Guten Tag Frau Schmidt,</p><p>anbei das Angebot.</p>",
+    "truncated": False,
+}
+_COMPARISON = {
+    "earlier": _RESTORE_POINT_ID,
+    "later": "01KJS0ZQ4T7V2B5N8D1G6H3J9K",
+    "added": 1,
+    "removed": 0,
+    "changed": 0,
+    "moved": 0,
+    "items": [{"change": "added", "before": None, "after": _ITEM}],
+    "cursor": None,
+}
+
+
 class Example(NamedTuple):
     response: dict[str, Any] | None = None
     request: dict[str, Any] | None = None
@@ -274,6 +327,12 @@ EXAMPLES: dict[str, Example] = {
     "list_jobs": Example(_page(_JOB)),
     "get_job": Example(_JOB),
     "list_restore_points": Example(_page(_RESTORE_POINT)),
+    "list_folders": Example(_page(_FOLDER_VIEW)),
+    "list_items": Example(_page(_ITEM)),
+    "get_item": Example(_ITEM),
+    "get_message": Example(_MESSAGE),
+    "search_items": Example(_page(_ITEM)),
+    "compare_restore_points": Example(_COMPARISON),
     "open_export": Example(
         {"url": "/api/v1/tenants/contoso/downloads/6mJ0yq7s", "filename": "anna.schmidt.zip"}, {"format": "eml"}
     ),

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Protocol
 
 from backup_engine import Repository
@@ -12,22 +12,17 @@ from backup_service.domain.jobs import Cause, Claim, Outcome
 from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
 from backup_service.domain.restored_mail import CreatedMail, PresentMail
 from backup_service.domain.upkeep import DueUpkeep
-from contracts.documents import TenantDocuments
 from contracts.errors import ErrorClass
 from contracts.events import Counts, JobWakeUp
-from contracts.names import ExportFormat, HoldReason, JobKind, LegalHoldState, UpkeepKind
+from contracts.names import ExportFormat, HoldReason, JobKind, UpkeepKind
 from contracts.views import (
     BackupConfiguration,
-    FloorChange,
     Job,
-    LegalHold,
     Listing,
     ProbeStep,
     RestorePoint,
-    RetentionFloor,
     Run,
     StorageTarget,
-    TargetRecovery,
     Verification,
 )
 
@@ -276,81 +271,6 @@ class Catalogue(RestorePoints, Protocol):
 
     async def redeem(self, tenant: str, secret: str, now: datetime) -> tuple[str, ExportFormat] | None:
         """The restore point a ticket opens and how, once; None for anything but a fresh ticket of this tenant."""
-        ...
-
-
-class Floors(Protocol):
-    """The least retention of each tenant, as people set it."""
-
-    async def retention_floor(self, tenant: str) -> RetentionFloor | None:
-        """None when nobody ever set one."""
-        ...
-
-    async def change_retention_floor(self, tenant: str, change: FloorChange) -> None:
-        """Put it into force; every change before stays on record."""
-        ...
-
-
-class LegalHolds(Protocol):
-    """Legal holds as people placed and released them, and how far each has come."""
-
-    async def add_legal_hold(self, hold: LegalHold, *, due_at: datetime) -> None:
-        """Record it; repeating it changes nothing."""
-        ...
-
-    async def legal_hold(self, tenant: str, hold: str) -> LegalHold | None: ...
-
-    async def legal_holds(self, tenant: str, cursor: str | None, limit: int) -> Listing[LegalHold]: ...
-
-    async def unreleased_legal_holds(self, tenant: str) -> Sequence[LegalHold]: ...
-
-    async def due_legal_holds(self, now: datetime) -> Sequence[LegalHold]:
-        """A bounded number of holds that want to be put into force or lifted now."""
-        ...
-
-    async def postpone_legal_hold(self, hold: LegalHold, due_at: datetime) -> bool:
-        """Take it in hand until then; False when somebody else did, or when it moved on."""
-        ...
-
-    async def advance_legal_hold(
-        self, hold: LegalHold, state: LegalHoldState, changes: Mapping[str, Any], *, due_at: datetime | None
-    ) -> None:
-        """Move it from the state `hold` shows; nothing happens when it moved on meanwhile."""
-
-
-class KeptDocuments(Protocol):
-    """What each repository keeps of the documents: which target is due, and what comes back."""
-
-    async def claim(self, lease: timedelta) -> StorageTarget | None:
-        """Take one target that is due; it is due again after `lease` unless `kept` says later. None: nothing is."""
-        ...
-
-    async def kept(self, target: StorageTarget, at: datetime, due_at: datetime) -> None:
-        """Its repository holds, since `at`, what only documents knew; look again at `due_at`."""
-        ...
-
-    async def ask_recovery(self, tenant: str, target: str) -> StorageTarget | None:
-        """Have documents brought back from it as soon as possible; None when there is no such target."""
-        ...
-
-    async def recovered(self, target: StorageTarget, recovery: TargetRecovery) -> None: ...
-
-    async def configurations_of(self, target: StorageTarget) -> Sequence[BackupConfiguration]: ...
-
-    async def bring_back(self, configuration: BackupConfiguration) -> None:
-        """Create it as it was; of one that exists only the target changes."""
-        ...
-
-    async def relist(self, points: Sequence[RestorePoint]) -> None:
-        """Make restore points known that are not; what is known of the others stays."""
-        ...
-
-
-class Registrations(Protocol):
-    """What token-service knows of a tenant and nothing else tells."""
-
-    async def __call__(self, tenant: str) -> TenantDocuments:
-        """Raises ProblemError, also when token-service does not answer."""
         ...
 
 
