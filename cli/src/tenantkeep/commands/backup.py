@@ -164,13 +164,14 @@ def export(
     point: Annotated[str, typer.Argument(metavar="RESTORE_POINT", help="Id, or a mailbox for its newest one.")],
     out: Annotated[Path, typer.Option(help="New ZIP file, or a folder to unpack into.")],
     kind: Annotated[
-        ExportFormat, typer.Option("--format", help="eml: a file per mail; mbox: a file per folder; maildir.")
+        ExportFormat,
+        typer.Option("--format", help="eml: a file per mail; mbox: a file per folder; maildir; vcf: contacts."),
     ] = ExportFormat.EML,
     tenant: TenantName = None,
     lang: Lang = "en",
     as_json: Json = False,
 ) -> None:
-    """Save a mailbox, byte for byte as Microsoft 365 delivered it: EML, mbox (mboxrd) or Maildir.
+    """Save a mailbox: mail byte for byte as Microsoft 365 delivered it (EML, mboxrd, Maildir), contacts as vCards.
 
     Example: tenantkeep backup export anna@contoso.com --out anna.zip
     Example: tenantkeep backup export anna@contoso.com --format maildir --out ~/Maildir-anna

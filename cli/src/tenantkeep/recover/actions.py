@@ -104,8 +104,8 @@ def export(
             with download_bar(screen, snapshot.bytes) as watch:
                 done.append(write(repository, snapshot, target, name=form, selection=selection, watch=watch))
             _tell(screen, done[-1])
-    if items and not any(written.mails or written.damaged for written in done):
-        raise usage("No mail has such a key.", "Keine Nachricht hat diesen Schlüssel.")
+    if items and not any(written.mails or written.others or written.damaged for written in done):
+        raise usage("Nothing has such a key.", "Nichts hat diesen Schlüssel.")
     if screen.as_json:
         screen.document({"exports": [_document(written) for written in done]})
     if any(written.damaged for written in done):
@@ -229,11 +229,12 @@ def _file_name(snapshot: Snapshot, form: str) -> str:
 def _tell(screen: Screen, written: Written) -> None:
     screen.say(
         Text(
-            "{}: {} mails, {}, each compared with its SHA-256 → {}",
-            "{}: {} Nachrichten, {}, jede mit ihrem SHA-256 verglichen → {}",
+            "{}: {} mails, {} contacts, {}, each compared with its SHA-256 → {}",
+            "{}: {} Nachrichten, {} Kontakte, {}, jede und jeder mit SHA-256 verglichen → {}",
         ),
         written.snapshot.label or written.snapshot.shard,
         written.mails,
+        written.others,
         figures.size(written.bytes),
         written.place,
     )
@@ -248,6 +249,7 @@ def _document(written: Written) -> dict[str, object]:
         "restore_point": points.shown(written.snapshot),
         "place": str(written.place),
         "mails": written.mails,
+        "contacts": written.others,
         "bytes": written.bytes,
         "damaged": [{"key": letter.row.key, "problem": letter.problem} for letter in written.damaged],
     }

@@ -2,12 +2,12 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from backup_engine import Repository, Snapshot
-from backup_engine.exporting import FORMATS, Letter, letters
+from backup_engine.exporting import FILES, FORMATS, File, Letter, Piece, letters, other_files
 from backup_engine.model import ItemRow
 from tenantkeep.commands.download import refuse_existing
 
@@ -16,7 +16,7 @@ Watch = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Selection:
-    """Which mails: all, or those of some folders (with what lies below them), or some by key."""
+    """Which items: all, or those of some folders (with what lies below them), or some by key."""
 
     folders: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
@@ -38,8 +38,10 @@ class Written:
     place: Path
     snapshot: Snapshot
     mails: int = 0
+    others: int = 0
+    """Items in files of their own kind: contacts."""
     bytes: int = 0
-    damaged: list[Letter] = field(default_factory=list)
+    damaged: list[Letter | Piece] = field(default_factory=list)
 
 
 def write(
@@ -54,7 +56,10 @@ def write(
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        FORMATS[name](_counted(letters(repository, snapshot.shard, snapshot.id, selection), written, watch), part)
+        place = repository, snapshot.shard, snapshot.id, selection
+        mails = () if name in FILES else _counted(letters(*place), written, watch)
+        files = FILES[name](*place) if name in FILES else other_files(*place)
+        FORMATS[name](mails, part, _counted_files(files, written, watch))
         part.replace(target)
     finally:
         _remove(part)
@@ -70,6 +75,22 @@ def _counted(found: Iterator[Letter], written: Written, watch: Watch) -> Iterato
             written.bytes += len(letter.body)
             watch(len(letter.body))
         yield letter
+
+
+def _counted_files(files: Iterable[File], written: Written, watch: Watch) -> Iterator[File]:
+    for path, pieces in files:
+        yield path, _counted_pieces(pieces, written, watch)
+
+
+def _counted_pieces(pieces: Iterator[Piece], written: Written, watch: Watch) -> Iterator[Piece]:
+    for piece in pieces:
+        if piece.problem:
+            written.damaged.append(piece)
+        if piece.data is not None:
+            written.others += 1
+            written.bytes += len(piece.data)
+            watch(piece.row.size)
+        yield piece
 
 
 def _remove(part: Path) -> None:

@@ -32,6 +32,8 @@ class ExportFormat(StrEnum):
     EML = "eml"
     MBOX = "mbox"
     MAILDIR = "maildir"
+    VCF = "vcf"
+    """Contacts and nothing else; the others hold contacts beside the mail."""
 
 
 class UpkeepKind(StrEnum):

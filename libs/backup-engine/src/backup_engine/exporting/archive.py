@@ -1,21 +1,24 @@
-"""ZIP archives of a restore point, built while they are read: no disk, and one mail at a time in memory."""
+"""ZIP archives of a restore point, built while they are read: no disk, and one item at a time in memory."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from zipstream import ZIP_STORED, ZipStream
 
+from backup_engine.exporting.contacts import vcard_files
 from backup_engine.exporting.layouts import maildir_folders, maildir_path, mbox_entry, mbox_path
 from backup_engine.exporting.letters import Letter, letters, letters_by_place
+from backup_engine.exporting.pieces import File, Files, Piece, Wanted
 from backup_engine.repository import Repository
 
 MANIFEST = "manifest.jsonl"
-"""Last member: one JSON line per mail with path, original folder, SHA-256 and sidecar; a damaged mail has no path."""
+"""Last member: one JSON line per item with path, original folder, SHA-256 and sidecar; a damaged one has no path."""
 
 
-def zip_chunks(letters: Iterable[Letter]) -> Iterator[bytes]:
-    """An archive of one EML file per mail, in pieces. Blocking."""
+def zip_chunks(letters: Iterable[Letter], files: Iterable[File] = ()) -> Iterator[bytes]:
+    """An archive of one EML file per mail, and of other files, in pieces. Blocking."""
     archive = ZipStream(compress_type=ZIP_STORED)
     manifest: list[bytes] = []
     for letter in letters:
@@ -23,13 +26,12 @@ def zip_chunks(letters: Iterable[Letter]) -> Iterator[bytes]:
         if letter.body is not None:
             archive.add(letter.body, letter.path)
             yield from archive.all_files()
-    archive.add(b"".join(manifest), MANIFEST)
-    yield from archive
+    yield from _finish(archive, files, manifest)
 
 
 def eml_archive(repository: Repository, shard: str, snapshot: str) -> Iterator[bytes]:
     """EML files in folders named like the mail folders. Blocking, as are the others."""
-    return zip_chunks(letters(repository, shard, snapshot))
+    return zip_chunks(letters(repository, shard, snapshot), other_files(repository, shard, snapshot))
 
 
 def maildir_archive(repository: Repository, shard: str, snapshot: str) -> Iterator[bytes]:
@@ -47,8 +49,7 @@ def maildir_archive(repository: Repository, shard: str, snapshot: str) -> Iterat
                 begun.add(folder)
         archive.add(letter.body, maildir_path(letter))
         yield from archive.all_files()
-    archive.add(b"".join(manifest), MANIFEST)
-    yield from archive
+    yield from _finish(archive, other_files(repository, shard, snapshot), manifest)
 
 
 def mbox_archive(repository: Repository, shard: str, snapshot: str) -> Iterator[bytes]:
@@ -58,14 +59,28 @@ def mbox_archive(repository: Repository, shard: str, snapshot: str) -> Iterator[
     for name, found in letters_by_place(repository, shard, snapshot, mbox_path):
         archive.add(_mbox(name, found, manifest), name)
         yield from archive.all_files()
-    archive.add(b"".join(manifest), MANIFEST)
-    yield from archive
+    yield from _finish(archive, other_files(repository, shard, snapshot), manifest)
 
+
+def files_archive(files: Files, repository: Repository, shard: str, snapshot: str) -> Iterator[bytes]:
+    """Files of one kind, and no mail."""
+    yield from _finish(ZipStream(compress_type=ZIP_STORED), files(repository, shard, snapshot, None), [])
+
+
+def other_files(repository: Repository, shard: str, snapshot: str, wanted: Wanted | None = None) -> Iterator[File]:
+    """What is no mail, of every kind there is."""
+    for files in FILES.values():
+        yield from files(repository, shard, snapshot, wanted)
+
+
+FILES: Mapping[str, Files] = {"vcf": vcard_files}
+"""What an export holds beside mail, by the name of the format that holds nothing else."""
 
 ARCHIVES: Mapping[str, Callable[[Repository, str, str], Iterator[bytes]]] = {
     "eml": eml_archive,
     "mbox": mbox_archive,
     "maildir": maildir_archive,
+    **{name: partial(files_archive, files) for name, files in FILES.items()},
 }
 
 
@@ -74,6 +89,36 @@ def _mbox(name: str, found: Iterable[Letter], manifest: list[bytes]) -> Iterator
         manifest.append(_line(letter, None if letter.body is None else name))
         if letter.body is not None:
             yield mbox_entry(letter, letter.body)
+
+
+def _finish(archive: ZipStream, files: Iterable[File], manifest: list[bytes]) -> Iterator[bytes]:
+    """Add the files that are no mail, and the manifest of everything."""
+    for path, pieces in files:
+        archive.add(_joined(path, pieces, manifest), path)
+        yield from archive.all_files()
+    archive.add(b"".join(manifest), MANIFEST)
+    yield from archive
+
+
+def _joined(path: str, pieces: Iterable[Piece], manifest: list[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        manifest.append(_dumped(piece_entry(path, piece)))
+        if piece.data is not None:
+            yield piece.data
+
+
+def piece_entry(path: str, piece: Piece) -> dict[str, Any]:
+    """Which item a file holds, or lacks; the digest is that of the stored bytes."""
+    row = piece.row
+    entry = {
+        "kind": row.kind,
+        "key": row.key,
+        "folder": list(piece.folder),
+        "sha256": row.sha256.hex() if row.sha256 else "",
+        "size": row.size,
+    }
+    damaged = {"damaged": piece.problem} if piece.problem else {}
+    return {**entry, **damaged, **({} if piece.data is None else {"path": path})}
 
 
 def manifest_entry(letter: Letter, path: str | None = None) -> dict[str, Any]:
@@ -91,4 +136,8 @@ def manifest_entry(letter: Letter, path: str | None = None) -> dict[str, Any]:
 
 
 def _line(letter: Letter, path: str | None) -> bytes:
-    return json.dumps(manifest_entry(letter, path), ensure_ascii=False, sort_keys=True).encode() + b"\n"
+    return _dumped(manifest_entry(letter, path))
+
+
+def _dumped(entry: Mapping[str, Any]) -> bytes:
+    return json.dumps(entry, ensure_ascii=False, sort_keys=True).encode() + b"\n"

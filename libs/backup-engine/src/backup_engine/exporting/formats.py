@@ -2,24 +2,30 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
-from backup_engine.exporting.archive import MANIFEST, manifest_entry, zip_chunks
+from backup_engine.exporting.archive import FILES, MANIFEST, manifest_entry, piece_entry, zip_chunks
 from backup_engine.exporting.layouts import maildir_folders, maildir_path, mbox_entry, mbox_path, received
 from backup_engine.exporting.letters import Letter
+from backup_engine.exporting.pieces import File, Piece
 
-Writer = Callable[[Iterable[Letter], Path], None]
+
+class Writer(Protocol):
+    """Writes mails, and the files of what is no mail, to a place."""
+
+    def __call__(self, letters: Iterable[Letter], target: Path, files: Iterable[File] = ()) -> None: ...
 
 
-def write_zip(letters: Iterable[Letter], target: Path) -> None:
-    """One archive of EML files and a manifest."""
+def write_zip(letters: Iterable[Letter], target: Path, files: Iterable[File] = ()) -> None:
+    """One archive of EML files, other files and a manifest."""
     with target.open("xb") as file:
-        for chunk in zip_chunks(letters):
+        for chunk in zip_chunks(letters, files):
             file.write(chunk)
 
 
-def write_eml(letters: Iterable[Letter], target: Path) -> None:
+def write_eml(letters: Iterable[Letter], target: Path, files: Iterable[File] = ()) -> None:
     """A folder per mail folder, an EML file per mail, and the manifest."""
     target.mkdir(exist_ok=True)
     made: set[str] = set()
@@ -35,9 +41,11 @@ def write_eml(letters: Iterable[Letter], target: Path) -> None:
                 made.add(folder)
             with (target / path).open("xb") as file:
                 file.write(letter.body)
+        for path, piece in _written(files, target):
+            manifest.write(json.dumps(piece_entry(path, piece), ensure_ascii=False, sort_keys=True) + "\n")
 
 
-def write_mbox(letters: Iterable[Letter], target: Path) -> None:
+def write_mbox(letters: Iterable[Letter], target: Path, files: Iterable[File] = ()) -> None:
     """An mbox file per mail folder, in the quoting of mboxrd."""
     target.mkdir(exist_ok=True)
     for letter in letters:
@@ -47,9 +55,10 @@ def write_mbox(letters: Iterable[Letter], target: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("ab") as mbox:
             mbox.write(mbox_entry(letter, letter.body))
+    write_files((), target, files)
 
 
-def write_maildir(letters: Iterable[Letter], target: Path) -> None:
+def write_maildir(letters: Iterable[Letter], target: Path, files: Iterable[File] = ()) -> None:
     """A Maildir per mail folder, nested as the folders are; read, flagged and draft become the flags S, F and D."""
     target.mkdir(exist_ok=True)
     for letter in letters:
@@ -61,6 +70,15 @@ def write_maildir(letters: Iterable[Letter], target: Path) -> None:
         _write(file, letter.body)
         moment = received(letter).timestamp()
         os.utime(file, (moment, moment))
+    write_files((), target, files)
+
+
+def write_files(letters: Iterable[Letter], target: Path, files: Iterable[File] = ()) -> None:
+    """Files of what is no mail; of mails there are none."""
+    del letters
+    target.mkdir(exist_ok=True)
+    for _ in _written(files, target):
+        pass
 
 
 FORMATS: Mapping[str, Writer] = {
@@ -68,7 +86,20 @@ FORMATS: Mapping[str, Writer] = {
     "eml": write_eml,
     "mbox": write_mbox,
     "maildir": write_maildir,
+    **dict.fromkeys(FILES, write_files),
 }
+
+
+def _written(files: Iterable[File], target: Path) -> Iterator[tuple[str, Piece]]:
+    """Write the files; each piece with the path it is in, once it is there."""
+    for path, pieces in files:
+        file = target / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("xb") as opened:
+            for piece in pieces:
+                if piece.data is not None:
+                    opened.write(piece.data)
+                yield path, piece
 
 
 def _write(file: Path, body: bytes) -> None:

@@ -1,19 +1,17 @@
 """The mails of a restore point, one after the other, past whatever is damaged."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
-from backup_engine.errors import IntegrityError
-from backup_engine.exporting.names import mail_path
+from backup_engine.exporting.names import folder_paths, mail_path
+from backup_engine.exporting.pieces import Wanted, bodies
 from backup_engine.exporting.subject import subject_of
 from backup_engine.model import ItemRow
 from backup_engine.repository import Repository
 
 MAIL = "mail"
 FOLDER = "folder"
-
-Wanted = Callable[[ItemRow, tuple[str, ...]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +37,8 @@ def letters(repository: Repository, shard: str, snapshot: str, wanted: Wanted | 
     IntegrityError when the list of items itself cannot be read.
     """
     places = {row.key: (row, folder) for row, folder in mail_rows(repository, shard, snapshot, wanted)}
-    bodies = _bodies(repository, [row for row, _ in places.values()])
-    for number, (row, body, problem) in enumerate(bodies, start=1):
+    found = bodies(repository, [row for row, _ in places.values()])
+    for number, (row, body, problem) in enumerate(found, start=1):
         yield Letter(row, places[row.key][1], number, body, problem)
 
 
@@ -69,44 +67,5 @@ def letters_by_place(
         places.setdefault(name.casefold(), (name, []))[1].append(row)
     number = count(1)
     for _, (name, chosen) in sorted(places.items()):
-        bodies = _bodies(repository, chosen)
-        yield name, (Letter(row, folders[row.key], next(number), body, why) for row, body, why in bodies)
-
-
-def folder_paths(folders: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, ...]]:
-    """Path of every folder, names from the top, from {id: (name, parent id)}; an unknown parent is the root."""
-    paths: dict[str, tuple[str, ...]] = {}
-
-    def path(folder: str, seen: frozenset[str]) -> tuple[str, ...]:
-        if folder in paths:
-            return paths[folder]
-        if folder not in folders or folder in seen:
-            return ()
-        name, parent = folders[folder]
-        paths[folder] = (*path(parent, seen | {folder}), name)
-        return paths[folder]
-
-    for folder in folders:
-        path(folder, frozenset())
-    return paths
-
-
-def _bodies(repository: Repository, rows: list[ItemRow]) -> Iterator[tuple[ItemRow, bytes | None, str]]:
-    left = {row.key: row for row in rows}
-    try:
-        for row, body in repository.read_many(rows):
-            del left[row.key]
-            yield row, body, ""
-    except IntegrityError:
-        # One by one is slow, and it tells the damaged ones from the others.
-        yield from _one_by_one(repository, left.values())
-
-
-def _one_by_one(repository: Repository, rows: Iterable[ItemRow]) -> Iterator[tuple[ItemRow, bytes | None, str]]:
-    for row in rows:
-        try:
-            body = repository.read(row)
-        except IntegrityError as error:
-            yield row, None, str(error)
-        else:
-            yield row, body, ""
+        read = bodies(repository, chosen)
+        yield name, (Letter(row, folders[row.key], next(number), body, why) for row, body, why in read)
