@@ -32,9 +32,11 @@ OWN_DURABLES = {
 
 PUBLISH = {
     "m365.evt.v1.acme.token.refreshed": {"token-service", "monitor-service"},
-    "m365.evt.v1.acme.token.rejected": {"token-service", "backup-service", "monitor-service"},
+    "m365.evt.v1.acme.token.consent-changed": {"token-service"},
+    "m365.evt.v1.acme.token.invented": set(),
+    "m365.evt.v1.acme.token.rejected": {"backup-service", "monitor-service"},
     "m365.evt.v1.acme.backup.chunk-stored": {"backup-service"},
-    "m365.evt.v1.acme.job.succeeded": {"token-service", "backup-service", "monitor-service"},
+    "m365.evt.v1.acme.job.succeeded": {"backup-service", "monitor-service"},
     "m365.evt.v1.acme.sync.completed": set(),
     "m365.evt.v1.acme.request.rejected": {"backup-service"},
     "m365.job.v1.acme.backup.j1": {"backup-service", "monitor-service"},

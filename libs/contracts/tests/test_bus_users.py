@@ -111,9 +111,10 @@ def test_requests_come_from_the_gateway_under_its_own_name() -> None:
     ("domain", "name", "writers"),
     [
         ("token", "refreshed", {"token-service"}),
-        ("token", "rejected", {"token-service", "backup-service"}),
+        ("token", "consent-changed", {"token-service"}),
+        ("token", "rejected", {"backup-service"}),
         ("backup", "chunk-stored", {"backup-service"}),
-        ("job", "failed", {"token-service", "backup-service"}),
+        ("job", "failed", {"backup-service"}),
     ],
 )
 def test_facts_are_told_by_those_they_belong_to(domain: str, name: str, writers: set[str]) -> None:

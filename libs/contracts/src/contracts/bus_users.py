@@ -53,7 +53,7 @@ def _service(name: str, publish: tuple[str, ...], *durables: Durable, serves: bo
 BOOTSTRAP = BusUser("bootstrap", ("$JS.API.>",), (f"{inbox_prefix('bootstrap')}.>",))
 TOKEN_SERVICE = _service(
     "token-service",
-    (subjects.event("*", "token", "*"), subjects.event("*", "job", "*")),
+    (subjects.event("*", "token", "refreshed"), subjects.event("*", "token", "consent-changed")),
     streams.TOKEN_REJECTED,
 )
 BACKUP_SERVICE = _service(
