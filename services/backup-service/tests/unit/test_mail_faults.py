@@ -86,6 +86,10 @@ class Office:
             spec["user"] = self.user["upn"]
         self._server.control("POST", "faults", spec)
 
+    def clock(self, **seconds: float) -> None:
+        """How far Microsoft's clock is ahead of ours, and that of its sign-in ahead of its own."""
+        self._server.control("PUT", "clock", dict(seconds))
+
     def fired(self) -> int:
         return sum(rule["fired"] for rule in self._server.control("GET", "faults")["faults"])
 
@@ -112,6 +116,7 @@ def office(simulator: Any, worker: Any, monkeypatch: pytest.MonkeyPatch) -> Iter
     server, known, manifest = simulator
     yield Office(server, known, manifest, worker)
     server.control("DELETE", "faults")
+    server.control("PUT", "clock", {})
 
 
 def status(code: int, error: str = "", **more: Any) -> dict[str, Any]:
@@ -245,4 +250,25 @@ async def test_a_run_outlives_the_revocation_of_its_token(office: Office) -> Non
     office._server.control("POST", "tenants/contoso/revoke-tokens")
     assert (await office.worker.backup()).state is JobState.SUCCEEDED
     assert office.worker.tenants.tokens.refused >= 1
+    assert await office.stored() == office.seeded()
+
+
+@pytest.mark.parametrize("ahead", [300, -300])
+async def test_a_clock_that_is_five_minutes_off_costs_nothing(office: Office, ahead: int) -> None:
+    """A token that begins in our future or past; throttling until an instant of Microsoft's clock."""
+    office.clock(ahead=ahead)
+    office.fault(kind="throttle", match=VALUE, retry_after="http-date", count=2)
+    job = await office.worker.backup()
+    assert (office.fired(), job.state) == (2, JobState.SUCCEEDED)
+    assert await office.stored() == office.seeded()
+
+
+async def test_tokens_that_are_not_valid_yet_hold_the_job_until_they_are(office: Office) -> None:
+    office.clock(sign_in_ahead=3600)
+    job = await office.worker.backup()
+    assert (job.state, job.attempt) == (JobState.WAITING, 0)
+    assert job.hold is not None
+    assert job.hold.reason is HoldReason.NO_VALID_TOKEN
+    office.clock()
+    assert (await office.worker.backup()).state is JobState.SUCCEEDED
     assert await office.stored() == office.seeded()
