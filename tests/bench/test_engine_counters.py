@@ -32,7 +32,7 @@ class Meters:
 
     def __init__(self, tree: Path, state: Path) -> None:
         # Threads would make which mail lies in which pack a matter of chance.
-        tuning = Tuning(compressors=0, uploaders=0, pack_size=1 << 20)
+        tuning = Tuning(compressors=0, uploaders=0, pack_size=1 << 20, folder=state)
         self._repositories = OneRepository(MemoryStorage(), tuning)
         self.worker = Worker(Place(str(tree), str(state)), self._repositories)
         self._before = self._now()

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 from stack_fixture import RunningStack, tenantkeep
 
-from backup_engine import Repository
+from backup_engine import Repository, Tuning
 from backup_engine.pack import open_trailer
 from backup_service.adapters.engine_repositories import EngineRepositories
 from backup_service.adapters.mongo_store import open_store
@@ -142,7 +142,7 @@ class RepositoryView:
         db = documents.connect(settings, DATABASE)
         try:
             async with open_vault(settings, SystemClock()) as vault:
-                repositories = EngineRepositories(await open_store(db), vault, settings.ca_file)
+                repositories = EngineRepositories(await open_store(db), vault, settings.ca_file, Tuning())
                 repository = await repositories.open(self.tenant, self.target)
                 return await asyncio.to_thread(question, repository)
         finally:

@@ -228,7 +228,7 @@ def test_the_source_of_a_pack_is_the_merged_file_once_there_is_one(index: BlobIn
 def test_what_one_process_kept_the_next_need_not_read(
     memory: MemoryStorage, wrapper: LocalKeyWrapper, tmp_path: Path
 ) -> None:
-    tuning = Tuning(index_recent=2, index_mapped=1, folder=tmp_path)
+    tuning = Tuning(index_recent=2, index_mapped=1, folder=tmp_path, cache=0)
     index = Repository.create(memory, wrapper, tenant="contoso", tuning=tuning)._backing.index
     for n in range(6):
         index.publish(delta_name(n), [pack(n, bytes([n]) * 32)])

@@ -1,9 +1,15 @@
 """How a bucket is reached: in the path, in the host name, through a proxy."""
 
+import base64
+import hashlib
+
 import pytest
+from minio.credentials import Credentials
+from minio.error import S3Error
 
 from backup_engine import AlreadyExists, StorageDenied, StorageUnreachable
 from backup_engine.storage import AddressStyle, S3Storage
+from backup_engine.storage.s3_http import CHECKSUM, MD5, Client
 from backup_engine.testing.seaweed import BUCKET, DOMAIN, SeaweedServer
 from backup_engine.testing.tunnel import Tunnel
 
@@ -58,3 +64,23 @@ def test_an_address_that_cannot_be_right_needs_a_person(seaweed: SeaweedServer) 
     access_key, secret_key = seaweed.credentials("contoso")
     with pytest.raises(StorageDenied, match="not a usable S3 target"):
         S3Storage("no port:x", BUCKET, access_key, secret_key, ca_file=seaweed.ca_file)
+
+
+def test_what_does_not_arrive_as_it_was_sent_is_refused(seaweed: SeaweedServer) -> None:
+    storage = seaweed.storage("contoso", "contoso/altered")
+    other = base64.b64encode(hashlib.sha256(b"something else").digest()).decode()
+    with pytest.raises(S3Error, match="BadDigest"):
+        storage._client._put_object(BUCKET, "contoso/altered/k", b"body", {CHECKSUM: other})
+    assert list(storage.list("")) == []
+    storage.close()
+
+
+@pytest.mark.parametrize("body", [b"", b"body"])
+@pytest.mark.parametrize("md5", [{}, {MD5: "given"}])
+def test_a_put_is_signed_with_its_checksum_instead_of_an_md5_of_its_own(body: bytes, md5: dict[str, str]) -> None:
+    client = Client("s3.example", access_key="a", secret_key="b", region="us-east-1")
+    digest = hashlib.sha256(body)
+    headers = {CHECKSUM: base64.b64encode(digest.digest()).decode(), **md5}
+    built, _ = client._build_headers("s3.example", headers, body, Credentials("a", "b"))
+    assert built["x-amz-content-sha256"] == digest.hexdigest()
+    assert built.get(MD5) == md5.get(MD5)

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from backup_engine import NewItem, Repository, Snapshot, StorageUnreachable, Tuning
+from backup_engine import NewItem, Repository, RepositoryError, Session, Snapshot, StorageUnreachable, Tuning
 from backup_engine.storage import MeasuredStorage, MemoryStorage, Meter
 from backup_engine.testing.faulty import FaultyStorage
 from backup_engine.testing.keys import LocalKeyWrapper
@@ -131,10 +131,10 @@ def test_level_2_finds_a_flipped_bit_anywhere_and_names_the_items(
 
 
 def test_a_check_that_could_not_run_is_an_error_not_a_result(
-    memory: MemoryStorage, wrapper: LocalKeyWrapper, snapshot: Snapshot
+    memory: MemoryStorage, wrapper: LocalKeyWrapper, tuning: Tuning, snapshot: Snapshot
 ) -> None:
     with FaultyStorage(memory) as faulty:
-        repository = Repository.open(faulty, wrapper)
+        repository = Repository.open(faulty, wrapper, tuning=tuning)
         faulty.plan("list", "data/", StorageUnreachable("gone"))
         faulty.plan("get", "data/", StorageUnreachable("gone"), times=2)
         for level in (0, 1, 2):
@@ -155,3 +155,78 @@ def test_the_content_digest_ignores_how_it_came_about(
         session.update_meta("m07", "2", "inbox", {"read": True})
         changed = commit(session)
     assert repository.content_digest("copy", changed.id) != repository.content_digest("copy", copy.id)
+
+
+MEDDLING: list[tuple[str, list[str], list[str]]] = [
+    # what is done after the commit, the problems of level 0, those of level 1
+    ("nothing", [], []),
+    ("earlier_pack_gone", ["missing_pack"], []),
+    ("earlier_pack_longer", ["wrong_size"], []),
+    ("own_pack_gone", ["missing_pack"], ["missing_pack"]),
+    ("own_trailer_flipped", [], ["damaged_pack"]),
+    ("snapshot_gone", ["damaged_object"], []),
+    ("snapshot_flipped", ["damaged_object"], []),
+    ("delta_gone", ["missing_blob"] * 15, []),
+]
+
+
+@pytest.fixture
+def committed(repository: Repository, mail: Mail, commit: Commit, ulid: Ulid) -> Session:
+    """The second session of a mailbox, directly after its commit."""
+    parent = None
+    for number in (1, 2):
+        with repository.open_session("box", ulid(number), parent=parent) as session:
+            for n in range(15 * (number - 1), 15 * number):
+                session.put_item(NewItem(f"m{n:02d}", "mail", "1", ""), mail(n, attachment=n))
+            parent = commit(session).id
+    return session
+
+
+@pytest.mark.parametrize("case", MEDDLING, ids=lambda case: case[0])
+def test_a_session_verifies_what_it_has_committed_as_storage_has_it(
+    repository: Repository, memory: MemoryStorage, committed: Session, case: tuple[str, list[str], list[str]]
+) -> None:
+    meddling, first, second = case
+    snapshot = repository.snapshots("box")[0]
+    earlier = next(key for key in packs(memory) if snapshot.id not in key)
+    own, name = snapshot.packs[0].key, f"snapshots/box/{snapshot.id}"
+    {
+        "nothing": lambda: None,
+        "earlier_pack_gone": lambda: memory.delete(earlier),
+        "earlier_pack_longer": lambda: memory.objects.update({earlier: memory.objects[earlier] + b"x"}),
+        "own_pack_gone": lambda: memory.delete(own),
+        "own_trailer_flipped": lambda: flip(memory, own, -100),
+        "snapshot_gone": lambda: memory.delete(name),
+        "snapshot_flipped": lambda: flip(memory, name, -1),
+        "delta_gone": lambda: memory.delete(f"index/{snapshot.parent}/000000"),
+    }[meddling]()
+    level_0, level_1 = committed.verify()
+    assert [problem.kind for problem in level_0.problems] == first
+    assert [problem.kind for problem in level_1.problems] == second
+    assert (level_0.denominator, level_0.good, level_1.good) == (30, not first, not second)
+    if not meddling.startswith("snapshot"):  # that Repository.verify does not look at
+        assert level_0 == repository.verify("box", snapshot.id, 0)
+        assert level_1 == repository.verify("box", snapshot.id, 1)
+
+
+def test_a_session_that_has_not_committed_verifies_nothing(repository: Repository, ulid: Ulid) -> None:
+    with (
+        repository.open_session("box", ulid(1), parent=None) as session,
+        pytest.raises(RepositoryError, match="has not committed"),
+    ):
+        session.verify()
+
+
+def test_packs_of_many_sessions_are_listed_at_once(
+    memory: MemoryStorage, wrapper: LocalKeyWrapper, mail: Mail, commit: Commit, ulid: Ulid
+) -> None:
+    meter = Meter()
+    repository = Repository.create(MeasuredStorage(memory, meter), wrapper, tenant="contoso")
+    parent = None
+    for number in range(1, 8):
+        with repository.open_session("box", ulid(number), parent=parent) as session:
+            session.put_item(NewItem(f"m{number}", "mail", "1", ""), mail(number, attachment=number))
+            parent = commit(session).id
+    before = meter.requests["list"]
+    assert all(report.good for report in session.verify())
+    assert meter.requests["list"] - before == 2  # index, data

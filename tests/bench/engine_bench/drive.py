@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
 
 from backup_engine import Repository
 from backup_engine.model import NewItem
@@ -12,26 +11,25 @@ from backup_service.domain.jobs import Claim
 from chassis.clock import Clock
 
 FILE = "file"
-_LEVELS: tuple[Literal[0, 1], ...] = (0, 1)
 _PIECE = 1 << 20  # bytes
 
 
 def back_up_drive(drive: Path, repository: Repository, claim: Claim, clock: Clock) -> str:
     """One restore point of the files, verified at levels 0 and 1; its id."""
-    snapshots = repository.snapshots(claim.shard)
-    session = repository.open_session(claim.shard, claim.session, parent=snapshots[0].id if snapshots else None)
+    parent = repository.newest(claim.shard)
+    session = repository.open_session(claim.shard, claim.session, parent=None if parent is None else parent.id)
     files = {path.name: path for path in sorted(drive.iterdir())}
     for name, path in files.items():
         _store(session, name, path)
     for gone in [row.key for row in session.keys(FILE) if row.key not in files]:
         session.remove(gone)
-    session.checkpoint(b"{}")
+    if session.unsaved:
+        session.checkpoint(b"{}")
     now = clock.now()
     snapshot = session.commit(
         b"{}", listed=len(files), skipped=[], failed=[], taken_at=now, expires_at=now + timedelta(days=30)
     )
-    for level in _LEVELS:
-        report = repository.verify(claim.shard, snapshot.id, level=level)
+    for report in session.verify():
         assert report.good, report.problems
     return snapshot.id
 

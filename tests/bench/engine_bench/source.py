@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,13 @@ class FolderMail:
         return (self._tree / self._files[message]).read_bytes()
 
 
+class _Unread:
+    """A workload the benchmark has none of."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"{name}: the jobs of the benchmark read mail")
+
+
 class FolderTenants:
     """ports.Tenants for one tree."""
 
@@ -115,7 +123,8 @@ class FolderTenants:
     @asynccontextmanager
     async def backup(self, tenant: str) -> AsyncIterator[Workloads]:
         mail = FolderMail(*self._mail)
-        yield Workloads(mail=mail, requests=lambda: mail.requests)
+        others: dict[str, Any] = {one.name: _Unread() for one in fields(Workloads)}
+        yield Workloads(**{**others, "mail": mail, "requests": lambda: mail.requests})
 
     def restore_mail(self, tenant: str) -> Any:
         raise AssertionError("nothing is restored into Microsoft 365 here")

@@ -36,7 +36,8 @@ class _InTurn(Executor):
 
 
 def run(step: str, place: Place, chosen: argparse.Namespace) -> dict[str, Any]:
-    tuning = Tuning(compressors=0, uploaders=0) if chosen.profile else Tuning()
+    folder = Path(place.state) / "engine"
+    tuning = Tuning(compressors=0, uploaders=0, folder=folder) if chosen.profile else Tuning(folder=folder)
     repositories = OneRepository(place.storage(), tuning)
     worker = Worker(place, repositories)
     done: dict[str, Any] = {}

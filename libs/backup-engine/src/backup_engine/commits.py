@@ -20,10 +20,10 @@ _AS_IS = [
 ]
 
 
-def read(objects: SealedObjects, shard: str, session: str) -> Snapshot | None:
-    """The snapshot under a commit name, None for a tombstone. Raises NotFound."""
+def read(objects: SealedObjects, shard: str, session: str, *, kept: bool = False) -> Snapshot | None:
+    """The snapshot under a commit name, None for a tombstone; `kept` as in SealedObjects. Raises NotFound."""
     name = names.snapshot(shard, session)
-    kind, payload = objects.get_any(name)
+    kind, payload = objects.get_kept(name) if kept else objects.get_any(name)
     if kind is Kind.TOMBSTONE:
         return None
     if kind is not Kind.SNAPSHOT:
@@ -44,13 +44,13 @@ def existing(objects: SealedObjects, shard: str, session: str) -> Snapshot:
 
 
 def listed(backing: Backing, shard: str | None = None) -> Iterator[Snapshot]:
-    """The restore points of one shard, newest session first, or of all: one listing, one read each."""
+    """The restore points of one shard, newest session first, or of all: one listing, one read of each not kept here."""
     prefix = names.SNAPSHOTS if shard is None else names.snapshot(names.check_shard(shard), "")
     for info in reversed(list(backing.storage.list(prefix))):
         owner, session = names.snapshot_parts(info.key)
         if shard in {None, owner}:  # a shard may lie below another
             with suppress(NotFound):  # expired and removed since the listing
-                found = read(backing.objects, owner, session)
+                found = read(backing.objects, owner, session, kept=True)
                 if found is not None:
                     yield found
 

@@ -19,13 +19,17 @@ class Custody:
         self._backing = backing
 
     def decide(self, shard: str, scheme: Scheme, taken_at: datetime, *, complete: bool) -> Retained:
-        """What a restore point of `shard` taken now is kept for; hand name and date to Session.commit.
+        """What a restore point of `shard` taken now is kept for, the floor in force included."""
+        asked = self.choose(shard, scheme, taken_at, complete=complete)
+        return floor.lift(self.current_floor(), taken_at, asked)
 
-        A scheme without promotions costs no request besides the floor's; another one lists the shard and reads its
-        restore points.
+    def choose(self, shard: str, scheme: Scheme, taken_at: datetime, *, complete: bool) -> Retained:
+        """What `scheme` asks for; hand name and date to Session.commit, which sees to the floor.
+
+        A scheme without promotions costs no request; another one lists the shard and reads its restore points.
         """
         earlier = [_fact(one) for one in commits.listed(self._backing, shard)] if scheme.first_of else []
-        return floor.lift(self._backing, taken_at, decide(scheme, taken_at, complete=complete, earlier=earlier))
+        return decide(scheme, taken_at, complete=complete, earlier=earlier)
 
     def current_floor(self) -> Floor | None:
         """The least retention in force; None when nobody ever set one."""

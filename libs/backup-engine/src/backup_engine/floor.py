@@ -31,7 +31,7 @@ def history(backing: Backing) -> list[Floor]:
 
 
 def current(backing: Backing) -> Floor | None:
-    """The floor in force; None when nobody ever set one. One listing and one read."""
+    """The floor in force; None when nobody ever set one. One listing, and one read unless it is kept here."""
     newest = max((info.key for info in backing.storage.list(names.POLICIES)), default=None)
     return None if newest is None else _read(backing, newest)
 
@@ -51,9 +51,8 @@ def put(backing: Backing, period: Period, *, by: str, at: datetime) -> Floor:
         return floor
 
 
-def lift(backing: Backing, taken_at: datetime, asked: Retained) -> Retained:
+def lift(floor: Floor | None, taken_at: datetime, asked: Retained) -> Retained:
     """What a restore point gets that asks for `asked`: never less than the floor in force."""
-    floor = current(backing)
     if floor is None:
         return asked
     least = Retained(f"floor={floor.period}", floor.period.end(taken_at))
@@ -62,7 +61,7 @@ def lift(backing: Backing, taken_at: datetime, asked: Retained) -> Retained:
 
 def _read(backing: Backing, name: str) -> Floor:
     n = names.policy_number(name)
-    payload = backing.objects.get(name, Kind.RETENTION_FLOOR)
+    payload = backing.objects.require(name, Kind.RETENTION_FLOOR, kept=True)
     try:
         return Floor(n, Period.parse(payload["period"]), payload["set_by"], read_moment(payload["set_at"]))
     except (KeyError, TypeError, ValueError) as error:

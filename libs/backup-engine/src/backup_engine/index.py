@@ -1,7 +1,8 @@
 """The index: which blob lies where (format, section 6). Holds durable blobs only."""
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from backup_engine import index_objects, names
@@ -10,7 +11,9 @@ from backup_engine.errors import UNREADABLE, IntegrityError, NotFound
 from backup_engine.header import Kind
 from backup_engine.index_cache import IndexCache
 from backup_engine.index_contents import Contents, PackInfo
+from backup_engine.index_objects import IndexObject
 from backup_engine.pack import PackEntry
+from backup_engine.pools import side_by_side
 from backup_engine.sealed import SealedObjects
 from backup_engine.storage.base import Storage
 from backup_engine.tuning import Tuning
@@ -45,6 +48,7 @@ class BlobIndex:
         self._sources: dict[str, str] = {}  # the index object that names a pack
         self._partial: set[str] = set()  # index objects some of whose packs were forgotten
         self._avoided: frozenset[str] = frozenset()
+        self.losses = 0  # how often something may have left the index
         self.damaged: dict[str, str] = {}  # index objects that cannot be read, with the reason
 
     def refresh(self) -> None:
@@ -119,6 +123,10 @@ class BlobIndex:
     def pack(self, name: str) -> PackInfo | None:
         return self._contents.pack(name)
 
+    @property
+    def pack_count(self) -> int:
+        return self._contents.pack_count
+
     def packs(self) -> Iterator[PackInfo]:
         """Every pack some index object names, in order of name; a consistent copy."""
         with self._lock:
@@ -147,6 +155,7 @@ class BlobIndex:
     def forget(self, packs: Iterable[str]) -> None:
         """These packs were removed from storage."""
         with self._lock:
+            self.losses += 1
             gone = frozenset(packs)
             self._contents.forget(gone)
             for name in gone & self._sources.keys():
@@ -158,16 +167,14 @@ class BlobIndex:
         if not self._loaded and (kept := self._contents.restore()) is not None:
             self._loaded, self._replaced, self._sources = set(kept["loaded"]), set(kept["replaced"]), kept["sources"]
         if self._is_outdated(listed):
+            self.losses += 1
             self._contents, self._loaded, self._replaced = self._empty(), set(), set()
             self._sources, self._partial, self.damaged = {}, set(), {}
         packs: list[PackEntry] = []
         blobs = 0
-        # Merged files first: what they replace need not be read.
-        for name in sorted(listed, key=lambda name: not name.startswith(names.INDEX_MERGED)):
-            if name in self._loaded or name in self._replaced:
-                continue
+        for name, read in self._fetched(listed):
             try:
-                found = index_objects.decode(*self._objects.get_any(name), name)
+                found = read()
             except NotFound:
                 self._take(packs)
                 return name  # maintenance replaced it after the listing
@@ -187,6 +194,26 @@ class BlobIndex:
                 packs, blobs = [], 0
         self._take(packs)
         return ""
+
+    def _fetched(self, listed: list[str]) -> Iterator[tuple[str, Callable[[], IndexObject]]]:
+        """Those to be read, each with what gives it or raises why not; a few are fetched at the same time."""
+        together = max(1, self._tuning.uploaders)
+        deltas = [name for name in listed if not name.startswith(names.INDEX_MERGED)]
+        # Merged files first: what they replace need not be read.
+        for group in (set(listed).difference(deltas), deltas):
+            wanted = sorted(name for name in group if name not in self._loaded and name not in self._replaced)
+            for start in range(0, len(wanted), together):
+                batch = wanted[start : start + together]
+                yield from zip(
+                    batch, side_by_side([partial(self._fetch, name) for name in batch], together), strict=True
+                )
+
+    def _fetch(self, name: str) -> Callable[[], IndexObject]:
+        try:
+            found = index_objects.decode(*self._objects.get_kept(name), name)
+        except (NotFound, *UNREADABLE) as error:
+            return partial(_raised, error)
+        return lambda: found
 
     def _is_outdated(self, listed: list[str]) -> bool:
         """Whether packs may have left the index: an object is gone, or a merged file stands for one that was read."""
@@ -211,3 +238,7 @@ class BlobIndex:
                 "sources": self._sources,
             },
         )
+
+
+def _raised(error: Exception) -> IndexObject:
+    raise error

@@ -119,6 +119,10 @@ class Contents:
         number = self._numbers.get(name)
         return None if number is None else self._view.packs[number]
 
+    @property
+    def pack_count(self) -> int:
+        return len(self._numbers)
+
     def packs(self) -> list[PackInfo]:
         return sorted(pack for pack in self._view.packs if pack is not None)
 

@@ -41,7 +41,7 @@ class Intake:
         division = divide(body)
         ids = [blob_id(self._id_key, blob) for blob in division.blobs]
         new = sum(len(blob) for ident, blob in zip(ids, division.blobs, strict=True) if self._packer.add(ident, blob))
-        recipe = Recipe.of(BlobSlice(ids[s.blob], s.offset, s.length) for s in division.slices)
+        recipe = Recipe.of((ids[blob], offset, length) for blob, offset, length in division.slices)
         return Stored(len(body), hashlib.sha256(body).digest(), recipe, new)
 
     def stream(self, pieces: Iterable[bytes]) -> Stored:

@@ -86,8 +86,10 @@ class KeyRing:
         self._keys: dict[int, DataKey] = {}
 
     @classmethod
-    def open(cls, storage: Storage, opener: KeyOpener) -> "KeyRing":
-        revisions = key_records.revisions(storage)
+    def open(cls, storage: Storage, opener: KeyOpener, revisions: Revisions | None = None) -> "KeyRing":
+        """`revisions` as storage has just listed them. Raises NotFound when there is no first key."""
+        if revisions is None:
+            revisions = key_records.revisions(storage)
         if FIRST not in revisions:
             raise NotFound("the repository has no key: keys/1 does not exist", key=names.data_key(FIRST))
         return cls(storage, opener, revisions)

@@ -33,11 +33,11 @@ def runs(segments: Sequence[str]) -> list[tuple[str, ...]]:
     return [tuple(run) for _, run in groupby(segments, key=names.segment_run)]
 
 
-def read_run(objects: SealedObjects, segments: Iterable[str]) -> Iterator[tuple[str, Change]]:
-    """The changes of one run, one segment in memory at a time. Raises IntegrityError."""
+def read_run(objects: SealedObjects, segments: Iterable[str], *, kept: bool = False) -> Iterator[tuple[str, Change]]:
+    """The changes of one run, one segment in memory at a time; `kept` as in SealedObjects. Raises IntegrityError."""
     last: str | None = None
     for name in segments:
-        payload = objects.require(name, Kind.SEGMENT)
+        payload = objects.require(name, Kind.SEGMENT, kept=kept)
         try:
             for key, change in payload["rows"]:
                 if last is not None and key <= last:
@@ -50,9 +50,32 @@ def read_run(objects: SealedObjects, segments: Iterable[str]) -> Iterator[tuple[
 
 def merge(newest_first: Sequence[Changes]) -> Iterator[tuple[str, Change]]:
     """One stream of several: per key what the newest says, removals included."""
-    if len(newest_first) == 1:
-        yield from newest_first[0]
-        return
+    if not newest_first:
+        return iter(())
+    *newer, oldest = newest_first
+    if not newer:
+        return iter(oldest)
+    # The oldest run is usually most of the rows: what is newer is laid over it, not both put through one heap.
+    return _over(iter(newer[0]) if len(newer) == 1 else _heaped(newer), oldest)
+
+
+def _over(newer: Iterator[tuple[str, Change]], older: Changes) -> Iterator[tuple[str, Change]]:
+    top = next(newer, None)
+    for row in older:
+        while top is not None and top[0] < row[0]:
+            yield top
+            top = next(newer, None)
+        if top is not None and top[0] == row[0]:
+            yield top
+            top = next(newer, None)
+        else:
+            yield row
+    if top is not None:
+        yield top
+        yield from newer
+
+
+def _heaped(newest_first: Sequence[Changes]) -> Iterator[tuple[str, Change]]:
     last: str | None = None
     for key, _, change in heapq.merge(*(_aged(age, changes) for age, changes in enumerate(newest_first))):
         if key != last:

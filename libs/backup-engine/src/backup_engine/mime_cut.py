@@ -6,7 +6,7 @@ A part the scan does not recognise stays in the skeleton: that costs deduplicati
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 PART_MIN = 6144  # bytes of encoded text from which a part becomes its own blob
 
@@ -14,11 +14,11 @@ _ENCODING = re.compile(rb"(?i)content-transfer-encoding[ \t]*:[ \t]*\Z")
 _USUAL, _RARE = b"base64", b"BASE64"
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _NAME_WINDOW = 64  # bytes before "base64" that can hold the header's name
+_DASHES = 16  # looked at one by one
 _HEAD_WINDOW = 4096  # bytes in which the part's headers must end
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     start: int
     end: int
     part: bool  # an attachment's encoded text
@@ -48,11 +48,26 @@ def _parts(body: bytes) -> Iterator[tuple[int, int]]:
         blank = _BLANK_LINE.search(body, position, position + _HEAD_WINDOW)
         if blank is None:
             continue
-        boundary = body.find(b"\n--", blank.end() - 1)  # "-" is no base64 character
-        end = len(body) if boundary < 0 else boundary + 1
+        end = _boundary(body, blank.end() - 1)
         if end - blank.end() >= PART_MIN:
             yield blank.end(), end
         position = max(end, blank.end())
+
+
+def _boundary(body: bytes, start: int) -> int:
+    """Where the next line that begins with two dashes begins; the end of the body without one.
+
+    A dash is no base64 character: the first one is found ten times as fast as the three bytes, and is nearly always it.
+    """
+    dash = start
+    for _ in range(_DASHES):
+        dash = body.find(b"-", dash + 1)
+        if dash < 0:
+            return len(body)
+        if body.startswith(b"\n--", dash - 1):
+            return dash
+    found = body.find(b"\n--", dash)
+    return len(body) if found < 0 else found + 1
 
 
 class _Markers:

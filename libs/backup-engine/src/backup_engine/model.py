@@ -41,7 +41,7 @@ class Recipe(Sequence[BlobSlice]):
         self.packed = packed
 
     @classmethod
-    def of(cls, slices: Iterable[BlobSlice]) -> "Recipe":
+    def of(cls, slices: Iterable[BlobSlice | tuple[bytes, int, int]]) -> "Recipe":
         return slices if isinstance(slices, Recipe) else cls(b"".join(cls._ENTRY.pack(*one) for one in slices))
 
     def ids(self) -> list[bytes]:

@@ -89,6 +89,11 @@ def segment(shard: str, session: str, run: int, part: int) -> str:
     return f"{MANIFESTS}{shard}/{session}-{run:06d}-{part:06d}"
 
 
+def segments(shard: str) -> str:
+    """How the names of all segments of the shard begin."""
+    return f"{MANIFESTS}{shard}/"
+
+
 def segment_run(name: str) -> str:
     """What the names of the segments of one run have in common."""
     return name.rpartition("-")[0]

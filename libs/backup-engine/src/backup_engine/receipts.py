@@ -15,6 +15,7 @@ from backup_engine.model import Problem, VerificationReport
 from backup_engine.sealed import SealedObjects
 from backup_engine.storage.base import Storage
 
+_LAST = "last-receipt"  # in the cache; no name of the format
 _SHOWN = 1000  # problems a receipt lists of one report; their number is always complete
 
 
@@ -91,7 +92,7 @@ class Receipts:
     def append(self, attestation: Attestation) -> Receipt:
         """Write the next receipt: put-if-absent of its number decides between two writers."""
         with self._lock:
-            before = self._newest or self._find_newest(-1)
+            before = self._newest or self._remembered() or self._find_newest(-1)
             while True:
                 payload, latest = _payload(before, attestation)
                 n = payload["n"]
@@ -102,6 +103,7 @@ class Receipts:
                     before = self._find_newest(n)
                     continue
                 self._newest = _Link(n, hashlib.sha256(body).digest(), latest)
+                self._objects.cache.put(_LAST, n.to_bytes(8, "big") + body)
                 previous = None if before is None else before.digest
                 return Receipt(n, previous, latest, attestation, self._newest.digest)
 
@@ -200,21 +202,35 @@ class Receipts:
             raise IntegrityError(f"{names.receipt(receipt.n)} does not follow {name}", key=name)
         return before
 
+    def _remembered(self) -> _Link | None:
+        """The last receipt written from this machine; when others have written since, the put of the next tells."""
+        kept = self._objects.cache.get(_LAST)
+        if kept is None:
+            return None
+        n, body = int.from_bytes(kept[:8], "big"), kept[8:]
+        try:
+            return self._linked(n, body)
+        except UNREADABLE:
+            self._objects.cache.drop(_LAST)
+            return None
+
     def _find_newest(self, known: int) -> _Link | None:
         n = self._newest_number(known)
         return None if n < 0 else self._link_of(n)
 
     def _link_of(self, n: int) -> _Link:
         """Of receipt n, or, as far as that is damaged, of what can still be read."""
-        name = names.receipt(n)
-        body = self._storage.get(name)
-        digest = hashlib.sha256(body).digest()
+        body = self._storage.get(names.receipt(n))
         try:
-            _, payload = self._objects.open(name, body)
-            return _Link(n, digest, _decoded(payload, digest, name).latest)
+            return self._linked(n, body)
         except UNREADABLE:
             # The chain goes on behind a damaged receipt: verification names it, and the levels start anew.
-            return _Link(n, digest, {})
+            return _Link(n, hashlib.sha256(body).digest(), {})
+
+    def _linked(self, n: int, body: bytes) -> _Link:
+        name, digest = names.receipt(n), hashlib.sha256(body).digest()
+        _, payload = self._objects.open(name, body)
+        return _Link(n, digest, _decoded(payload, digest, name).latest)
 
     def _newest_number(self, known: int) -> int:
         """The newest number, from one that is known to exist (-1: none), by doubling steps and then halving them."""

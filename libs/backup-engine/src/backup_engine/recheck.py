@@ -4,30 +4,76 @@ The intent names what the session relies on; only when it is durable the condemn
 its list first and looks for intents second, so that one of the two sees the other.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from backup_engine import names
+from backup_engine import floor, names
 from backup_engine.backing import Backing
 from backup_engine.errors import IntegrityError, NotFound
+from backup_engine.floor import Floor
 from backup_engine.index import Place
-from backup_engine.model import ItemRow
+from backup_engine.model import ItemRow, PackRef, Problem, VerificationReport
 from backup_engine.pack import PackEntry, PackOpener
 from backup_engine.packer import Packer
+from backup_engine.pools import side_by_side
+from backup_engine.verification import References, listed_packs
 
 
 def own_copies(backing: Backing, rows: Iterable[ItemRow], packer: Packer) -> list[PackEntry]:
-    """Store again every blob of `rows` that lies only in condemned packs; the packs written for it.
+    """Store again every blob of `rows` that lies only in condemned packs, as read last; the packs written for it.
 
-    One listing and nothing to do while no such blob is in the index. Raises IntegrityError when one has been deleted
+    Nothing to do while no such blob is in the index. Raises IntegrityError when one has been deleted
     already: this session cannot be completed, and who adopts it starts from the last restore point.
     """
-    backing.condemned.refresh()
     doomed = _doomed(backing)
     if not doomed:
         return []
     for ident in _referred(rows, doomed):
         packer.add(ident, _read(backing, doomed[ident]))
     return packer.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What storage said after the intent was durable."""
+
+    floor: Floor | None
+    missing: tuple[str, ...]  # segments that are not there
+    packs: Mapping[str, int]  # sizes of those listed, of the session and those it took over
+
+
+def ask(backing: Backing, shard: str, segments: Sequence[str], packs: Iterable[PackRef]) -> Answers:
+    """Read the condemned lists and, beside them, whatever else the commit must know. Raises IntegrityError.
+
+    Segments may have come from what this machine keeps: storage has the last word on whether they are there.
+    """
+    calls: list[Callable[[], Any]] = [
+        backing.condemned.refresh,
+        lambda: floor.current(backing),
+        lambda: {info.key for info in backing.storage.list(names.segments(shard))},
+        lambda: sizes(backing, packs),
+    ]
+    _, least, listed, found = side_by_side(calls, backing.tuning.uploaders)
+    return Answers(least, tuple(name for name in segments if name not in listed), found)
+
+
+def sizes(backing: Backing, packs: Iterable[PackRef]) -> dict[str, int]:
+    return listed_packs(backing, [pack.key for pack in packs])
+
+
+def verified(
+    backing: Backing, found: References, storage: Answers, packs: Iterable[PackRef], failed: set[str]
+) -> VerificationReport:
+    """V0 of what is about to be committed, but for items that failed. Raises IntegrityError."""
+    report = found.report(backing, [pack.key for pack in packs], storage.packs)
+    problems = [Problem("missing_segment", name, "not in storage") for name in storage.missing]
+    problems += [one for one in report.problems if one.key not in failed]
+    if problems:
+        first = problems[0]
+        message = f"V0 found {len(problems)} problems, first {first.kind} {first.key}: {first.detail}"
+        raise IntegrityError(message, key=first.key)
+    return report
 
 
 def is_lost(backing: Backing, rows: Iterable[ItemRow]) -> bool:

@@ -1,21 +1,19 @@
 """Which blobs an item consists of, and how they make it up again."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from backup_engine.mime_cut import Span, cut
 
 BLOB_MAX = 4 << 20  # bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(NamedTuple):
     blob: int  # position in Division.blobs
     offset: int
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class Division:
+class Division(NamedTuple):
     """The slices, taken in order from the blobs, concatenate to the item."""
 
     blobs: tuple[bytes, ...]
@@ -25,8 +23,7 @@ class Division:
 def divide(body: bytes) -> Division:
     """Cut a mail into its skeleton and its attachments. Any bytes are a mail here."""
     spans = cut(body)
-    skeleton = body if not any(s.part for s in spans) else _join(body, spans)
-    blobs = _sliced(skeleton)
+    blobs = _sliced(body if len(spans) == 1 and not spans[0].part else _join(body, spans))
     slices: list[Slice] = []
     used = 0  # bytes of the skeleton placed so far
     for span in spans:
@@ -53,6 +50,8 @@ def _sliced(blob: bytes) -> list[bytes]:
 
 def _within(start: int, length: int) -> list[Slice]:
     """Where the skeleton's bytes from `start` lie in its blobs."""
+    if start + length <= BLOB_MAX:
+        return [Slice(0, start, length)]
     slices = []
     while length:
         blob, offset = divmod(start, BLOB_MAX)

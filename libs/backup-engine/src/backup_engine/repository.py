@@ -1,13 +1,13 @@
 """The repository of one tenant: the door to everything else."""
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import astuple
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from backup_engine import adoption, chunking, commits, header, manifest, names, rows
+from backup_engine import adoption, chunking, commits, header, key_records, manifest, names, rows
 from backup_engine.adoption import Inheritance
 from backup_engine.allocator import return_large_buffers
 from backup_engine.backing import Backing
@@ -18,6 +18,7 @@ from backup_engine.damage import DamageLog
 from backup_engine.derived import DerivedFiles
 from backup_engine.documents import SealedDocuments
 from backup_engine.errors import (
+    UNREADABLE,
     AlreadyCommitted,
     AlreadyExists,
     FormatUnsupported,
@@ -27,7 +28,7 @@ from backup_engine.errors import (
     ObjectLocked,
     UnknownItem,
 )
-from backup_engine.header import Kind
+from backup_engine.header import Header, Kind
 from backup_engine.index import BlobIndex
 from backup_engine.index_cache import IndexCache
 from backup_engine.keys import KeyOpener, KeyRing, KeyWrapper
@@ -35,12 +36,14 @@ from backup_engine.locks import LockingStorage
 from backup_engine.maintenance import MaintenanceReport, Policy, maintain
 from backup_engine.mime_cut import PART_MIN
 from backup_engine.model import ItemRow, Snapshot, VerificationReport
+from backup_engine.object_cache import ObjectCache
 from backup_engine.pages import PAGE_BYTES, PAGE_ITEMS
+from backup_engine.pools import side_by_side
 from backup_engine.reader import Reader
 from backup_engine.recipe import BLOB_MAX
 from backup_engine.recovery import RecoveryPublicKey
 from backup_engine.rotation import RepositoryKeys, create_first
-from backup_engine.sealed import SealedObjects
+from backup_engine.sealed import SealedObjects, of_kind
 from backup_engine.session import Session
 from backup_engine.storage.authentic import read_authentic
 from backup_engine.storage.base import Storage
@@ -114,14 +117,14 @@ class Repository:
         """
         locks = LockingStorage(storage)
         return_large_buffers()
-        head = read_authentic(storage, names.CONFIG, lambda body: header.decode(body, names.CONFIG), 0, header.LENGTH)
-        try:
-            ring = KeyRing.open(storage, opener)
-        except NotFound as error:
-            raise KeyUnavailable(f"config names keys/{head.key}, but the repository has no key") from error
-        objects = SealedObjects(locks, ring)
-        owner = _owner(objects.get(names.CONFIG, Kind.CONFIG), tenant)
         tuning = tuning or Tuning()
+        ring, stored = _opened(storage, opener, tuning)
+        objects = SealedObjects(locks, ring, ObjectCache(tuning.folder, ring.cache, tuning.cache))
+        try:
+            config = of_kind(names.CONFIG, Kind.CONFIG, *objects.open(names.CONFIG, stored))
+        except UNREADABLE:
+            config = objects.get(names.CONFIG, Kind.CONFIG)  # perhaps an older version opens
+        owner = _owner(config, tenant)
         index = BlobIndex(locks, objects, IndexCache(tuning.folder, ring.cache), tuning)
         condemned, damage = Condemned(locks, objects, index), DamageLog(locks, objects)
         repository = cls(Backing(locks, locks, ring, objects, index, condemned, damage, tuning), owner)
@@ -172,10 +175,10 @@ class Repository:
 
     def refresh(self) -> None:
         """Take in what others stored, found damaged and condemned: three listings, one read for each new object."""
-        self._backing.damage.refresh()
-        self._backing.index.refresh()
-        self._backing.index.avoid(self._backing.damage.packs)
-        self._backing.condemned.refresh()
+        backing = self._backing
+        calls: list[Callable[[], object]] = [backing.damage.refresh, backing.index.refresh, backing.condemned.refresh]
+        side_by_side(calls, backing.tuning.uploaders)
+        backing.index.avoid(backing.damage.packs)
 
     def maintain(
         self,
@@ -237,25 +240,31 @@ class Repository:
             return adoption.take_over(self._backing, shard, session, dead, parent)
         return Inheritance(adoption.from_parent(self._backing, shard, parent))
 
+    def newest(self, shard: str) -> Snapshot | None:
+        """The restore point of the shard whose session began last; None when there is none. Like `snapshots`."""
+        return next(self._listed(shard), None)
+
     def snapshots(self, shard: str | None = None) -> list[Snapshot]:
         """Restore points, newest first: one listing, one read for each not seen before.
 
         One whose commit object a damage record names is left out; until then it raises IntegrityError.
         """
+        return sorted(self._listed(shard), key=lambda snapshot: (snapshot.taken_at, snapshot.id), reverse=True)
+
+    def _listed(self, shard: str | None) -> Iterator[Snapshot]:
+        """Newest session of a shard first."""
         prefix = names.SNAPSHOTS if shard is None else names.snapshot(names.check_shard(shard), "")
-        found = []
-        for info in self._backing.storage.list(prefix):
+        for info in reversed(list(self._backing.storage.list(prefix))):
             owner, session = names.snapshot_parts(info.key)
             if shard in {None, owner} and info.key not in self._backing.damage.named:
                 with suppress(NotFound):  # expired and removed since the listing
                     snapshot = self._commit(owner, session)
                     if snapshot is not None:
-                        found.append(snapshot)
-        return sorted(found, key=lambda snapshot: (snapshot.taken_at, snapshot.id), reverse=True)
+                        yield snapshot
 
     def snapshot(self, shard: str, snapshot: str) -> Snapshot:
         """Raises NotFound, also for a fenced session."""
-        found = self._commit(names.check_shard(shard), names.check_session(snapshot))
+        found = self._commit(names.check_shard(shard), names.check_session(snapshot), listed=False)
         if found is None:
             name = names.snapshot(shard, snapshot)
             raise NotFound(f"{name} is a fenced session, not a snapshot", key=name)
@@ -307,11 +316,25 @@ class Repository:
         """Hex SHA-256 over all items; equal for two restore points with equal contents."""
         return rows.Tally().all(self.items(shard, snapshot)).content().hex()
 
-    def _commit(self, shard: str, session: str) -> Snapshot | None:
+    def _commit(self, shard: str, session: str, *, listed: bool = True) -> Snapshot | None:
         name = names.snapshot(shard, session)
         if name not in self._commits:
-            self._commits[name] = commits.read(self._backing.objects, shard, session)
+            self._commits[name] = commits.read(self._backing.objects, shard, session, kept=listed)
         return self._commits[name]
+
+
+def _opened(storage: Storage, opener: KeyOpener, tuning: Tuning) -> tuple[KeyRing, bytes]:
+    """The keys, and `config` as it is stored. A format that is too new is told before any key is asked for."""
+
+    def config() -> tuple[Header, bytes]:
+        return read_authentic(storage, names.CONFIG, lambda body: (header.decode(body, names.CONFIG), body))
+
+    calls: list[Callable[[], Any]] = [config, lambda: key_records.revisions(storage)]
+    (head, stored), revisions = side_by_side(calls, tuning.uploaders)
+    try:
+        return KeyRing.open(storage, opener, revisions), stored
+    except NotFound as error:
+        raise KeyUnavailable(f"config names keys/{head.key}, but the repository has no key") from error
 
 
 def _owner(config: dict[str, Any], expected: str | None) -> str:

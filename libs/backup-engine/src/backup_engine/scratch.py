@@ -5,7 +5,7 @@ import secrets
 import struct
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -58,14 +58,25 @@ class Scratch:
         """The records between two addresses, in order."""
         while start < end:
             piece = self._piece(start, min(_BUFFER, end - start))
-            position = 0
-            while (found := self._parse(piece, position, start + position)) is not None:
-                record, position = found
-                yield record
+            position = yield from self._records(piece, start)
             if position == 0:
                 record, position = self._record(start, _BUFFER)
                 yield record
             start += position
+
+    def _records(self, piece: bytes, address: int) -> Generator[bytes, None, int]:
+        """The whole records the piece holds; where the one begins that it does not."""
+        position, last = 0, len(piece) - _LENGTH.size
+        sealed = address >= len(self._held)
+        while position <= last:
+            (length,) = _LENGTH.unpack_from(piece, position)
+            start = position + _LENGTH.size
+            if start + length > len(piece):
+                break
+            body = piece[start : start + length]
+            yield self._opened(address + position, body) if sealed else body
+            position = start + length
+        return position
 
     def _record(self, address: int, guess: int) -> tuple[bytes, int]:
         piece = self._piece(address, guess)
@@ -103,6 +114,8 @@ class Scratch:
 
     def _write(self, buffer: bytearray) -> None:
         if self._file is None:
+            if self._folder is not None:
+                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self._folder) as file:
                 self._file = os.dup(file.fileno())
             weakref.finalize(self, os.close, self._file)

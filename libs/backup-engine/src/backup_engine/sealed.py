@@ -8,25 +8,31 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from backup_engine import header, messagepack
 from backup_engine.compression import compress, decompress
-from backup_engine.errors import IntegrityError, KeyMissing, NotFound
+from backup_engine.errors import UNREADABLE, IntegrityError, KeyMissing, NotFound
 from backup_engine.header import Header, Kind
 from backup_engine.keys import KeyRing
+from backup_engine.object_cache import ObjectCache
 from backup_engine.storage.authentic import read_authentic
 from backup_engine.storage.base import Storage
 
 _NONCE = bytes(12)  # one message per key: the key is derived from a fresh salt
+_KEPT = {Kind.INDEX_DELTA, Kind.MERGED_INDEX, Kind.SEGMENT, Kind.SNAPSHOT, Kind.RETENTION_FLOOR}  # read again later
 
 
 class SealedObjects:
     """Reads and writes sealed objects of one repository; thread-safe."""
 
-    def __init__(self, storage: Storage, ring: KeyRing) -> None:
+    def __init__(self, storage: Storage, ring: KeyRing, cache: ObjectCache | None = None) -> None:
         self._storage = storage
         self._ring = ring
+        self.cache = cache or ObjectCache(None, ring.cache, 0)
 
     def put(self, name: str, kind: Kind, payload: dict[str, Any]) -> None:
         """Raises AlreadyExists when the name is taken, and every other storage error."""
-        self._storage.put(name, self.seal(name, kind, payload))
+        body = self.seal(name, kind, payload)
+        self._storage.put(name, body)
+        if kind in _KEPT:
+            self.cache.put(name, body)
 
     def seal(self, name: str, kind: Kind, payload: dict[str, Any]) -> bytes:
         """The bytes to store under `name`; sealing twice gives two different ones."""
@@ -38,13 +44,28 @@ class SealedObjects:
 
     def get(self, name: str, kind: Kind) -> dict[str, Any]:
         """Raises NotFound, IntegrityError, FormatUnsupported, KeyUnavailable."""
-        found, payload = self.get_any(name)
-        if found is not kind:
-            raise IntegrityError(f"{name} holds a {found.name.lower()}, not a {kind.name.lower()}", key=name)
-        return payload
+        return of_kind(name, kind, *self.get_any(name))
 
     def get_any(self, name: str) -> tuple[Kind, dict[str, Any]]:
         return read_authentic(self._storage, name, lambda body: self.open(name, body))
+
+    def get_kept(self, name: str) -> tuple[Kind, dict[str, Any]]:
+        """Like get_any, without a request when this machine has the object.
+
+        For what storage was seen to list, or what the protocol keeps from being deleted: the answer does not say that
+        the object is still there.
+        """
+        if (kept := self.cache.get(name)) is not None:
+            try:
+                return self.open(name, kept)
+            except UNREADABLE:
+                self.cache.drop(name)
+        return read_authentic(self._storage, name, lambda body: self._opened_to_keep(name, body))
+
+    def _opened_to_keep(self, name: str, body: bytes) -> tuple[Kind, dict[str, Any]]:
+        found = self.open(name, body)
+        self.cache.put(name, body)
+        return found
 
     def open(self, name: str, body: bytes) -> tuple[Kind, dict[str, Any]]:
         """What the bytes stored under `name` say. Raises IntegrityError, FormatUnsupported, KeyUnavailable."""
@@ -67,9 +88,19 @@ class SealedObjects:
             raise IntegrityError(f"{name} opens but holds no map", key=name)
         return head.kind, payload
 
-    def require(self, name: str, kind: Kind) -> dict[str, Any]:
-        """Like get, for an object another object refers to: its absence is damage, not an answer."""
+    def require(self, name: str, kind: Kind, *, kept: bool = False) -> dict[str, Any]:
+        """Like get, for an object another object refers to: its absence is damage, not an answer.
+
+        `kept` as in get_kept.
+        """
         try:
-            return self.get(name, kind)
+            return of_kind(name, kind, *(self.get_kept(name) if kept else self.get_any(name)))
         except NotFound as error:
             raise IntegrityError(f"{name} is referred to but missing", key=name) from error
+
+
+def of_kind(name: str, kind: Kind, found: Kind, payload: dict[str, Any]) -> dict[str, Any]:
+    """The payload of `name`. Raises IntegrityError for an object of another kind."""
+    if found is not kind:
+        raise IntegrityError(f"{name} holds a {found.name.lower()}, not a {kind.name.lower()}", key=name)
+    return payload

@@ -7,13 +7,15 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Self
 
-from backup_engine import adoption, closure, commits, floor, manifest, names
+from backup_engine import adoption, closure, commits, floor, manifest, names, recheck
 from backup_engine.adoption import Inheritance
 from backup_engine.backing import Backing
 from backup_engine.errors import IntegrityError, ObjectLocked, RepositoryError, UnknownItem
+from backup_engine.floor import Floor
 from backup_engine.header import Kind
 from backup_engine.intake import Intake, Stored
 from backup_engine.model import (
@@ -31,11 +33,11 @@ from backup_engine.model import (
 from backup_engine.pack import PackEntry
 from backup_engine.packer import Packer
 from backup_engine.pages import Pages
-from backup_engine.recheck import own_copies
+from backup_engine.pools import side_by_side
 from backup_engine.retention import Retained
 from backup_engine.rows import Tally
 from backup_engine.state import State
-from backup_engine.verification import verify_references
+from backup_engine.verification import References, references, verify_committed
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +73,8 @@ class Session:
         self._removed = 0
         self._seq = {"index": 0, "run": 0, "checkpoint": 0}
         self._over = False
+        self._committed: Snapshot | None = None
+        self._references: References | None = None  # of the commit
         self._new_packs: list[PackRef] = list(inheritance.indexed)
         if inheritance.orphans:
             self._publish(list(inheritance.orphans))
@@ -88,6 +92,12 @@ class Session:
     @property
     def parent(self) -> str | None:
         return self._progress.parent
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether there is anything no checkpoint covers: a run that found nothing new needs none."""
+        with self._lock:
+            return bool(self._state.changed or self._items or self._new_packs)
 
     def put_item(self, item: NewItem, body: bytes) -> StoredItem:
         """Store an item with its bytes; replaces the item of the same key."""
@@ -191,23 +201,18 @@ class Session:
         with self._lock:
             self._require_usable()
             self._over = True  # no item may slip in behind the last checkpoint
-        if self._needs_checkpoint():
+        if self.unsaved:
             self._checkpoint(cursor)
         intent = {"shard": self.shard, "segments": list(self._progress.segments)}
         self._backing.objects.put(names.intent(self.id), Kind.INTENT, intent)
         tally = Tally()
-        table = tally.through(self._state.rows())
         try:
-            self._leave_condemned()
-            if verify:
-                self.verification = self._verified(table, {item.key for item in failed})
+            least = self._rechecked(tally, {item.key for item in failed} if verify else None)
         except IntegrityError:
             # Whose session was given up for dead, its packs may be gone, and nothing is damaged.
             commits.raise_if_fenced(self._backing.objects, self.shard, self.id)
             raise
-        for _ in table:  # what nobody has gone through
-            pass
-        kept = floor.lift(self._backing, taken_at, Retained(retention_class, expires_at))
+        kept = floor.lift(least, taken_at, Retained(retention_class, expires_at))
         snapshot = Snapshot(
             id=self.id,
             shard=self.shard,
@@ -224,9 +229,23 @@ class Session:
         )
         snapshot = replace(snapshot, locked_until=closure.secure(self._backing, snapshot, self._state.rows()))
         commits.commit(self._backing.objects, snapshot)
+        self._committed = snapshot
         self._packer.close()
         self._remove_session_objects()
         return snapshot
+
+    def verify(self) -> tuple[VerificationReport, VerificationReport]:
+        """V0 and V1 of the restore point this session has committed, as Repository.verify gives them for any.
+
+        Quicker than that right after the commit: what its own V0 looked up is not looked up again, unless the index
+        has lost something since.
+        """
+        snapshot, found = self._committed, self._references
+        if snapshot is None:
+            raise RepositoryError(f"session {self.id} has not committed")
+        if found is None:
+            found = references(self._backing, self._state.rows())
+        return verify_committed(self._backing, snapshot, found, self._state.rows)
 
     def abort(self) -> None:
         """Drop what is in memory and wait for running uploads; the last checkpoint stays for an adopter."""
@@ -272,10 +291,6 @@ class Session:
             packs=self._progress.packs + new,
         )
         return new
-
-    def _needs_checkpoint(self) -> bool:
-        """A run that found nothing new has nothing an adopter would miss."""
-        return bool(self._state.changed or self._items or self._new_packs)
 
     def _stored(self, item: NewItem, stored: Stored) -> StoredItem:
         # The row follows its blobs: a checkpoint that takes the row finds the blobs submitted.
@@ -342,31 +357,37 @@ class Session:
             "content": tally.content(),
         }
 
-    def _leave_condemned(self) -> None:
-        """Rely on nothing a collector is about to delete (see recheck)."""
-        copies = own_copies(self._backing, self._state.rows(), self._packer)
-        if copies:
+    def _rechecked(self, tally: Tally, failed: set[str] | None) -> Floor | None:
+        """With the intent durable, see that all the snapshot will name stands; the retention floor in force.
+
+        Rely on nothing a collector is about to delete (see recheck). Then V0, unless `failed` is None: over all items
+        but these, which the snapshot lists, because their older version may be lost, too.
+        """
+        backing = self._backing
+        storage = recheck.ask(backing, self.shard, self._progress.segments, self._progress.packs)
+        if copies := recheck.own_copies(backing, self._state.rows(), self._packer):
             self._publish(copies)
             self._count_new_packs()
-
-    def _verified(self, table: Iterable[ItemRow], failed: set[str]) -> VerificationReport:
-        """V0 over all items but the failed ones, which the snapshot lists: their older version may be lost, too."""
-        rows = (row for row in table if row.key not in failed)
-        report = verify_references(self._backing, rows, self._progress.packs)
-        if not report.good:
-            first = report.problems[0]
-            raise IntegrityError(
-                f"V0 found {len(report.problems)} problems, first {first.kind} {first.key}: {first.detail}",
-                key=first.key,
-            )
-        return report
+            storage = replace(storage, packs=recheck.sizes(backing, self._progress.packs))
+        rows = tally.through(self._state.rows())
+        if failed is None:
+            for _ in rows:
+                pass
+        else:
+            self._references = references(backing, rows)
+            self.verification = recheck.verified(backing, self._references, storage, self._progress.packs, failed)
+        return storage.floor
 
     def _remove_session_objects(self) -> None:
         """After the commit nobody needs them; leaving some behind costs a few hundred bytes."""
+        storage, at_once = self._backing.storage, self._backing.tuning.uploaders
+        own = [names.intent(self.id), *(names.checkpoint(self.id, n) for n in range(self._seq["checkpoint"]))]
         try:
-            for session in (self.id, *self._dead):
-                for info in list(self._backing.storage.list(names.session_objects(session))):
-                    self._backing.storage.delete(info.key)
+            side_by_side([partial(storage.delete, name) for name in own], at_once)
+            storage.delete(names.session_open(self.id))  # last: what is left without it belongs to nobody
+            for session in self._dead:
+                for info in list(storage.list(names.session_objects(session))):
+                    storage.delete(info.key)
         except ObjectLocked:
             pass  # an account that may only add: who may delete collects them
         except RepositoryError:

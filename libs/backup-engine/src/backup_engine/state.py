@@ -43,10 +43,13 @@ class State:
     def load(
         cls, objects: SealedObjects, segments: Sequence[str], *, memory: int, folder: Path | None = None
     ) -> "State":
-        """The state a snapshot's segments, newest first, describe. Raises IntegrityError."""
+        """The state a snapshot's segments, newest first, describe. Raises IntegrityError.
+
+        Segments this machine keeps are not fetched; whether storage still has them is for a listing to say.
+        """
         state = cls(memory, folder)
         for run in reversed(manifest.runs(segments)):
-            state._take(run, manifest.read_run(objects, run))
+            state._take(run, manifest.read_run(objects, run, kept=True))
         return state
 
     @property
@@ -79,8 +82,9 @@ class State:
     def rows(self, kind: str | None = None) -> Iterator[ItemRow]:
         """In order of key; those of other kinds are not even unpacked."""
         begin = b"" if kind is None else rows.begins_like(kind)
-        merged = manifest.merge([sorted(self._dirty.items()), *map(self._scan, self._runs)])
-        return (rows.unpack(key, change) for key, change in merged if change is not None and change.startswith(begin))
+        dirty = [sorted(self._dirty.items())] if self._dirty else []
+        merged = manifest.merge([*dirty, *map(self._scan, self._runs)])
+        return (rows.unpack(key, change) for key, change in merged if change and change.startswith(begin))
 
     def take_changes(self) -> list[tuple[str, Change]]:
         """The changes since the last time, in order of key; they count as the newest run from now on.

@@ -1,18 +1,23 @@
 """Is what was committed really there? V0 references and listing, V1 trailers, V2 every byte."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
+from typing import Any
 
-from backup_engine import names
+from backup_engine import commits, names
 from backup_engine.backing import Backing
+from backup_engine.errors import UNREADABLE, NotFound
 from backup_engine.index import PackInfo, Place
-from backup_engine.model import ItemRow, PackRef, Problem, Recipe, VerificationReport
-from backup_engine.pack_check import MISSING_PACK, check_bytes, check_trailer
+from backup_engine.model import ItemRow, PackRef, Problem, Recipe, Snapshot, VerificationReport
+from backup_engine.pack_check import MISSING_PACK, PackFinding, check_bytes, check_trailer
+from backup_engine.pools import side_by_side
 
 _BATCH = 1024  # rows whose blobs are looked up at once
+_PAGE = 1000  # names S3 lists in one answer
 READERS = 2  # packs read at the same time; each is in memory once
 
 
@@ -32,11 +37,47 @@ def verify_references(
     `written` limits the listing to these packs (the check before a commit); None lists all packs referred to.
     Covered and denominator count items.
     """
+    found = references(backing, rows)
+    wanted = found.packs if written is None else {pack.key for pack in written}
+    return found.report(backing, wanted, listed_packs(backing, wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What the rows of a restore point refer to: the half of V0 that asks the index."""
+
+    items: int
+    complete: Mapping[frozenset[str | None], int]  # items whose blobs are all in the index, by the packs they need
+    problems: tuple[Problem, ...]
+
+    @property
+    def packs(self) -> set[str]:
+        return {name for packs in self.complete for name in packs if name is not None}
+
+    def report(self, backing: Backing, wanted: Iterable[str], listed: Mapping[str, int]) -> VerificationReport:
+        """V0, given what storage lists: names and sizes of all packs of the sessions that wrote `wanted`."""
+        findings = _Findings(list(self.problems))
+        sizes: list[int] = []
+        bad: set[str] = set()
+        for name in sorted(wanted):
+            expected = backing.index.pack(name)
+            if expected is None or name not in listed:
+                findings.add("missing_pack", name, "not in the index" if expected is None else "not in storage")
+            elif listed[name] != expected.size:
+                findings.add("wrong_size", name, f"{listed[name]} bytes instead of {expected.size}")
+            else:
+                sizes.append(expected.size)
+                continue
+            bad.add(name)
+        covered = sum(count for packs, count in self.complete.items() if not packs & bad)
+        return VerificationReport(0, self.items, len(sizes), sum(sizes), covered, self.items, tuple(findings.problems))
+
+
+def references(backing: Backing, rows: Iterable[ItemRow]) -> References:
+    """Look every blob of every row up in the index."""
     findings = _Findings()
     items = 0
-    complete: Counter[frozenset[str | None]] = (
-        Counter()
-    )  # items whose blobs are all in the index, by the packs they need
+    complete: Counter[frozenset[str | None]] = Counter()
     damaged = backing.damage.packs
     for row, packs in _holders(backing, rows):
         items += 1
@@ -46,12 +87,31 @@ def verify_references(
             findings.add("missing_blob", row.key, "blobs lie only in packs that are known to be damaged")
         else:
             complete[packs] += 1
-    used = {name for packs in complete for name in packs if name is not None}
-    wanted = used if written is None else {pack.key for pack in written}
-    bad = _list_packs(backing, wanted, findings)
-    covered = sum(count for packs, count in complete.items() if not packs & bad)
-    listed = [info.size for name in wanted - bad if (info := backing.index.pack(name)) is not None]
-    return VerificationReport(0, items, len(listed), sum(listed), covered, items, tuple(findings.problems))
+    return References(items, complete, tuple(findings.problems))
+
+
+def verify_committed(
+    backing: Backing, snapshot: Snapshot, found: References, rows: Callable[[], Iterable[ItemRow]]
+) -> tuple[VerificationReport, VerificationReport]:
+    """V0 and V1 of what was committed just now, after the commit looked its rows up as `found`.
+
+    Storage is asked what it did not answer before: the snapshot reads back, its index objects are still listed, and so
+    are all packs, those of earlier sessions included. `rows` are looked up again should the index have lost something.
+    """
+    losses = backing.index.losses
+    calls: list[Callable[[], Any]] = [
+        backing.index.refresh,
+        lambda: _reads_back(backing, snapshot),
+        lambda: listed_packs(backing, found.packs),
+    ]
+    _, problem, listed = side_by_side(calls, backing.tuning.uploaders)
+    if backing.index.losses != losses:
+        found = references(backing, rows())
+        listed = listed_packs(backing, found.packs)
+    report = found.report(backing, found.packs, listed)
+    if problem is not None:
+        report = replace(report, covered=0, problems=(*report.problems, problem))
+    return report, verify_trailers(backing, snapshot.packs, snapshot.items)
 
 
 def _holders(backing: Backing, rows: Iterable[ItemRow]) -> Iterator[tuple[ItemRow, frozenset[str | None]]]:
@@ -64,40 +124,47 @@ def _holders(backing: Backing, rows: Iterable[ItemRow]) -> Iterator[tuple[ItemRo
             yield row, frozenset(islice(found, len(idents)))
 
 
-def _list_packs(backing: Backing, wanted: set[str], findings: _Findings) -> set[str]:
-    """The packs among `wanted` that storage does not list as the index says; one listing per session."""
-    listed: dict[str, int] = {}
-    for session in sorted({names.pack_session(name) for name in wanted}):
-        listed |= {info.key: info.size for info in backing.storage.list(names.packs_of(session))}
-    bad = set()
-    for name in sorted(wanted):
-        expected = backing.index.pack(name)
-        if expected is None or name not in listed:
-            findings.add("missing_pack", name, "not in the index" if expected is None else "not in storage")
-            bad.add(name)
-        elif listed[name] != expected.size:
-            findings.add("wrong_size", name, f"{listed[name]} bytes instead of {expected.size}")
-            bad.add(name)
-    return bad
+def _reads_back(backing: Backing, snapshot: Snapshot) -> Problem | None:
+    name = names.snapshot(snapshot.shard, snapshot.id)
+    try:
+        stored = commits.existing(backing.objects, snapshot.shard, snapshot.id)
+    except (NotFound, *UNREADABLE) as error:
+        return Problem("damaged_object", name, str(error))
+    return None if stored.nonce == snapshot.nonce else Problem("damaged_object", name, "it is not what was written")
+
+
+def listed_packs(backing: Backing, wanted: Iterable[str]) -> dict[str, int]:
+    """Sizes of the packs storage lists, those of the sessions that wrote `wanted` included.
+
+    One listing per session or, where that takes fewer requests, one of everything.
+    """
+    sessions = sorted({names.pack_session(name) for name in wanted})
+    prefixes = [names.packs_of(session) for session in sessions]
+    if len(prefixes) > 1 + backing.index.pack_count // _PAGE:
+        prefixes = [names.DATA]
+    found = side_by_side([partial(_sizes, backing, prefix) for prefix in prefixes], backing.tuning.uploaders)
+    return {name: size for sizes in found for name, size in sizes.items()}
+
+
+def _sizes(backing: Backing, prefix: str) -> dict[str, int]:
+    return {info.key: info.size for info in backing.storage.list(prefix)}
 
 
 def verify_trailers(backing: Backing, packs: Iterable[PackRef], items: int) -> VerificationReport:
     """V1: the trailer of each pack, one range read each, says what the index says. Counts packs."""
-    findings = _Findings()
     packs = list(packs)
-    read = covered = 0
-    for ref in packs:
-        info = backing.index.pack(ref.key)
-        if info is None:
-            findings.add(MISSING_PACK, ref.key, "not in the index")
-            continue
-        found = check_trailer(backing, info)
-        read += found.read
-        if found.problem is None:
-            covered += 1
-        else:
-            findings.problems.append(found.problem)
-    return VerificationReport(1, items, covered, read, covered, len(packs), tuple(findings.problems))
+    checked = side_by_side([partial(_trailer, backing, ref) for ref in packs], backing.tuning.uploaders)
+    problems = tuple(found.problem for found in checked if found.problem is not None)
+    covered = len(packs) - len(problems)
+    read = sum(found.read for found in checked)
+    return VerificationReport(1, items, covered, read, covered, len(packs), problems)
+
+
+def _trailer(backing: Backing, ref: PackRef) -> PackFinding:
+    info = backing.index.pack(ref.key)
+    if info is None:
+        return PackFinding(0, Problem(MISSING_PACK, ref.key, "not in the index"))
+    return check_trailer(backing, info)
 
 
 def verify_bytes(backing: Backing, table: Callable[[], Iterable[ItemRow]]) -> VerificationReport:

@@ -11,6 +11,7 @@ from functools import partial
 import structlog
 from prometheus_client import CollectorRegistry
 
+from backup_engine import Tuning
 from backup_service.adapters.bus_registrations import BusRegistrations
 from backup_service.adapters.engine_repositories import EngineRepositories
 from backup_service.adapters.error_classes import Judgement
@@ -106,12 +107,16 @@ async def build(settings: BackupSettings) -> AsyncIterator[Parts]:
             catalogue=MongoCatalogue(store),
             runs=MongoRuns(store, bus, clock, lease=lease),
             jobs=MongoJobs(store, bus, clock, timing),
-            repositories=EngineRepositories(store, vault, settings.ca_file),
+            repositories=EngineRepositories(store, vault, settings.ca_file, _tuning(settings)),
             tenants=GraphTenants(vault, bus, store, clock, address),
             judge=Judgement(settings.hold_recheck),
             registry=new_registry(SERVICE, VERSION),
             policy=DeliveryPolicy.of(settings),
         )
+
+
+def _tuning(settings: BackupSettings) -> Tuning:
+    return Tuning(folder=settings.home / "engine", cache=settings.engine_cache_bytes)
 
 
 async def plan(settings: BackupSettings, drain: Drain) -> None:

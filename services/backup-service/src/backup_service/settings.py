@@ -46,6 +46,10 @@ class BackupSettings(ServiceSettings):
     search_patience: Annotated[float, Field(gt=0, le=4.0)] = Field(
         3.0, description="Seconds a question waits for a search file that is being made before it says so."
     )
+    engine_cache_bytes: Annotated[int, Field(ge=0)] = Field(
+        1 << 30,
+        description="Bytes of sealed repository objects kept in the state folder, of all repositories; 0: none.",
+    )
     progress_interval: Seconds = Field(1.0, description="Seconds between two progress marks of a job.")
     hold_recheck: Seconds = Field(5.0, description="Seconds after which a held job looks whether its cause is gone.")
     export_interval: Seconds = Field(

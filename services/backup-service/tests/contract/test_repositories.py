@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from backup_engine import KeyUnavailable, NewItem, ObjectLocked, RecoveryKey, Repository
+from backup_engine import KeyUnavailable, NewItem, ObjectLocked, RecoveryKey, Repository, Tuning
 from backup_engine.retention import Scheme
 from backup_engine.storage import LockMode
 from backup_engine.testing.seaweed import BUCKET, LOCK_BUCKET, SeaweedServer
@@ -32,8 +32,9 @@ def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedServer]
 class World:
     """One tenant with one target; `open` is what a fresh process does."""
 
-    def __init__(self, store: Store, seaweed: SeaweedServer, prefix: str) -> None:
-        self.store, self.seaweed, self.prefix = store, seaweed, prefix
+    def __init__(self, store: Store, seaweed: SeaweedServer, folder: Path) -> None:
+        self.store, self.seaweed, self.folder = store, seaweed, folder
+        self.prefix = f"contoso/{folder.name}"
         self.vault = MemoryVault(ManualClock())
 
     async def prepare(self) -> None:
@@ -47,7 +48,7 @@ class World:
         await self.vault.kv_write("tenants/contoso/recovery-key", {"public_key": key.public.text})
 
     def process(self) -> EngineRepositories:
-        return EngineRepositories(self.store, self.vault, self.seaweed.ca_file)
+        return EngineRepositories(self.store, self.vault, self.seaweed.ca_file, Tuning(folder=self.folder))
 
     def by(self, key: RecoveryKey) -> Repository:
         storage = self.seaweed.storage("contoso", f"{self.prefix}/contoso")
@@ -60,7 +61,7 @@ class World:
 
 @pytest.fixture
 async def world(store: Store, seaweed: SeaweedServer, tmp_path: Path) -> World:
-    made = World(store, seaweed, f"contoso/{tmp_path.name}")
+    made = World(store, seaweed, tmp_path)
     await made.prepare()
     return made
 
@@ -84,6 +85,7 @@ async def test_what_a_locking_target_keeps_cannot_be_deleted_with_its_own_creden
         snapshot = session.commit(
             b"", listed=1, skipped=[], failed=[], taken_at=now, expires_at=kept.expires_at, retention_class=kept.name
         )
+    assert list((world.folder / "objects").iterdir())  # what the next process need not fetch
     assert snapshot.locked_until is not None
     assert snapshot.locked_until >= kept.expires_at
     storage = world.seaweed.storage("contoso", f"{world.prefix}/contoso", lock=LockMode.GOVERNANCE)

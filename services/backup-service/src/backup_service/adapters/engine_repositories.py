@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from backup_engine import RecoveryPublicKey, Repository
+from backup_engine import RecoveryPublicKey, Repository, Tuning
 from backup_engine.errors import KeyUnavailable, StorageDenied
 from backup_engine.storage import RetryingStorage, S3Storage, SFTPStorage, probe
 from backup_service.adapters.mongo_store import Store, key
@@ -24,10 +24,11 @@ log = structlog.get_logger()
 class EngineRepositories:
     """Implements ports.Repositories; an opened repository is shared by all jobs of the process."""
 
-    def __init__(self, store: Store, vault: Vault, ca_file: Path | None) -> None:
+    def __init__(self, store: Store, vault: Vault, ca_file: Path | None, tuning: Tuning) -> None:
         self._targets = store.targets
         self._vault = vault
         self._ca_file = ca_file
+        self._tuning = tuning
         self._opened: dict[tuple[str, str], Repository] = {}
         self._wrapped_to: dict[tuple[str, str], RecoveryPublicKey | None] = {}
         self._lock = asyncio.Lock()
@@ -50,7 +51,12 @@ class EngineRepositories:
             raise not_found("storage target")
         storage = RetryingStorage(await self._storage(tenant, target, document))
         return await asyncio.to_thread(
-            Repository.open_or_create, storage, self._wrapper(tenant), tenant=tenant, recovery=recovery
+            Repository.open_or_create,
+            storage,
+            self._wrapper(tenant),
+            tenant=tenant,
+            recovery=recovery,
+            tuning=self._tuning,
         )
 
     async def _require(self, repository: Repository, target: str, recovery: RecoveryPublicKey | None) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from backup_engine import Repository
 from backup_engine.errors import InvalidRetention
+from backup_engine.floor import lift
 from backup_engine.retention import Period, Retained, Scheme
 from backup_service.domain.jobs import Claim, Keeping
 from backup_service.ports.custody import Floors
@@ -68,17 +69,18 @@ class Keeper:
     def begin(self, now: datetime) -> datetime:
         """Put the tenant's floor into the repository; when a restore point made now would expire."""
         keeping, known = self._claim.keeping, self._custody.current_floor()
+        wanted = Period.parse(keeping.floor)
         # A job planned before the floor was changed must not change it back.
-        if known is None or known.set_at < keeping.floor_set_at:
-            self._custody.set_floor(Period.parse(keeping.floor), by=keeping.floor_set_by, at=keeping.floor_set_at)
-        return self._decide(now, complete=True).expires_at
+        if known is None or (known.period != wanted and known.set_at < keeping.floor_set_at):
+            known = self._custody.set_floor(wanted, by=keeping.floor_set_by, at=keeping.floor_set_at)
+        return lift(known, now, self._choose(now, complete=True)).expires_at
 
     async def decide(self, now: datetime, *, complete: bool) -> Retained:
-        """What the restore point is kept for."""
-        return await asyncio.to_thread(self._decide, now, complete=complete)
+        """What the restore point is kept for, if the floor at its commit does not say more."""
+        return await asyncio.to_thread(self._choose, now, complete=complete)
 
-    def _decide(self, now: datetime, *, complete: bool) -> Retained:
-        return self._custody.decide(self._claim.shard, self._scheme, now, complete=complete)
+    def _choose(self, now: datetime, *, complete: bool) -> Retained:
+        return self._custody.choose(self._claim.shard, self._scheme, now, complete=complete)
 
 
 def _scheme(text: str) -> Scheme:

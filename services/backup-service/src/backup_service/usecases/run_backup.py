@@ -1,10 +1,9 @@
 """Execute a backup job: open a session, read the resource into it, verify what was committed, sum up."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Literal
 
 from backup_engine import Repository
 from backup_engine.errors import AlreadyCommitted
@@ -24,7 +23,7 @@ from contracts.events import Counts
 from contracts.names import JobState, Source
 from contracts.views import ItemProblem, RestorePoint, Verification
 
-_LEVELS: tuple[Literal[0, 1], ...] = (0, 1)
+Verify = Callable[[], Sequence[VerificationReport]]
 
 
 class RunBackup:
@@ -53,12 +52,13 @@ class RunBackup:
         repository = await self._repositories.open(claim.tenant, claim.target)
         keeper = Keeper(repository, claim)
         try:
-            session = await asyncio.to_thread(_open_session, repository, claim, keeper, self._clock.now())
+            session = await self._open_session(repository, claim, keeper)
         except AlreadyCommitted as committed:
             # The worker before us died between the commit and its report: its restore point is the result.
             snapshot = await asyncio.to_thread(repository.snapshot, claim.shard, committed.snapshot_id)
             await self._jobs.checkpointed(claim, 0, announced(snapshot.packs), counts_of(snapshot))
-            return await self._report(claim, repository, snapshot, counts_of(snapshot))
+            verify = partial(_verified, repository, claim.shard, snapshot.id)
+            return await self._report(claim, repository, snapshot, verify, counts_of(snapshot))
         async with self._tenants.backup(claim.tenant) as workloads:
             resource = ResourceBackup(
                 claim,
@@ -82,14 +82,28 @@ class RunBackup:
             except BaseException:
                 await asyncio.to_thread(session.abort)
                 raise
-            return await self._report(claim, repository, snapshot, resource.counts())
+            return await self._report(claim, repository, snapshot, session.verify, resource.counts())
 
-    async def _report(self, claim: Claim, repository: Repository, snapshot: Snapshot, counts: Counts) -> Finished:
+    async def _open_session(self, repository: Repository, claim: Claim, keeper: Keeper) -> Session:
+        # Both ask storage, and neither needs the other's answer.
+        parent, keep_until = await asyncio.gather(
+            asyncio.to_thread(repository.newest, claim.shard), asyncio.to_thread(keeper.begin, self._clock.now())
+        )
+        return await asyncio.to_thread(
+            repository.open_session,
+            claim.shard,
+            claim.session,
+            parent=None if parent is None else parent.id,
+            adopt=claim.previous,
+            keep_until=keep_until,
+        )
+
+    async def _report(
+        self, claim: Claim, repository: Repository, snapshot: Snapshot, verify: Verify, counts: Counts
+    ) -> Finished:
         """Verify what was committed, make the restore point known, and sum up."""
         with telemetry.span("verify", tenant=claim.tenant, snapshot=snapshot.id):
-            reports = [
-                await asyncio.to_thread(repository.verify, claim.shard, snapshot.id, level=level) for level in _LEVELS
-            ]
+            reports = list(await asyncio.to_thread(verify))
             now = self._clock.now()
             await asyncio.to_thread(partial(repository.checks.attest, snapshot, reports, at=now))
         await self._points.add_restore_point(_restore_point(claim, snapshot, reports, now))
@@ -104,12 +118,9 @@ class RunBackup:
         return _finished(snapshot, reports, counts.model_copy(update=final))
 
 
-def _open_session(repository: Repository, claim: Claim, keeper: Keeper, now: datetime) -> Session:
-    snapshots = repository.snapshots(claim.shard)
-    parent = snapshots[0].id if snapshots else None
-    return repository.open_session(
-        claim.shard, claim.session, parent=parent, adopt=claim.previous, keep_until=keeper.begin(now)
-    )
+def _verified(repository: Repository, shard: str, snapshot: str) -> Sequence[VerificationReport]:
+    """Levels 0 and 1 of a restore point that somebody else has committed."""
+    return repository.verify(shard, snapshot, level=0), repository.verify(shard, snapshot, level=1)
 
 
 def _restore_point(claim: Claim, snapshot: Snapshot, reports: list[VerificationReport], at: datetime) -> RestorePoint:

@@ -70,14 +70,16 @@ class ResourceBackup:
                     "the source counts other items than were found", source=source, counted=frame.expected, found=found
                 )
             frame.expected = 0
-        await self._checkpoints.make(self.counts)
+        if self._session.unsaved:
+            await self._checkpoints.make(self.counts)
+        listed = self.counts().listed  # which puts the requests so far into the cursor
         now = self._clock.now()
         failed = [item for frame in self._frames.values() for item in frame.failed.values()]
         kept = await self._keeper.decide(now, complete=not failed)
         return await uninterrupted(
             self._session.commit,
             self._cursor.dump(),
-            listed=self.counts().listed,
+            listed=listed,
             skipped=[item for frame in self._frames.values() for item in frame.skipped.values()],
             failed=failed,
             taken_at=now,
