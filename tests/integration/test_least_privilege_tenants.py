@@ -53,6 +53,7 @@ def _bodies(customer: Customer) -> dict[str, Any]:
             "credentials": {"access_key": "a", "secret_key": "s"},
         },
         "create_backup_configuration": {"name": "x", "target": customer.target},
+        "change_backup_configuration": {"paused": False},
         "open_export": {"format": "eml"},
         "start_upkeep": {"kind": "verify"},
         "set_recovery_key": {"public_key": PUBLIC_KEY},

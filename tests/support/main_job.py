@@ -79,7 +79,7 @@ class MainJob:
     def configure(self, name: str) -> Json:
         """A target with its own prefix, that is a repository of its own, and a configuration that writes there."""
         self.command("storage", "add", name, "--embedded", "--prefix", name)
-        configuration: Json = self.command("backup", "configure", name, "--target", name)
+        configuration: Json = self.command("backup", "configure", name, "--target", name, "--manual")
         return configuration
 
     def backup(self, name: str, codes: tuple[int, ...] = (0,)) -> Json:

@@ -121,6 +121,9 @@ class FakeGateway:
             "recover_storage_target": self._recover_target,
             "list_backup_configurations": lambda r: self._page(r, self.configurations),
             "create_backup_configuration": self._configuration,
+            "get_backup_configuration": lambda _: self.configurations[0],
+            "change_backup_configuration": self._change_configuration,
+            "test_storage_target": self._test_target,
             "get_retention_floor": lambda _: self.floor,
             "set_retention_floor": self._set_floor,
             "list_legal_holds": lambda r: self._page(r, self.holds),
@@ -277,6 +280,15 @@ class FakeGateway:
         made = BackupConfiguration(tenant="contoso", id="configuration-1", created_at=NOW, **chosen)
         self.configurations.append(made)
         return made
+
+    def _change_configuration(self, request: Request) -> BackupConfiguration:
+        changed = BackupConfiguration(**{**self.configurations[0].model_dump(), **self._body()})
+        self.configurations = [changed]
+        return changed
+
+    def _test_target(self, request: Request) -> StorageTargetResult:
+        steps = [ProbeStep(name=name, ok=name != self.broken_step) for name in ("write", "read", "delete")]
+        return StorageTargetResult(target=self.targets[0], steps=tuple(steps))
 
     def _set_floor(self, request: Request) -> RetentionFloor:
         change = FloorChange(period=self._body()["period"], set_by="anna", set_at=NOW)

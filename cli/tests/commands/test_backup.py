@@ -45,7 +45,14 @@ def test_configure_finds_the_target_by_name(configured: Any, tenantkeep: Any) ->
         "sources": ["mail"],
         "retention_days": 365,
         "retention": None,
+        "schedule": "daily 02:00",
+        "time_zone": "UTC",
+        "automatic": True,
+        "include": [],
+        "exclude": [],
     }
+    assert tenantkeep("backup", "configure", "once", "--target", "archive", "--manual").exit_code == 0
+    assert configured.bodies[-1][1]["schedule"] is None
 
 
 def test_configure_takes_a_period_or_generations(configured: Any, tenantkeep: Any) -> None:
@@ -57,6 +64,27 @@ def test_configure_takes_a_period_or_generations(configured: Any, tenantkeep: An
     for wrong in (["--keep", "10"], ["--keep", "1y", "--retention-days", "90"]):
         done = tenantkeep("backup", "configure", "weekly", "--target", "archive", *wrong)
         assert done.exit_code == 2
+
+
+def test_a_change_sends_what_was_named_and_nothing_else(configured: Any, tenantkeep: Any) -> None:
+    done = tenantkeep("backup", "change", "nightly", "--schedule", "weekly sunday 03:30", "--exclude", "x@contoso.com")
+    assert done.exit_code == 0, done.output
+    assert configured.bodies[-1][1] == {"schedule": "weekly sunday 03:30", "exclude": ["x@contoso.com"]}
+    assert "weekly sunday 03:30" in done.stdout
+    assert tenantkeep("backup", "change", "nightly", "--everybody").exit_code == 0
+    assert configured.bodies[-1][1] == {"include": [], "exclude": []}
+    assert tenantkeep("backup", "change", "nightly").exit_code == 2
+    assert tenantkeep("backup", "change", "nightly", "--keep", "soon").exit_code == 2
+
+
+def test_paused_is_shown_until_it_is_resumed(configured: Any, tenantkeep: Any) -> None:
+    for command, sent, said in (("pause", True, "angehalten"), ("resume", False, "auf Anforderung")):
+        done = tenantkeep("backup", command, "nightly", "--lang", "de")
+        assert done.exit_code == 0, done.output
+        assert configured.bodies[-1][1] == {"paused": sent}
+        assert said in done.stdout
+        assert said in tenantkeep("backup", "list", "--lang", "de").stdout
+    assert json.loads(tenantkeep("backup", "describe", "nightly", "--json").stdout)["paused"] is False
 
 
 def test_a_retention_below_the_floor_is_said_in_both_languages(configured: Any, tenantkeep: Any) -> None:

@@ -271,3 +271,12 @@ def test_what_was_lost_is_brought_back(
     )
     done = tenantkeep("storage", "recover", "archive", "--timeout", "2" if outcome else "0")
     assert (done.exit_code, words in done.output) == (code, True), done.output
+
+
+def test_a_saved_target_is_tested_again(signed_in: Any, tenantkeep: Any, key_file: Path) -> None:
+    tenantkeep("storage", "add", "archive", *TARGET, "--secret-key-file", str(key_file), "--tenant", "contoso")
+    assert tenantkeep("storage", "test", "archive", "--tenant", "contoso").exit_code == 0
+    signed_in.broken_step = "read"
+    done = tenantkeep("storage", "test", "archive", "--tenant", "contoso")
+    assert done.exit_code == 1
+    assert "Failed" in done.stdout

@@ -103,6 +103,8 @@ class World:
             rpc.CONSENT_START: "start_consent",
             rpc.TARGET_RECOVER: "recover_storage_target",
             rpc.CONFIGURATION_CREATE: "create_backup_configuration",
+            rpc.CONFIGURATION_CHANGE: "change_backup_configuration",
+            rpc.TARGET_TEST: "test_storage_target",
             rpc.RETENTION_FLOOR_GET: "get_retention_floor",
             rpc.RETENTION_FLOOR_SET: "set_retention_floor",
             rpc.LEGAL_HOLD_PLACE: "place_legal_hold",
@@ -339,6 +341,9 @@ ATTEMPTS: dict[str, Attempt] = {
     "create_backup_configuration": Attempt(
         "/tenants/contoso/backup-configurations", 201, {"name": "Mail", "target": "t1"}
     ),
+    "get_backup_configuration": Attempt("/tenants/contoso/backup-configurations/c1", 200),
+    "change_backup_configuration": Attempt("/tenants/contoso/backup-configurations/c1", 200, {"paused": True}),
+    "test_storage_target": Attempt("/tenants/contoso/storage-targets/t1/test", 200),
     "get_retention_floor": Attempt("/tenants/contoso/retention-floor", 200),
     "set_retention_floor": Attempt("/tenants/contoso/retention-floor", 200, {"period": "90d"}),
     "list_legal_holds": Attempt("/tenants/contoso/legal-holds", 200),

@@ -4,93 +4,26 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
-from contracts.api import BackupConfigurationBody
 from contracts.names import ExportFormat
 from contracts.texts import Text
-from contracts.views import BackupConfiguration, RestorePoint
-from tenantkeep.commands import browsing, figures, labels, restore, upkeep
+from contracts.views import RestorePoint
+from tenantkeep.commands import browsing, configurations, figures, labels, restore, upkeep
 from tenantkeep.commands.choose import named, restore_point, tenant_of
 from tenantkeep.commands.client import connect
 from tenantkeep.commands.download import to_folder, to_zip
-from tenantkeep.commands.errors import usage
 from tenantkeep.commands.following import Key, follow_or_tell
 from tenantkeep.commands.options import Json, Lang, TenantName, Timeout, Wait
 from tenantkeep.commands.output import Screen, reported
 from tenantkeep.commands.progress import download_bar
 
 app = typer.Typer(help="Back up, look at restore points, export, restore, verify and maintain.", no_args_is_help=True)
+configurations.add_to(app)
 restore.add_to(app)
 upkeep.add_to(app)
 browsing.add_to(app)
 
 _HOUR = 3600.0
-
-
-@app.command("configure")
-@reported
-def configure(
-    *,
-    name: Annotated[str, typer.Argument(help="Name of the configuration.")],
-    target: Annotated[str, typer.Option(help="Storage target, by name or id.")],
-    keep: Annotated[
-        str | None,
-        typer.Option(
-            help="How long restore points are kept: 30d, 90d, 1y, 3y, 6y, 8y, 10y, any period in between, hgb-10y, or "
-            "generations; `backup retention` lists what is offered.  [default: 90d]"
-        ),
-    ] = None,
-    retention_days: Annotated[int | None, typer.Option(help="The same in days: 30 to 3660.")] = None,
-    tenant: TenantName = None,
-    lang: Lang = "en",
-    as_json: Json = False,
-) -> None:
-    """Say what is backed up where: the mail of all mailboxes into one storage target.
-
-    Example: tenantkeep backup configure nightly --target archive --keep 1y
-
-    Example: tenantkeep backup configure nightly --target archive --keep 30d,weekly=90d,monthly=1y,yearly=10y
-    """
-    screen = Screen(lang, as_json=as_json)
-    with connect(screen) as gateway:
-        slug = tenant_of(gateway, tenant)
-        chosen = named(gateway.storage_targets(slug), target, labels.TARGET)
-        made = gateway.create_configuration(slug, _configuration(name, chosen.id, keep, retention_days))
-    if as_json:
-        screen.document(made)
-        return
-    screen.say(
-        Text(
-            "Configuration {} is saved ({}). Next: tenantkeep backup run {} --wait",
-            "Konfiguration {} ist gespeichert ({}). Weiter: tenantkeep backup run {} --wait",
-        ),
-        made.name,
-        made.id,
-        made.name,
-    )
-
-
-@app.command("list")
-@reported
-def list_(*, tenant: TenantName = None, lang: Lang = "en", as_json: Json = False) -> None:
-    """List the backup configurations of a tenant.
-
-    Example: tenantkeep backup list --tenant contoso
-    """
-    screen = Screen(lang, as_json=as_json)
-    with connect(screen) as gateway:
-        slug = tenant_of(gateway, tenant)
-        found = gateway.configurations(slug)
-        targets = {target.id: target.name for target in gateway.storage_targets(slug)}
-    if as_json:
-        screen.document({"items": found})
-        return
-    rows = [
-        (c.name, c.id, targets.get(c.target, c.target), ", ".join(c.sources), _kept(c), c.last_run or "") for c in found
-    ]
-    headers = (labels.NAME, labels.ID, labels.TARGET, labels.SOURCES, labels.RETENTION, labels.LAST_RUN)
-    screen.table(headers, rows)
 
 
 @app.command("run")
@@ -191,21 +124,6 @@ def export(
     screen.say(
         Text("{} of {} is in {}.", "{} von {} liegt in {}."), chosen.resource_name, figures.moment(chosen.taken_at), out
     )
-
-
-def _kept(configuration: BackupConfiguration) -> str:
-    return configuration.retention or f"{configuration.retention_days}d"
-
-
-def _configuration(name: str, target: str, keep: str | None, retention_days: int | None) -> BackupConfigurationBody:
-    if keep is not None and retention_days is not None:
-        raise usage("Give --keep or --retention-days.", "--keep oder --retention-days angeben.")
-    days = {} if retention_days is None else {"retention_days": retention_days}
-    try:
-        return BackupConfigurationBody(name=name, target=target, retention=keep, **days)
-    except ValidationError as error:
-        lines = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors(include_input=False))
-        raise usage(f"Not valid: {lines}", f"Nicht gültig: {lines}") from None
 
 
 def _point_row(point: RestorePoint, screen: Screen) -> tuple[str, ...]:

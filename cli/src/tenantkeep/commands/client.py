@@ -107,6 +107,10 @@ class Gateway:
     def create_storage_target(self, tenant: str, body: api.AnyTargetBody) -> api.StorageTargetResult:
         return self._post(f"/tenants/{_part(tenant)}/storage-targets", body, api.StorageTargetResult)
 
+    def test_storage_target(self, tenant: str, target: str) -> api.StorageTargetResult:
+        path = f"/tenants/{_part(tenant)}/storage-targets/{_part(target)}/test"
+        return self._post(path, None, api.StorageTargetResult)
+
     def recover_storage_target(self, tenant: str, target: str) -> StorageTarget:
         return self._post(f"/tenants/{_part(tenant)}/storage-targets/{_part(target)}/recovery", None, StorageTarget)
 
@@ -115,6 +119,17 @@ class Gateway:
 
     def create_configuration(self, tenant: str, body: api.BackupConfigurationBody) -> BackupConfiguration:
         return self._post(f"/tenants/{_part(tenant)}/backup-configurations", body, BackupConfiguration)
+
+    def configuration(self, tenant: str, configuration: str) -> BackupConfiguration:
+        return self._get(_configuration(tenant, configuration), BackupConfiguration)
+
+    def change_configuration(
+        self, tenant: str, configuration: str, body: api.BackupConfigurationChange
+    ) -> BackupConfiguration:
+        content = body.model_dump(mode="json", exclude_none=True)
+        return self._answer(
+            self._send("PATCH", _configuration(tenant, configuration), json=content), BackupConfiguration
+        )
 
     def retention_floor(self, tenant: str) -> RetentionFloor:
         return self._get(f"/tenants/{_part(tenant)}/retention-floor", RetentionFloor)
@@ -134,8 +149,7 @@ class Gateway:
 
     def start_backup(self, tenant: str, configuration: str, key: str | None = None) -> str:
         """Returns the run's id. The same `key` never starts a second run."""
-        path = f"/tenants/{_part(tenant)}/backup-configurations/{_part(configuration)}/runs"
-        return self._post(path, None, api.Accepted, key).run
+        return self._post(f"{_configuration(tenant, configuration)}/runs", None, api.Accepted, key).run
 
     def start_restore(self, tenant: str, body: api.RestoreBody, key: str | None = None) -> str:
         """Returns the run's id. The same `key` never starts a second run."""
@@ -276,6 +290,10 @@ def connect(screen: Screen) -> Gateway:
 
 def _point(tenant: str, point: str) -> str:
     return f"/tenants/{_part(tenant)}/restore-points/{_part(point)}"
+
+
+def _configuration(tenant: str, configuration: str) -> str:
+    return f"/tenants/{_part(tenant)}/backup-configurations/{_part(configuration)}"
 
 
 def _part(value: str) -> str:

@@ -12,13 +12,14 @@ from contracts.names import AddressStyle, LockMode
 from contracts.texts import STORAGE_FINDINGS, Text
 from contracts.views import ProbeStep, StorageTarget
 from tenantkeep.commands import figures, labels, settings
-from tenantkeep.commands.choose import tenant_of
+from tenantkeep.commands.choose import named, tenant_of
 from tenantkeep.commands.client import connect
 from tenantkeep.commands.errors import usage
 from tenantkeep.commands.options import Json, Lang, TenantName
 from tenantkeep.commands.output import Screen, reported
 from tenantkeep.commands.recover_target import recover
 from tenantkeep.commands.storage_bodies import invalid_fields, sftp_target, tested
+from tenantkeep.exit_codes import ExitCode
 from tenantkeep.stack import objects, stack
 from tenantkeep.stack.home import Home
 
@@ -134,6 +135,31 @@ def list_(tenant: TenantName = None, lang: Lang = "en", as_json: Json = False) -
     screen.table(headers, rows)
 
 
+@reported
+def try_again(
+    *,
+    target: Annotated[str, typer.Argument(help="Storage target, by name or id.")],
+    tenant: TenantName = None,
+    lang: Lang = "en",
+    as_json: Json = False,
+) -> None:
+    """Test the connection to a saved storage target. Exits 1 when a step does not hold.
+
+    Example: tenantkeep storage test archive
+    """
+    screen = Screen(lang, as_json=as_json)
+    with connect(screen) as gateway:
+        slug = tenant_of(gateway, tenant)
+        found = named(gateway.storage_targets(slug), target, labels.TARGET)
+        result = gateway.test_storage_target(slug, found.id)
+    if as_json:
+        screen.document(result)
+    else:
+        screen.table((labels.STEP, labels.RESULT, labels.DETAIL), [_step(step, screen) for step in result.steps])
+    raise typer.Exit(ExitCode.SUCCEEDED if all(step.ok for step in result.steps) else ExitCode.FAILED)
+
+
+app.command("test")(try_again)  # a function of that name would be taken for a test
 app.command("recover")(recover)
 
 

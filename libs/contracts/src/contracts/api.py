@@ -16,6 +16,7 @@ from contracts.names import (
 from contracts.restoring import RestoreConflict, RestorePlace, RestoreSelection
 from contracts.retention import PeriodText, SchemeText
 from contracts.rpc import RegisterTenant
+from contracts.schedules import Automation, Mailboxes, ScheduleText, TimeZoneText
 from contracts.views import ProbeStep, StorageTarget
 
 
@@ -128,7 +129,9 @@ class StorageTargetResult(Body):
     steps: tuple[ProbeStep, ...]
 
 
-class BackupConfigurationBody(Body):
+class BackupConfigurationBody(Automation, Body):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     name: str = Field(min_length=1, max_length=100)
     target: Token
     sources: tuple[Source, ...] = Field(default=(Source.MAIL,), min_length=1)
@@ -138,6 +141,20 @@ class BackupConfigurationBody(Body):
         description="how long restore points are kept: a period (90d, 18m, 6y, hgb-6y) or a scheme of generations "
         "(30d,weekly=90d,monthly=1y,yearly=10y); takes the place of retention_days",
     )
+
+
+class BackupConfigurationChange(Body):
+    """What is left out stays as it is."""
+
+    name: str | None = Field(default=None, min_length=1, max_length=100)
+    sources: tuple[Source, ...] | None = Field(default=None, min_length=1)
+    retention: SchemeText | None = Field(default=None, description="of restore points made from now on")
+    schedule: ScheduleText | Literal[""] | None = Field(default=None, description="empty: run only when asked")
+    time_zone: TimeZoneText | None = None
+    automatic: bool | None = None
+    paused: bool | None = Field(default=None, description="true: nothing begins until it is false again")
+    include: Mailboxes | None = None
+    exclude: Mailboxes | None = None
 
 
 class RetentionFloorBody(Body):

@@ -23,6 +23,7 @@ from contracts.names import (
     Token,
 )
 from contracts.retention import PeriodText, SchemeText
+from contracts.schedules import Automation, Mailboxes, ScheduleText, TimeZoneText
 from contracts.views import (
     BackupConfiguration,
     ConsentLink,
@@ -147,12 +148,26 @@ class CreatedTarget(_Question):
     steps: tuple[ProbeStep, ...]
 
 
-class CreateConfiguration(_Question):
+class CreateConfiguration(Automation):
     name: str = Field(min_length=1, max_length=100)
     target: Token
     sources: tuple[Source, ...] = (Source.MAIL,)
     retention_days: int = Field(default=90, ge=30, le=3660)
     retention: SchemeText | None = Field(default=None, description="takes the place of retention_days when given")
+
+
+class ChangeConfiguration(ById):
+    """What is None stays as it is; an empty `schedule` takes the schedule away."""
+
+    name: str | None = Field(default=None, min_length=1, max_length=100)
+    sources: tuple[Source, ...] | None = None
+    retention: SchemeText | None = None
+    schedule: ScheduleText | Literal[""] | None = None
+    time_zone: TimeZoneText | None = None
+    automatic: bool | None = None
+    paused: bool | None = None
+    include: Mailboxes | None = None
+    exclude: Mailboxes | None = None
 
 
 class SetRetentionFloor(_Question):
@@ -258,6 +273,7 @@ DOCUMENTS_EXPORT = Operation("token-service", "documents.export", Nothing, Tenan
 
 TARGET_CREATE = Operation("backup-service", "target.create", CreateTarget, CreatedTarget)
 TARGET_RECOVER = Operation("backup-service", "target.recover", ById, StorageTarget)
+TARGET_TEST = Operation("backup-service", "target.test", ById, CreatedTarget)
 TARGET_LIST = Operation("backup-service", "target.list", Page, Listing[StorageTarget])
 TARGET_GET = Operation("backup-service", "target.get", ById, StorageTarget)
 RETENTION_FLOOR_GET = Operation("backup-service", "retention-floor.get", Nothing, RetentionFloor)
@@ -266,6 +282,7 @@ LEGAL_HOLD_PLACE = Operation("backup-service", "legal-hold.place", PlaceLegalHol
 LEGAL_HOLD_RELEASE = Operation("backup-service", "legal-hold.release", ReleaseLegalHold, LegalHold)
 LEGAL_HOLD_LIST = Operation("backup-service", "legal-hold.list", Page, Listing[LegalHold])
 CONFIGURATION_CREATE = Operation("backup-service", "configuration.create", CreateConfiguration, BackupConfiguration)
+CONFIGURATION_CHANGE = Operation("backup-service", "configuration.change", ChangeConfiguration, BackupConfiguration)
 CONFIGURATION_LIST = Operation("backup-service", "configuration.list", Page, Listing[BackupConfiguration])
 CONFIGURATION_GET = Operation("backup-service", "configuration.get", ById, BackupConfiguration)
 RUN_LIST = Operation("backup-service", "run.list", RunsOf, Listing[Run])
@@ -301,6 +318,7 @@ OPERATIONS: tuple[Operation[BaseModel, BaseModel], ...] = (
     DOCUMENTS_EXPORT,
     TARGET_CREATE,
     TARGET_RECOVER,
+    TARGET_TEST,
     TARGET_LIST,
     TARGET_GET,
     RETENTION_FLOOR_GET,
@@ -309,6 +327,7 @@ OPERATIONS: tuple[Operation[BaseModel, BaseModel], ...] = (
     LEGAL_HOLD_RELEASE,
     LEGAL_HOLD_LIST,
     CONFIGURATION_CREATE,
+    CONFIGURATION_CHANGE,
     CONFIGURATION_LIST,
     CONFIGURATION_GET,
     RUN_LIST,

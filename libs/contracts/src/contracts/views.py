@@ -25,6 +25,7 @@ from contracts.names import (
 )
 from contracts.restoring import RestoreReport
 from contracts.retention import PeriodText
+from contracts.schedules import Automation
 from contracts.upkeep import CheckReport, MaintenanceReport
 
 T = TypeVar("T")
@@ -148,7 +149,7 @@ class ProbeStep(View):
     finding: StorageFinding | None = None
 
 
-class BackupConfiguration(View):
+class BackupConfiguration(Automation, View):
     tenant: Slug
     id: Token
     name: str
@@ -158,6 +159,8 @@ class BackupConfiguration(View):
     retention: str = Field(default="", description="the period or scheme as given; empty: retention_days alone")
     created_at: AwareDatetime
     last_run: Token | None = None
+    paused: bool = Field(default=False, description="nothing begins, neither by itself nor when asked")
+    next_run_at: AwareDatetime | None = Field(default=None, description="None: it runs when asked")
 
 
 class FloorChange(View):

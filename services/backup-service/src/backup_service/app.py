@@ -22,11 +22,13 @@ from backup_service.adapters.mongo_jobs import JobTiming, MongoJobs
 from backup_service.adapters.mongo_kept_documents import MongoKeptDocuments
 from backup_service.adapters.mongo_runs import MongoRuns
 from backup_service.adapters.mongo_store import Store, open_store
+from backup_service.adapters.mongo_timetable import MongoTimetable
 from backup_service.adapters.mongo_upkeep import MongoUpkeep
 from backup_service.adapters.search_shelf import SearchShelf
 from backup_service.entrypoints import download, rpc, stream
 from backup_service.settings import BackupSettings
 from backup_service.usecases.browse import Browse
+from backup_service.usecases.configure import Configure
 from backup_service.usecases.execute_job import Execute, ExecuteJob
 from backup_service.usecases.export_mailbox import ExportMailbox
 from backup_service.usecases.keep_documents import KeepDocuments
@@ -40,6 +42,7 @@ from backup_service.usecases.restoring.run_restore import RunRestore
 from backup_service.usecases.retention import Retention
 from backup_service.usecases.run_backup import RunBackup
 from backup_service.usecases.run_upkeep import RunDrill, RunMaintain, RunVerify, Upkeep, UpkeepPace
+from backup_service.usecases.start_scheduled import StartScheduled
 from backup_service.usecases.start_upkeep import StartUpkeep
 from chassis import asgi, checks, documents, health, tls
 from chassis.bus import Bus, connect
@@ -126,9 +129,10 @@ async def plan(settings: BackupSettings, drain: Drain) -> None:
         planner = PlanRun(
             parts.runs, parts.catalogue, parts.tenants, retention, judge=parts.judge, slots=settings.tenant_jobs
         )
-        manage = Manage(parts.catalogue, parts.repositories, retention, parts.clock)
+        manage = Manage(parts.catalogue, parts.repositories, parts.clock)
+        configure = Configure(parts.catalogue, retention, parts.clock)
         kept = MongoKeptDocuments(parts.store, parts.clock)
-        rpc.bind(RpcServer(parts.bus), parts.catalogue, manage, retention, _hold_desk(parts), kept)
+        rpc.bind(RpcServer(parts.bus), parts.catalogue, manage, configure, retention, _hold_desk(parts), kept)
         intervals = {
             UpkeepKind.VERIFY: timedelta(seconds=settings.verify_interval),
             UpkeepKind.RESTORE_DRILL: timedelta(seconds=settings.drill_interval),
@@ -136,7 +140,9 @@ async def plan(settings: BackupSettings, drain: Drain) -> None:
         }
         start_upkeep = StartUpkeep(parts.runs, MongoUpkeep(parts.store), parts.clock, intervals)
         stream.bind_planner(parts.bus, planner, parts.runs.resume_held, parts.policy)
+        recheck = timedelta(seconds=settings.schedule_recheck)
         tasks: dict[str, Task] = {
+            "schedules": StartScheduled(parts.runs, MongoTimetable(parts.store), parts.clock, recheck),
             "upkeep": start_upkeep,
             "runs": planner.due,
             "admission": lambda: parts.runs.admit(settings.tenant_jobs),
@@ -155,40 +161,11 @@ async def work(settings: BackupSettings, drain: Drain) -> None:
     On drain, running jobs are cancelled and taken over at their checkpoint.
     """
     async with build(settings) as parts:
-        backup = RunBackup(
-            tenants=parts.tenants,
-            repositories=parts.repositories,
-            jobs=parts.jobs,
-            points=parts.catalogue,
-            clock=parts.clock,
-            pace=BackupPace(
-                checkpoint_seconds=settings.checkpoint_interval,
-                checkpoint_bytes=settings.checkpoint_bytes,
-                progress_seconds=settings.progress_interval,
-            ),
-        )
-        restore = RunRestore(
-            parts.tenants,
-            parts.repositories,
-            parts.jobs,
-            clock=parts.clock,
-            pace=RestorePace(progress_seconds=settings.progress_interval),
-        )
-        upkeep = Upkeep(
-            parts.repositories, parts.jobs, MongoUpkeep(parts.store), clock=parts.clock, pace=_upkeep_pace(settings)
-        )
         files = _search_files(settings, parts)
         searchable = KeepSearchable(parts.repositories, files)
         browse = Browse(parts.catalogue, parts.repositories, files, judge=parts.judge)
         rpc.bind_browsing(RpcServer(parts.bus), browse)
-        kinds: dict[JobKind, Execute] = {
-            JobKind.BACKUP: SearchableBackup(backup, searchable),
-            JobKind.RESTORE: restore,
-            JobKind.VERIFY: RunVerify(upkeep),
-            JobKind.RESTORE_DRILL: RunDrill(upkeep),
-            JobKind.MAINTAIN: RunMaintain(upkeep),
-        }
-        execute = ExecuteJob(parts.jobs, kinds, judge=parts.judge, settle=parts.runs.settle, stopping=drain.requested)
+        execute = _executor(settings, parts, searchable, drain)
         stream.bind_worker(
             parts.bus,
             execute,
@@ -205,6 +182,47 @@ async def work(settings: BackupSettings, drain: Drain) -> None:
             _sweeping(settings, parts),
         ):
             await drain.wait()
+
+
+def _executor(settings: BackupSettings, parts: Parts, searchable: KeepSearchable, drain: Drain) -> ExecuteJob:
+    """What a worker does with each kind of job."""
+    backup = RunBackup(
+        tenants=parts.tenants,
+        repositories=parts.repositories,
+        jobs=parts.jobs,
+        points=parts.catalogue,
+        clock=parts.clock,
+        pace=BackupPace(
+            checkpoint_seconds=settings.checkpoint_interval,
+            checkpoint_bytes=settings.checkpoint_bytes,
+            progress_seconds=settings.progress_interval,
+        ),
+    )
+    restore = RunRestore(
+        parts.tenants,
+        parts.repositories,
+        parts.jobs,
+        clock=parts.clock,
+        pace=RestorePace(progress_seconds=settings.progress_interval),
+    )
+    upkeep = Upkeep(
+        parts.repositories, parts.jobs, MongoUpkeep(parts.store), clock=parts.clock, pace=_upkeep_pace(settings)
+    )
+    kinds: dict[JobKind, Execute] = {
+        JobKind.BACKUP: SearchableBackup(backup, searchable),
+        JobKind.RESTORE: restore,
+        JobKind.VERIFY: RunVerify(upkeep),
+        JobKind.RESTORE_DRILL: RunDrill(upkeep),
+        JobKind.MAINTAIN: RunMaintain(upkeep),
+    }
+    return ExecuteJob(
+        parts.jobs,
+        kinds,
+        judge=parts.judge,
+        settle=parts.runs.settle,
+        stopping=drain.requested,
+        admit=lambda tenant, kind: parts.runs.admit_next(tenant, kind, settings.tenant_jobs),
+    )
 
 
 def _search_files(settings: BackupSettings, parts: Parts) -> SearchShelf:

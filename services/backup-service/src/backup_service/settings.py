@@ -25,13 +25,16 @@ class BackupSettings(ServiceSettings):
     verify_within: Seconds = Field(
         30 * 86_400.0, description="Seconds in which verifications together read every stored object whole."
     )
+    schedule_recheck: Seconds = Field(
+        60.0, description="Seconds a scheduled run is put off while an earlier run of its configuration goes on."
+    )
     drill_interval: Seconds = Field(7 * 86_400.0, description="Seconds between two restore drills of a repository.")
     drill_items: Annotated[int, Field(ge=1, le=100_000)] = Field(
         100, description="Random items a restore drill restores and compares."
     )
     maintain_interval: Seconds = Field(86_400.0, description="Seconds between two maintenances of a repository.")
     tenant_jobs: Annotated[int, Field(ge=1, le=1000)] = Field(
-        8, description="Jobs of one tenant that are admitted to the workers at the same time."
+        8, description="Jobs of one tenant and kind that are admitted to the workers at the same time."
     )
     graph_mailbox_requests: Annotated[int, Field(ge=1)] = Field(
         10_000,

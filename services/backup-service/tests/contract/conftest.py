@@ -17,6 +17,7 @@ from backup_service.adapters.mongo_custody import MongoCustody
 from backup_service.adapters.mongo_jobs import JobTiming, MongoJobs
 from backup_service.adapters.mongo_runs import MongoRuns
 from backup_service.adapters.mongo_store import Store, open_store
+from backup_service.usecases.configure import Configure
 from backup_service.usecases.retention import Retention
 from chassis.documents import connect
 from chassis.settings import StoreSettings
@@ -94,6 +95,7 @@ class Planner:
         self.catalogue = MongoCatalogue(store)
         self.custody = MongoCustody(store)
         self.retention = Retention(self.custody, clock)
+        self.configure = Configure(self.catalogue, self.retention, clock)
 
     async def start(
         self, run: str = "run-1", *, tenant: str = "contoso", configuration: str = "c1", kind: JobKind = JobKind.BACKUP

@@ -14,6 +14,7 @@ from backup_fakes.fuse import Fuse
 
 from backup_engine import NewItem
 from backup_service.entrypoints.download import application, attachment
+from backup_service.usecases.configure import Configure
 from backup_service.usecases.export_mailbox import ExportMailbox
 from backup_service.usecases.manage import Manage
 from contracts.names import ExportFormat, Source
@@ -34,14 +35,14 @@ def engine() -> EngineInMemory:
 
 @pytest.fixture
 def manage(planner: Any, engine: EngineInMemory) -> Manage:
-    return Manage(planner.catalogue, engine, planner.retention, planner.clock)
+    return Manage(planner.catalogue, engine, planner.clock)
 
 
 @pytest.fixture
 async def point(planner: Any, manage: Manage, engine: EngineInMemory) -> RestorePoint:
     """A restore point of one mail, in the repository and in the catalogue."""
     await manage.create_target("contoso", TARGET)
-    configuration = await manage.create_configuration("contoso", "req-1", CONFIGURATION)
+    configuration = await planner.configure.create("contoso", "req-1", CONFIGURATION)
     repository = await engine.open("contoso", "t1")
     now = planner.clock.now()
     session = repository.open_session(f"{configuration.id}/{ANNA}", SESSION, parent=None)
@@ -80,34 +81,32 @@ async def test_target_that_fails_its_test_is_not_saved(planner: Any, manage: Man
 
 async def test_configuration_created_twice_by_one_request_is_one(planner: Any, manage: Manage) -> None:
     await manage.create_target("contoso", TARGET)
-    first = await manage.create_configuration("contoso", "req-1", CONFIGURATION)
+    first = await planner.configure.create("contoso", "req-1", CONFIGURATION)
     await planner.clock.advance(60)
-    again = await manage.create_configuration("contoso", "req-1", CONFIGURATION)
-    other = await manage.create_configuration("contoso", "req-2", CONFIGURATION)
+    again = await planner.configure.create("contoso", "req-1", CONFIGURATION)
+    other = await planner.configure.create("contoso", "req-2", CONFIGURATION)
     assert first == again
     assert other.id != first.id
     assert len((await planner.catalogue.configurations("contoso", None, 10)).items) == 2
 
 
-async def test_configuration_needs_a_target_of_its_tenant(manage: Manage) -> None:
+async def test_configuration_needs_a_target_of_its_tenant(planner: Any, manage: Manage) -> None:
     await manage.create_target("contoso", TARGET)
     with pytest.raises(ProblemError, match="storage target"):
-        await manage.create_configuration("fabrikam", "req-1", CONFIGURATION)
+        await planner.configure.create("fabrikam", "req-1", CONFIGURATION)
 
 
-async def test_a_source_that_cannot_be_read_is_refused_in_plain_words(
-    planner: Any, manage: Manage, engine: EngineInMemory
-) -> None:
+async def test_a_source_that_cannot_be_read_is_refused_in_plain_words(planner: Any, manage: Manage) -> None:
     await manage.create_target("contoso", TARGET)
-    mail_alone = Manage(planner.catalogue, engine, planner.retention, planner.clock, readable=(Source.MAIL,))
+    mail_alone = Configure(planner.catalogue, planner.retention, planner.clock, readable=(Source.MAIL,))
     wanted = CONFIGURATION.model_copy(update={"sources": (Source.MAIL, Source.CALENDAR, Source.ADDRESS_BOOK)})
     with pytest.raises(ProblemError, match="this release cannot back up calendar, address-book"):
-        await mail_alone.create_configuration("contoso", "req-1", wanted)
+        await mail_alone.create("contoso", "req-1", wanted)
 
 
 async def test_pages_hold_everything_once_and_end(planner: Any, manage: Manage) -> None:
     await manage.create_target("contoso", TARGET)
-    made = {(await manage.create_configuration("contoso", f"r{n}", CONFIGURATION)).id for n in range(7)}
+    made = {(await planner.configure.create("contoso", f"r{n}", CONFIGURATION)).id for n in range(7)}
     seen: list[str] = []
     cursor, pages = None, 0
     while pages == 0 or cursor is not None:

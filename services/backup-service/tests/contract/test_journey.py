@@ -37,7 +37,7 @@ class House:
         tenants = MemoryTenants(exchange, self.fuse)
         judge = Judgement(10.0)
         self.plan = PlanRun(planner.runs, planner.catalogue, tenants, planner.retention, judge=judge, slots=8)
-        self.manage = Manage(planner.catalogue, self.engine, planner.retention, planner.clock)
+        self.manage = Manage(planner.catalogue, self.engine, planner.clock)
         backup = RunBackup(
             tenants=tenants,
             repositories=self.engine,
@@ -75,7 +75,7 @@ class House:
         target = CreateTarget(id="t1", name="Our S3", endpoint="https://s3.example", bucket="backups")
         await self.manage.create_target("contoso", target)
         wanted = CreateConfiguration(name="Mail", target="t1", retention_days=90)
-        return (await self.manage.create_configuration("contoso", "req", wanted)).id
+        return (await self.planner.configure.create("contoso", "req", wanted)).id
 
 
 @pytest.fixture

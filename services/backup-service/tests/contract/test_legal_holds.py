@@ -40,11 +40,11 @@ class Court:
 
     async def set_up(self) -> None:
         planner = self.planner
-        manage = Manage(planner.catalogue, self.engine, planner.retention, planner.clock)
+        manage = Manage(planner.catalogue, self.engine, planner.clock)
         where = CreateTarget(id="t1", name="Our S3", endpoint="https://s3.example", bucket="backups")
         await manage.create_target("contoso", where)
         wanted = CreateConfiguration(name="Mail", target="t1")
-        configuration = await manage.create_configuration("contoso", "req-1", wanted)
+        configuration = await planner.configure.create("contoso", "req-1", wanted)
         self.configuration = configuration.id
         for identity, resource in zip(SESSIONS, ("anna", "bert"), strict=True):
             self.points.append(await self.back_up(identity, resource))

@@ -106,6 +106,8 @@ async def test_a_job_reads_every_source_of_its_mailbox_and_the_address_book_has_
     body = BackupRequested(tenant="contoso", at=planner.clock.now(), request="r2", configuration="c2")
     await plan.backup_requested(Delivered(body, "m365.ext.v1.gateway.contoso.backup.requested", "r2", "", 1))
     claims = [await planner.jobs.claim(wake, 1) for wake in planner.ledger.wakes()]
+    assert await planner.runs.admit(SLOTS) == 1, "the next one comes when others have begun"
+    claims += [await planner.jobs.claim(wake, 1) for wake in planner.ledger.wakes()[len(claims) :]]
     of_a_mailbox = (Source.MAIL, Source.CALENDAR, Source.CONTACTS)
     assert {(claim.resource, claim.sources) for claim in claims} == {
         (ANNA, of_a_mailbox),
@@ -294,7 +296,7 @@ async def test_a_restore_is_woken_at_once_whatever_is_queued(
     run, now = await planner.start(configuration="c5"), planner.clock.now()
     waiting = [new_job(run, f"user-{n}", "", {"target": "t1"}, now) for n in range(500)]
     await planner.store.jobs.insert_many(waiting, ordered=False)
-    assert await planner.runs.admit(SLOTS) == SLOTS
+    assert await planner.runs.admit(SLOTS) == 2  # few before one begins
     for number in range(3):
         await add_point(planner, f"p{number}", f"user-{number}")
         planner.broker.stored.clear()

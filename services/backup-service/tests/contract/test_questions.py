@@ -27,6 +27,7 @@ QUESTIONS: dict[str, Any] = {
     "retention-floor.set": rpc.SetRetentionFloor(period="1y"),
     "legal-hold.place": rpc.PlaceLegalHold(target="t1", reason="lawsuit"),
     "legal-hold.release": rpc.ReleaseLegalHold(id="unknown", reason="settled"),
+    "configuration.change": rpc.ChangeConfiguration(id="unknown", paused=True),
     "job.list": rpc.JobsOf(run="run-1"),
     "export.open": rpc.OpenExport(restore_point="unknown"),
     "browse.folders": rpc.FoldersOf(restore_point="unknown"),
@@ -41,13 +42,19 @@ OURS = [operation for operation in rpc.OPERATIONS if operation.service == "backu
 
 @pytest.fixture
 def gateway(planner: Any, tmp_path: Path) -> Bus:
-    manage = Manage(planner.catalogue, EngineInMemory(Fuse()), planner.retention, planner.clock)
+    manage = Manage(planner.catalogue, EngineInMemory(Fuse()), planner.clock)
     server = RpcServer(planner.broker.bus("backup-service", planner.clock))
     desk = HoldDesk(
         planner.custody, planner.catalogue, EngineInMemory(Fuse()), judge=Judgement(10.0), clock=planner.clock
     )
     answers.bind(
-        server, planner.catalogue, manage, planner.retention, desk, MongoKeptDocuments(planner.store, planner.clock)
+        server,
+        planner.catalogue,
+        manage,
+        planner.configure,
+        planner.retention,
+        desk,
+        MongoKeptDocuments(planner.store, planner.clock),
     )
     files = SearchShelf(tmp_path, limit=1 << 20, patience=1.0, new_id=lambda: "01ARZ3NDEKTSV4RRFFQ0000001")
     answers.bind_browsing(server, Browse(planner.catalogue, EngineInMemory(Fuse()), files, judge=Judgement(10.0)))
@@ -65,7 +72,7 @@ async def test_question_is_answered(gateway: Bus, operation: Any) -> None:
     await gateway.ask(rpc.TARGET_CREATE, "contoso", TARGET, CALLER)
     look_up = (
         operation.request is rpc.ById
-        or operation in {rpc.EXPORT_OPEN, rpc.LEGAL_HOLD_RELEASE}
+        or operation in {rpc.EXPORT_OPEN, rpc.LEGAL_HOLD_RELEASE, rpc.CONFIGURATION_CHANGE}
         or operation.name.startswith("browse.")
     )
     if look_up:

@@ -31,7 +31,7 @@ class House:
         self.planner = planner
         self.engine = EngineInMemory(Fuse())
         self.retention = planner.retention
-        self.manage = Manage(planner.catalogue, self.engine, planner.retention, planner.clock)
+        self.manage = Manage(planner.catalogue, self.engine, planner.clock)
         tenants = MemoryTenants(exchange, Fuse())
         judge = Judgement(10.0)
         self._plan = PlanRun(planner.runs, planner.catalogue, tenants, planner.retention, judge=judge, slots=8)
@@ -52,7 +52,7 @@ class House:
         where = CreateTarget(id="t1", name="Our S3", endpoint="https://s3.example", bucket="backups")
         await self.manage.create_target("contoso", where)
         wanted = CreateConfiguration(name="Mail", target="t1", **retention)
-        return await self.manage.create_configuration("contoso", f"req-{retention}", wanted)
+        return await self.planner.configure.create("contoso", f"req-{retention}", wanted)
 
     async def back_up(self, configuration: BackupConfiguration) -> RestorePoint:
         await self.request(configuration)

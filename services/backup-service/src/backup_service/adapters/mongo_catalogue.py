@@ -27,6 +27,9 @@ class MongoCatalogue:
     async def add_configuration(self, configuration: BackupConfiguration) -> None:
         await _insert(self._store.configurations, configuration, configuration.tenant, configuration.id)
 
+    async def change_configuration(self, tenant: str, configuration: str, changes: Mapping[str, Any]) -> None:
+        await self._store.configurations.update_one({"_id": key(tenant, configuration)}, {"$set": plain(dict(changes))})
+
     async def target(self, tenant: str, target: str) -> StorageTarget | None:
         return await _get(self._store.targets, StorageTarget, tenant, target)
 

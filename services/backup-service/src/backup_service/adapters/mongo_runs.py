@@ -6,7 +6,7 @@ from typing import Any
 
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from backup_service.adapters.mongo_jobs import SOURCE, caused, new_job, queued
+from backup_service.adapters.mongo_jobs import SOURCE, caused, new_job, queue_of, queued
 from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, key, plain
 from backup_service.domain.jobs import Cause, state_of_run
 from backup_service.ports import RunDocument
@@ -32,6 +32,8 @@ from contracts.views import Failure, Hold
 
 _UNFINISHED = {"$in": [JobState.WAITING.value, JobState.RUNNING.value]}
 _DUPLICATE = 11000
+_AHEAD = 2
+"""Jobs of a tenant, restores apart, that are sent to the workers before one of them has begun."""
 _OCCUPIED = 5.0
 """Seconds until a run is planned again that found a mailbox occupied."""
 
@@ -98,6 +100,10 @@ class MongoRuns:
 
     async def get(self, tenant: str, run: str) -> Document | None:
         return await self._store.runs.find_one({"_id": key(tenant, run)})
+
+    async def unfinished(self, tenant: str, configuration: str, kind: JobKind) -> bool:
+        narrow = {"tenant": tenant, "configuration": configuration, "kind": kind.value, "state": _UNFINISHED}
+        return await self._store.runs.find_one(narrow, {"_id": 1}) is not None
 
     async def earlier_unfinished(self, run: RunDocument) -> bool:
         """True while another run of the same configuration or target and kind goes on, or one asked for earlier waits.
@@ -220,11 +226,17 @@ class MongoRuns:
             admitted += await self._admit_queue(queue, slots)
         return admitted
 
+    async def admit_next(self, tenant: str, kind: JobKind, slots: int) -> int:
+        return await self._admit_queue(queue_of(tenant, kind), slots)
+
     async def _admit_queue(self, queue: str, slots: int) -> int:
         tenant, _, restores = queue.partition("/")
         kind = JobKind.RESTORE.value if restores else {"$ne": JobKind.RESTORE.value}
         active = {"tenant": tenant, "admitted": True, "kind": kind}
-        free = slots - len(await self._store.jobs.find(active, {"_id": 1}).limit(slots).to_list(slots))
+        begun = await self._store.jobs.find(active, {"session": 1}).limit(slots).to_list(slots)
+        # Few stand in the queue of all tenants, or a tenant of three would wait for eight of a tenant of five hundred.
+        ahead = slots if restores else _AHEAD
+        free = min(slots - len(begun), ahead - sum(job["session"] is None for job in begun))
         if free <= 0:
             return 0
         admitted = 0

@@ -30,7 +30,9 @@ async def open_store(db: Database) -> Store:
     pending = IndexModel([("pending_since", ASCENDING)], sparse=True)
     return Store(
         targets=await open_collection(db, "targets", SCHEMA_VERSION, {}, [_by("tenant"), _by("upkeep_at")]),
-        configurations=await open_collection(db, "configurations", SCHEMA_VERSION, {}, [_by("tenant")]),
+        configurations=await open_collection(
+            db, "configurations", SCHEMA_VERSION, {}, [_by("tenant"), _by("next_run_at")]
+        ),
         runs=await open_collection(db, "runs", SCHEMA_VERSION, {}, [due, pending, _by("tenant", "configuration")]),
         jobs=await open_collection(
             db,

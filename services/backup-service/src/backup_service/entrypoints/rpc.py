@@ -5,6 +5,7 @@ from typing import TypeVar
 from backup_service.ports import Catalogue
 from backup_service.ports.custody import KeptDocuments
 from backup_service.usecases.browse import Browse
+from backup_service.usecases.configure import Configure
 from backup_service.usecases.legal_holds import HoldDesk
 from backup_service.usecases.manage import Manage
 from backup_service.usecases.retention import Retention
@@ -29,10 +30,17 @@ V = TypeVar("V", bound=View)
 
 
 def bind(  # noqa: PLR0917 - what the questions are about, one each
-    server: RpcServer, catalogue: Catalogue, manage: Manage, retention: Retention, holds: HoldDesk, kept: KeptDocuments
+    server: RpcServer,
+    catalogue: Catalogue,
+    manage: Manage,
+    configure: Configure,
+    retention: Retention,
+    holds: HoldDesk,
+    kept: KeptDocuments,
 ) -> None:
     """The questions planners answer: every operation that names backup-service but those of `bind_browsing`."""
     _bind_commands(server, manage)
+    _bind_configure(server, configure)
     _bind_retention(server, retention)
     _bind_holds(server, holds, catalogue)
     _bind_lists(server, catalogue)
@@ -73,15 +81,26 @@ def _bind_commands(server: RpcServer, manage: Manage) -> None:
     async def create_target(call: Call[rpc.CreateTarget]) -> rpc.CreatedTarget:
         return await manage.create_target(call.one_tenant(), call.question)
 
-    async def create_configuration(call: Call[rpc.CreateConfiguration]) -> BackupConfiguration:
-        return await manage.create_configuration(call.one_tenant(), call.caller.request_id, call.question)
+    async def test_target(call: Call[rpc.ById]) -> rpc.CreatedTarget:
+        return await manage.test_target(call.one_tenant(), call.question.id)
 
     async def open_export(call: Call[rpc.OpenExport]) -> DownloadTicket:
         return await manage.open_export(call.one_tenant(), call.question)
 
     server.answer(rpc.TARGET_CREATE, create_target)
-    server.answer(rpc.CONFIGURATION_CREATE, create_configuration)
+    server.answer(rpc.TARGET_TEST, test_target)
     server.answer(rpc.EXPORT_OPEN, open_export)
+
+
+def _bind_configure(server: RpcServer, configure: Configure) -> None:
+    async def create(call: Call[rpc.CreateConfiguration]) -> BackupConfiguration:
+        return await configure.create(call.one_tenant(), call.caller.request_id, call.question)
+
+    async def change(call: Call[rpc.ChangeConfiguration]) -> BackupConfiguration:
+        return await configure.change(call.one_tenant(), call.question)
+
+    server.answer(rpc.CONFIGURATION_CREATE, create)
+    server.answer(rpc.CONFIGURATION_CHANGE, change)
 
 
 def _bind_holds(server: RpcServer, desk: HoldDesk, catalogue: Catalogue) -> None:

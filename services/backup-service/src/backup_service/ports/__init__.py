@@ -232,6 +232,18 @@ class UpkeepTimes(Protocol):
         ...
 
 
+class Timetable(Protocol):
+    """When configurations run by themselves."""
+
+    async def due(self, now: datetime) -> Sequence[BackupConfiguration]:
+        """A bounded number of configurations whose time has come, longest due first."""
+        ...
+
+    async def struck(self, tenant: str, configuration: str, strike: datetime, next_at: datetime) -> None:
+        """Set the next time, unless another planner or a change of the configuration has."""
+        ...
+
+
 class Catalogue(RestorePoints, Protocol):
     """What people created and what came of it. Look-ups answer None for what the tenant does not have."""
 
@@ -244,6 +256,8 @@ class Catalogue(RestorePoints, Protocol):
     async def add_configuration(self, configuration: BackupConfiguration) -> None: ...
 
     async def configuration(self, tenant: str, configuration: str) -> BackupConfiguration | None: ...
+
+    async def change_configuration(self, tenant: str, configuration: str, changes: Mapping[str, Any]) -> None: ...
 
     async def configuration_called(self, tenant: str, text: str) -> str | None:
         """Id of the configuration with this id or else this name; None when there is none. GiveUp when several."""
@@ -303,6 +317,10 @@ class Runs(Protocol):
         """Runs that want attention now: to be planned, or to be settled."""
         ...
 
+    async def unfinished(self, tenant: str, configuration: str, kind: JobKind) -> bool:
+        """True while a run of this kind waits or goes on."""
+        ...
+
     async def earlier_unfinished(self, run: RunDocument) -> bool:
         """True while an earlier run of the same configuration or target and kind still goes on."""
         ...
@@ -319,7 +337,13 @@ class Runs(Protocol):
         """Finish the run if all its jobs are finished; True when it did."""
         ...
 
-    async def admit(self, slots: int) -> int: ...
+    async def admit(self, slots: int) -> int:
+        """Send waiting jobs to the workers: of each tenant and kind `slots` at the most, and few before one begins."""
+        ...
+
+    async def admit_next(self, tenant: str, kind: JobKind, slots: int) -> int:
+        """The same for one tenant and kind."""
+        ...
 
 
 Judge = Callable[[Exception], Outcome]

@@ -19,6 +19,7 @@ log = structlog.get_logger()
 
 Execute = Callable[[Claim], Awaitable[Finished]]
 Settle = Callable[[str, str], Awaitable[bool]]
+Admit = Callable[[str, JobKind], Awaitable[int]]
 
 
 class ExecuteJob:
@@ -32,12 +33,14 @@ class ExecuteJob:
         judge: Judge,
         settle: Settle,
         stopping: asyncio.Event,
+        admit: Admit | None = None,
     ) -> None:
         self._jobs = jobs
         self._kinds = kinds
         self._judge = judge
         self._settle = settle
         self._stopping = stopping
+        self._admit = admit
 
     async def __call__(self, wake: Delivered[JobWakeUp]) -> None:
         claim = await self._jobs.claim(wake.body, wake.delivery)
@@ -46,6 +49,7 @@ class ExecuteJob:
             return
         with structlog.contextvars.bound_contextvars(tenant=claim.tenant, job=claim.job, session=claim.session):
             log.info("job starts", kind=claim.kind, resource=claim.resource, takes_over=claim.previous)
+            await self._next(claim)
             try:
                 outcome = await self._outcome(claim)
                 await self._jobs.conclude(claim, outcome)
@@ -53,9 +57,19 @@ class ExecuteJob:
                 log.warning("job was taken over by another worker; stopping here")
                 return
             log.info("job ends", outcome=type(outcome).__name__, state=getattr(outcome, "state", "waiting"))
+            await self._next(claim)
             if isinstance(outcome, Finished | Retried):
                 # An error may have spent the last attempt; settling a run that goes on changes nothing.
                 await self._settle(claim.tenant, claim.run)
+
+    async def _next(self, claim: Claim) -> None:
+        """Let the tenant's next job come at once; the planner's sweep would, a little later."""
+        if self._admit is None:
+            return
+        try:
+            await self._admit(claim.tenant, claim.kind)
+        except Exception as error:  # noqa: BLE001 - nothing may keep a claimed job from its work
+            log.info("the planner admits the next job", reason=type(error).__name__)
 
     async def _outcome(self, claim: Claim) -> Outcome:
         try:

@@ -1,19 +1,14 @@
-"""Short commands: storage targets, backup configurations, export tickets."""
+"""Short commands: storage targets, export tickets."""
 
 import secrets
-from collections.abc import Collection
 from datetime import timedelta
 
 from backup_service.ports import Catalogue, Repositories
 from backup_service.usecases.export_mailbox import archive_name
-from backup_service.usecases.reading.sources import READERS
-from backup_service.usecases.retention import Retention
 from chassis.clock import Clock
-from chassis.ids import derived
-from contracts.names import Source
-from contracts.problem import invalid, not_found
-from contracts.rpc import CreateConfiguration, CreatedTarget, CreateTarget, OpenExport
-from contracts.views import BackupConfiguration, DownloadTicket, StorageTarget
+from contracts.problem import not_found
+from contracts.rpc import CreatedTarget, CreateTarget, OpenExport
+from contracts.views import DownloadTicket, StorageTarget
 
 TICKET_LIFE = timedelta(minutes=5)
 
@@ -21,19 +16,10 @@ TICKET_LIFE = timedelta(minutes=5)
 class Manage:
     """Each command is idempotent by its request id."""
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        repositories: Repositories,
-        retention: Retention,
-        clock: Clock,
-        readable: Collection[Source] = READERS,
-    ) -> None:
+    def __init__(self, catalogue: Catalogue, repositories: Repositories, clock: Clock) -> None:
         self._catalogue = catalogue
-        self._retention = retention
         self._repositories = repositories
         self._clock = clock
-        self._readable = readable
 
     async def create_target(self, tenant: str, wanted: CreateTarget) -> CreatedTarget:
         """Test the connection; save the target only if every step held."""
@@ -46,21 +32,13 @@ class Manage:
         await self._catalogue.add_target(target)
         return CreatedTarget(target=target, steps=steps)
 
-    async def create_configuration(
-        self, tenant: str, request_id: str, wanted: CreateConfiguration
-    ) -> BackupConfiguration:
-        if await self._catalogue.target(tenant, wanted.target) is None:
-            raise invalid("the storage target does not exist; create it first")
-        unread = [source.value for source in wanted.sources if source not in self._readable]
-        if unread:
-            raise invalid(f"this release cannot back up {', '.join(unread)}")
-        identity = derived(tenant, "configuration", request_id)
-        retention = await self._retention.configured(tenant, wanted)
-        configuration = BackupConfiguration(
-            tenant=tenant, id=identity, **{**wanted.model_dump(), **retention}, created_at=self._clock.now()
-        )
-        await self._catalogue.add_configuration(configuration)
-        return await self._catalogue.configuration(tenant, identity) or configuration
+    async def test_target(self, tenant: str, target_id: str) -> CreatedTarget:
+        """The connection test of a saved target, with the credentials in the vault."""
+        target = await self._catalogue.target(tenant, target_id)
+        if target is None:
+            raise not_found("storage target")
+        steps = await self._repositories.probe(tenant, target_id, target.model_dump())
+        return CreatedTarget(target=target, steps=steps)
 
     async def open_export(self, tenant: str, wanted: OpenExport) -> DownloadTicket:
         """A single-use ticket for the download of a restore point."""

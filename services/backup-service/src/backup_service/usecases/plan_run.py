@@ -8,6 +8,7 @@ import structlog
 
 from backup_service.domain.jobs import Cause, Finished, HandedBack, Held
 from backup_service.domain.restore_order import RestoreOrder
+from backup_service.domain.scope import Scope
 from backup_service.ports import Catalogue, JobPlan, Judge, RunDocument, Runs, Tenants
 from backup_service.usecases.retention import Retention
 from chassis.delivered import Delivered
@@ -15,6 +16,7 @@ from contracts.envelope import run_id
 from contracts.errors import ErrorClass
 from contracts.events import BackupRequested, RestoreRequested, VerifyRequested
 from contracts.names import JobKind, Source
+from contracts.views import Failure
 
 log = structlog.get_logger()
 
@@ -105,15 +107,15 @@ class PlanRun:
         except Exception as error:  # noqa: BLE001 - whatever happens becomes the state of the run
             await self._cannot_plan(run, error)
             return
-        if isinstance(jobs, str):
-            await self._runs.fail(run, ErrorClass.NOT_FOUND, jobs)
+        if isinstance(jobs, Failure):
+            await self._runs.fail(run, jobs.error, jobs.detail)
             return
         await self._runs.plan(run, jobs)
         await self._runs.admit(self._slots)
         if not jobs:
             await self._runs.settle(run["tenant"], run["id"])
 
-    async def _jobs_of(self, run: RunDocument) -> list[JobPlan] | str:
+    async def _jobs_of(self, run: RunDocument) -> list[JobPlan] | Failure:
         """The jobs of a run, or why there can be none."""
         if run.get("target") is not None:
             return await self._upkeep_jobs(run)
@@ -121,7 +123,9 @@ class PlanRun:
             return await self._restore_jobs(run)
         configuration = await self._catalogue.configuration(run["tenant"], run["configuration"])
         if configuration is None:
-            return "the backup configuration does not exist"
+            return _missing("the backup configuration does not exist")
+        if configuration.paused:
+            return Failure(error=ErrorClass.CANCELLED, detail="the backup configuration is paused; resume it first")
         keeping = await self._retention.keeping(configuration)
         # Workers of the release before read retention_days.
         fields = {
@@ -133,26 +137,30 @@ class PlanRun:
         of_mailboxes = [source.value for source in configuration.sources if source is not Source.ADDRESS_BOOK]
         if of_mailboxes:
             async with self._tenants.backup(run["tenant"]) as workloads:
-                mailboxes = await workloads.mail.mailboxes()
+                scope = Scope(configuration.include, configuration.exclude)
+                mailboxes = [mailbox for mailbox in await workloads.mail.mailboxes() if scope.covers(mailbox)]
+            if not mailboxes and (scope.include or scope.exclude):
+                # Nothing to do would look like success.
+                return _missing("no mailbox is in the scope of the configuration")
             jobs += [(mailbox.id, mailbox.address, {**fields, "sources": of_mailboxes}) for mailbox in mailboxes]
         if Source.ADDRESS_BOOK in configuration.sources:
             jobs.append((ADDRESS_BOOK, ADDRESS_BOOK, {**fields, "sources": [Source.ADDRESS_BOOK.value]}))
         return jobs
 
-    async def _upkeep_jobs(self, run: RunDocument) -> list[JobPlan] | str:
+    async def _upkeep_jobs(self, run: RunDocument) -> list[JobPlan] | Failure:
         target = await self._catalogue.target(run["tenant"], run["target"])
         if target is None:
-            return "the storage target does not exist"
+            return _missing("the storage target does not exist")
         return [(target.id, target.name, {"target": target.id, "whole": run["details"].get("whole", False)})]
 
-    async def _restore_jobs(self, run: RunDocument) -> list[JobPlan] | str:
+    async def _restore_jobs(self, run: RunDocument) -> list[JobPlan] | Failure:
         details = run["details"]
         point = await self._catalogue.restore_point(run["tenant"], details["restore_point"])
         if point is None:
-            return "the restore point does not exist"
+            return _missing("the restore point does not exist")
         configuration = await self._catalogue.configuration(run["tenant"], point.configuration)
         if configuration is None:
-            return "the backup configuration of the restore point does not exist"
+            return _missing("the backup configuration of the restore point does not exist")
         order = RestoreOrder.of(
             {
                 **details,
@@ -178,3 +186,7 @@ class PlanRun:
             case _:
                 log.warning("run cannot be planned yet; it is tried again", run=run["id"], error=str(error))
                 await self._runs.postpone(run, 30.0)
+
+
+def _missing(what: str) -> Failure:
+    return Failure(error=ErrorClass.NOT_FOUND, detail=what)

@@ -12,7 +12,7 @@ from backup_service.ports.custody import Floors
 from chassis.clock import Clock
 from contracts.problem import below_floor, invalid
 from contracts.retention import DEFAULT_FLOOR
-from contracts.rpc import CreateConfiguration, SetRetentionFloor
+from contracts.rpc import SetRetentionFloor
 from contracts.views import BackupConfiguration, FloorChange, RetentionFloor
 
 NOBODY = "default"
@@ -41,9 +41,9 @@ class Retention:
             await self._floors.change_retention_floor(tenant, change)
         return await self.floor(tenant)
 
-    async def configured(self, tenant: str, wanted: CreateConfiguration) -> dict[str, str | int]:
-        """`retention` and `retention_days` of a new configuration. Raises the problem `invalid` below the floor."""
-        scheme = _scheme(wanted.retention or f"{wanted.retention_days}d")
+    async def configured(self, tenant: str, text: str) -> dict[str, str | int]:
+        """`retention` and `retention_days` of a configuration. Raises the problem `invalid` below the floor."""
+        scheme = _scheme(text)
         floor = (await self.floor(tenant)).period
         if not scheme.every.covers(Period.parse(floor)):
             raise below_floor(str(scheme.every), floor)

@@ -10,11 +10,13 @@ from contracts.api import (
     Accepted,
     AnyTargetBody,
     BackupConfigurationBody,
+    BackupConfigurationChange,
     RetentionFloorBody,
     StorageTargetResult,
     UpkeepBody,
 )
 from contracts.names import Token
+from contracts.problem import not_found
 from contracts.views import BackupConfiguration, Job, Listing, RetentionFloor, Run, StorageTarget
 from gateway.entrypoints.gate import PREFIX, Api, Asked, Creating, Gated, Tenant
 from gateway.entrypoints.tenants import PageQuery
@@ -53,6 +55,18 @@ async def create_storage_target(
     )
 
 
+@api.route("test_storage_target")
+async def test_storage_target(gate: Gated, asking: Asked, tenant: Tenant, target: Id) -> StorageTargetResult:
+    """Test the connection to a saved storage target again, step by step.
+
+    The answer lists every step, those that did not hold with what was found.
+    """
+    done = await gate.services.ask(rpc.TARGET_TEST, tenant, rpc.ById(id=target), asking)
+    if done.target is None:
+        raise not_found("storage target")
+    return StorageTargetResult(target=done.target, steps=done.steps)
+
+
 @api.route("recover_storage_target", status_code=202)
 async def recover_storage_target(gate: Gated, asking: Asked, tenant: Tenant, target: Id) -> StorageTarget:
     """Bring back what a lost document store knew, from the repository of this target.
@@ -78,6 +92,26 @@ async def create_backup_configuration(
     """Create a backup configuration: what is kept where and for how long."""
     question = rpc.CreateConfiguration.model_validate(body.model_dump())
     return await gate.services.ask(rpc.CONFIGURATION_CREATE, tenant, question, creation.identified(body))
+
+
+@api.route("get_backup_configuration")
+async def get_backup_configuration(
+    gate: Gated, asking: Asked, tenant: Tenant, configuration: Id
+) -> BackupConfiguration:
+    """Show a backup configuration, and when it runs next."""
+    return await gate.services.ask(rpc.CONFIGURATION_GET, tenant, rpc.ById(id=configuration), asking)
+
+
+@api.route("change_backup_configuration")
+async def change_backup_configuration(
+    gate: Gated, asking: Asked, tenant: Tenant, configuration: Id, body: BackupConfigurationChange
+) -> BackupConfiguration:
+    """Change a backup configuration: name, sources, retention, schedule, scope; or pause and resume it.
+
+    What is left out stays. A run that goes on ends as it began; restore points that exist keep their dates.
+    """
+    question = rpc.ChangeConfiguration(id=configuration, **body.model_dump(exclude_none=True))
+    return await gate.services.ask(rpc.CONFIGURATION_CHANGE, tenant, question, asking)
 
 
 @api.route("get_retention_floor")

@@ -73,9 +73,16 @@ _CONFIGURATION_BODY = {
     "sources": ["mail"],
     "retention_days": 90,
     "retention": "90d",
+    "schedule": "daily 02:00",
+    "time_zone": "Europe/Berlin",
+    "automatic": True,
+    "include": [],
+    "exclude": ["*@test.contoso.example"],
 }
 _CONFIGURATION = {
     **_CONFIGURATION_BODY,
+    "paused": False,
+    "next_run_at": "2026-03-03T01:00:00Z",
     "tenant": "contoso",
     "id": "01KJQ3W0C4R7Y2H9D6B1K8M5TE",
     "created_at": "2026-03-02T08:02:00Z",
@@ -299,9 +306,14 @@ EXAMPLES: dict[str, Example] = {
         {"target": _TARGET, "steps": [{"name": "write", "ok": True, "detail": "", "finding": None}]},
         {**_TARGET_BODY, "credentials": {"access_key": "the access key", "secret_key": "the secret key"}},
     ),
+    "test_storage_target": Example(
+        {"target": _TARGET, "steps": [{"name": "write", "ok": True, "detail": "", "finding": None}]}
+    ),
     "recover_storage_target": Example(_RECOVERED),
     "list_backup_configurations": Example(_page(_CONFIGURATION)),
     "create_backup_configuration": Example(_CONFIGURATION, _CONFIGURATION_BODY),
+    "get_backup_configuration": Example(_CONFIGURATION),
+    "change_backup_configuration": Example({**_CONFIGURATION, "paused": True, "next_run_at": None}, {"paused": True}),
     "get_retention_floor": Example(_FLOOR),
     "set_retention_floor": Example(_FLOOR, {"period": _FLOOR["period"]}),
     "list_legal_holds": Example(_page(_LEGAL_HOLD)),
