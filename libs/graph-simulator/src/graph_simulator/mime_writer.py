@@ -23,6 +23,7 @@ Json = dict[str, object]
 
 _POLICY = email.policy.compat32.clone(linesep="\r\n")
 _FIELD_NAME = re.compile(r"[!-9;-~]+")
+_SENT_TIME = "systemtime 0x39"
 _REFERENCES, _IN_REPLY_TO, _TRANSPORT_HEADERS = "string 0x1039", "string 0x1042", "string 0x7d"
 _ADDRESS_HEADERS = (
     ("From", "from"),
@@ -71,13 +72,20 @@ def nested_mime(attachment: Attachment) -> bytes:
 def _nested(attachment: Attachment) -> Message:
     item = attachment.item()
     message = Message()
-    sent = item.get("sentDateTime") or item.get("receivedDateTime")
+    sent = _sent_by_property(item) or item.get("sentDateTime") or item.get("receivedDateTime")
     _headers(message, item, str(item.get("internetMessageId") or ""), str(sent) if sent else None)
     body = item.get("body")
     inner = item.get("attachments")
     nested = [_nested_attachment(entry) for entry in inner] if isinstance(inner, list) else []
     _content(message, body if isinstance(body, dict) else {"contentType": "text", "content": ""}, nested)
     return message
+
+
+def _sent_by_property(item: Json) -> str | None:
+    """As for a message, the date of an attached one is what the MAPI property says."""
+    given = item.get("singleValueExtendedProperties")
+    entries: list[dict[str, str]] = given if isinstance(given, list) else []
+    return next((each["value"] for each in entries if messages.normalized_property(each["id"]) == _SENT_TIME), None)
 
 
 def _nested_attachment(entry: Json) -> Attachment:

@@ -33,7 +33,8 @@ class Exchange:
 
     `before_folder` and `after_page` happen once, when that folder's delta is asked for and when its first page has
     been read. `on_create` happens to every message that is created. `written` is what was written, in order.
-    `well_known` maps (user, well-known name) to the folder.
+    `takes_items` is False for one that refuses mails attached as items. `well_known` maps (user, well-known name) to
+    the folder.
     """
 
     page_size: int = 2
@@ -47,6 +48,7 @@ class Exchange:
     vanishing: set[str] = field(default_factory=set)
     fetched: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    takes_items: bool = True
     written: list[str] = field(default_factory=list)
     well_known: dict[tuple[str, str], str] = field(default_factory=dict)
     error: Exception | None = None

@@ -5,10 +5,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from email.mime.base import MIMEBase
+from email.mime.message import MIMEMessage
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
-from email.utils import formataddr
+from email.utils import format_datetime, formataddr
 from typing import Any, TypeVar
 
 from backup_fakes.exchange import Exchange, Letter
@@ -18,7 +20,7 @@ from backup_service.domain.graph_message import ITEM_TAG, REPLACES_TAG, RESTORE_
 from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
 from backup_service.domain.restored_mail import CreatedMail, PresentMail
 from backup_service.ports import Workloads
-from graph_client.errors import ItemUnreadable, NotFound, ResyncRequired, Unreachable
+from graph_client.errors import ItemUnreadable, NotFound, Refused, ResyncRequired, Unreachable
 
 T = TypeVar("T")
 _DRAFT = 0x8
@@ -171,15 +173,17 @@ class MemoryMail:
             if message_ids is None or identity in message_ids
         ]
 
-    async def create(self, mailbox: str, folder: str, message: Mapping[str, Any]) -> str:
+    async def create(self, mailbox: str, folder: str, message: Mapping[str, Any]) -> Message:
         self._call()
+        if not self._exchange.takes_items and any("item" in attached for attached in message["attachments"]):
+            raise Refused("no items here", status=400)
         identity = self._exchange.add(mailbox, folder)
         letter = self._exchange.letters[mailbox][identity]
         letter.body = {**message, "attachments": list(message["attachments"])}
         _render(letter)
         self._exchange.on_create(letter)
         self._written("message")
-        return identity
+        return letter.message()
 
     async def attach(
         self, mailbox: str, message: str, name: str, attachment: Mapping[str, Any], content: bytes
@@ -226,9 +230,20 @@ def _render(letter: Letter) -> None:
             mail[header] = _people(body[name])
     if body.get("from"):
         mail["From"] = _people([body["from"]])
+    for header, text in (
+        ("Message-ID", body.get("internetMessageId")),
+        ("In-Reply-To", properties.get("String 0x1042")),
+        ("References", properties.get("String 0x1039")),
+        ("Thread-Index", properties.get("Binary 0x0071")),
+    ):
+        if text:
+            mail[header] = text
     subtype = "html" if body["body"]["contentType"] == "html" else "plain"
     mail.attach(MIMEText(body["body"]["content"], subtype, "utf-8"))
     for attachment in body["attachments"]:
+        if "item" in attachment:
+            mail.attach(_attached(attachment["item"]))
+            continue
         part = MIMEBase(*attachment["contentType"].split("/", 1))
         part.set_payload(attachment["contentBytes"])
         part["Content-Transfer-Encoding"] = "base64"
@@ -246,6 +261,19 @@ def _render(letter: Letter) -> None:
         "sentDateTime": properties.get("SystemTime 0x0039"),
         "receivedDateTime": properties.get("SystemTime 0x0E06"),
     }
+
+
+def _attached(item: dict[str, Any]) -> MIMEMessage:
+    kind = "html" if item["body"]["contentType"] == "html" else "plain"
+    inner = MIMEText(item["body"]["content"], kind, "utf-8")
+    inner["Subject"] = item["subject"]
+    properties = {entry["id"]: entry["value"] for entry in item["singleValueExtendedProperties"]}
+    if sent := properties.get("SystemTime 0x0039"):
+        inner["Date"] = format_datetime(datetime.fromisoformat(sent))
+    for header, people in (("From", [item["from"]] if "from" in item else []), ("To", item["toRecipients"])):
+        if people:
+            inner[header] = _people(people)
+    return MIMEMessage(inner)
 
 
 def _people(recipients: list[Any]) -> str:

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,18 @@ HTML = (
     b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
     b"<p>see the file</p>\r\n--b\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n"
     b"Content-Disposition: attachment; filename=a.pdf\r\n\r\nJVBERi0=\r\n--b--\r\n"
+)
+ANSWER = (
+    b"From: a@x.example\r\nTo: b@y.example\r\nSubject: AW: plan\r\nMessage-ID: <3@x.example>\r\n"
+    b"In-Reply-To: <2@y.example>\r\nReferences: <1@x.example>\r\n <2@y.example>\r\n"
+    b"Thread-Index: AQHaAAAAAAAAAAAAAAAAAAAAAAAAAA==\r\n\r\nyes\r\n"
+)
+FORWARD = (
+    b"From: a@x.example\r\nTo: b@y.example\r\nSubject: WG: plan\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    b"--b\r\nContent-Type: text/plain\r\n\r\nsee below\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n"
+    b"From: Eva <eva@y.example>\r\nTo: a@x.example\r\nSubject: =?utf-8?q?Pl=C3=A4ne?=\r\n"
+    b"Date: Mon, 2 Mar 2026 08:00:00 +0000\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+    b"Gr\xc3\xbc\xc3\x9fe\r\n--b--\r\n"
 )
 SIDECAR = {
     "isRead": True,
@@ -178,7 +191,7 @@ async def made_folder(office: Any, parent: str, name: str) -> str:
 
 async def add(office: Any, folder: str, raw: bytes = PLAIN, item: str = "i1", tag: str = "run-1") -> str:
     body = new_message(parse(raw), SIDECAR, Tags(tag, item)).body
-    return await office.into.create(office.mailbox, folder, body)
+    return str((await office.into.create(office.mailbox, folder, body)).id)
 
 
 async def follow(office: Any, folder: str, link: str | None = None) -> list[Any]:
@@ -310,17 +323,31 @@ async def test_damaged_message_is_unreadable_and_can_be_listed(office: Any, fold
     assert named(await follow(office, folder)) == {made}
 
 
-@pytest.mark.parametrize("raw", [PLAIN, HTML], ids=["plain", "html with a file"])
+@pytest.mark.parametrize(
+    "raw", [PLAIN, HTML, ANSWER, FORWARD], ids=["plain", "html with a file", "in a thread", "with a mail"]
+)
 @pytest.mark.parametrize("state", [{"isDraft": False}, {"isDraft": True}], ids=["sent", "draft"])
 async def test_created_message_is_the_one_that_was_described(
     office: Any, folder: str, raw: bytes, state: dict[str, Any]
 ) -> None:
     sidecar = SIDECAR | state
     made = await office.into.create(office.mailbox, folder, new_message(parse(raw), sidecar, Tags("run-1", "i1")).body)
-    read = await office.mail.message(office.mailbox, made)
-    mime = await office.mail.mime(office.mailbox, made)
+    read = await office.mail.message(office.mailbox, made.id)
+    mime = await office.mail.mime(office.mailbox, made.id)
     expected = mail_digest.facts(raw, sidecar, ())
-    assert mail_digest.differences(expected, mail_digest.facts(mime, read.sidecar, ())) == []
+    for told in (made, read):
+        assert told.folder == folder
+        assert mail_digest.differences(expected, mail_digest.facts(mime, told.sidecar, ())) == []
+
+
+async def test_attached_mail_is_an_item_with_its_date(office: Any, folder: str) -> None:
+    made = await office.into.create(
+        office.mailbox, folder, new_message(parse(FORWARD), SIDECAR, Tags("run-1", "i1")).body
+    )
+    (attached,) = parse(await office.mail.mime(office.mailbox, made.id)).attachments
+    inner = parse(attached.content)
+    assert attached.content_type == "message/rfc822"
+    assert (inner.subject, inner.body.strip(), inner.date) == ("Pläne", "Grüße", datetime(2026, 3, 2, 8, tzinfo=UTC))
 
 
 async def test_large_attachment_arrives_whole(office: Any, folder: str) -> None:
@@ -346,7 +373,7 @@ async def test_restored_messages_are_known_by_run_and_item(office: Any, folder: 
     second = await add(office, folder, item="i|2")
     await add(office, folder, item="i1", tag="run-2")
     body = new_message(parse(PLAIN), SIDECAR, Tags("run-1", "i3", replaces=first)).body
-    third = await office.into.create(office.mailbox, folder, body)
+    third = (await office.into.create(office.mailbox, folder, body)).id
     found = {(x.item, x.id, x.replaces) for x in await office.into.created(office.mailbox, folder, "run-1")}
     assert found == {("i1", first, ""), ("i|2", second, ""), ("i3", third, first)}
     assert await office.into.created(office.mailbox, folder, "run-3") == []

@@ -118,6 +118,58 @@ async def test_large_attachment_goes_through_an_upload(worker: Any, exchange: Ex
     assert [len(base64.b64decode(file["contentBytes"])) for file in files] == [LARGE]
 
 
+async def test_attached_mail_comes_back_as_an_item_or_as_a_file_if_exchange_will_not_have_it(
+    worker: Any, exchange: Exchange, mails: dict[str, str]
+) -> None:
+    await worker.backup()
+    kinds = []
+    for exchange.takes_items in (True, False):
+        exchange.letters[BERT] = {}
+        job = await restore(worker)
+        assert (job.state, job.counts.verified) == (JobState.SUCCEEDED, 4)
+        (attached,) = restored(exchange)[mails["nested"]].body["attachments"]
+        kinds.append((attached["@odata.type"].rpartition(".")[2], attached["name"]))
+    assert kinds == [("itemAttachment", "inner"), ("fileAttachment", "inner.eml")]
+
+
+async def test_attached_mail_with_attachments_keeps_its_bytes(worker: Any, exchange: Exchange) -> None:
+    inner = with_attachment("a.bin", b"\x00\x01")
+    outer = NESTED.replace(b"From: eva@fabrikam.example\r\nSubject: inner\r\n\r\ninner body", inner)
+    exchange.add(ANNA, exchange.add_folder(ANNA, "Inbox"), outer.replace(b"boundary=b", b"boundary=o", 1))
+    await worker.backup()
+    await restore(worker)
+    (letter,) = exchange.letters[BERT].values()
+    assert all(attached["@odata.type"].endswith("fileAttachment") for attached in letter.body["attachments"])
+
+
+async def test_a_mail_keeps_its_place_in_the_thread(worker: Any, exchange: Exchange) -> None:
+    index = base64.b64encode(bytes(27)).decode()
+    raw = (
+        b"Message-ID: <3@x>\r\nIn-Reply-To: <2@x>\r\nReferences: <1@x>\r\n <2@x>\r\n"
+        + f"Thread-Index: {index}\r\nSubject: AW: plan\r\n\r\nyes\r\n".encode()
+    )
+    exchange.add(ANNA, exchange.add_folder(ANNA, "Inbox"), raw, internetMessageId="<3@x>")
+    await worker.backup()
+    job = await restore(worker)
+    assert (job.state, job.counts.verified) == (JobState.SUCCEEDED, 1)
+    (letter,) = exchange.letters[BERT].values()
+    for line in (b"Message-ID: <3@x>", b"In-Reply-To: <2@x>", b"References: <1@x> <2@x>", b"Thread-Index: "):
+        assert line in letter.mime
+
+
+async def test_a_lost_thread_is_a_difference(worker: Any, exchange: Exchange) -> None:
+    raw = b"Message-ID: <3@x>\r\nReferences: <1@x>\r\nSubject: AW: plan\r\n\r\nyes\r\n"
+    exchange.add(ANNA, exchange.add_folder(ANNA, "Inbox"), raw, internetMessageId="<3@x>")
+    await worker.backup()
+
+    def forget(letter: Any) -> None:
+        letter.mime = letter.mime.replace(b"References:", b"X-References:")
+
+    exchange.on_create = forget
+    job = await restore(worker)
+    assert [problem.detail for problem in job.item_errors] == ["the restored mail differs in: references"]
+
+
 async def test_death_at_any_step_makes_no_second_copy(
     worker: Any, exchange: Exchange, mails: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

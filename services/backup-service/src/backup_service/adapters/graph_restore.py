@@ -96,8 +96,9 @@ class GraphMailTarget:
                 found += [_present(entry) for entry in page.items]
         return found
 
-    async def create(self, mailbox: str, folder: str, message: Mapping[str, Any]) -> str:
-        return str((await self._client.post(_messages(mailbox, folder), dict(message), prefer=_PREFER))["id"])
+    async def create(self, mailbox: str, folder: str, message: Mapping[str, Any]) -> Message:
+        made = await self._client.post(_messages(mailbox, folder), dict(message), prefer=_PREFER)
+        return Message(made["id"], made.get("changeKey", ""), made.get("parentFolderId", ""), _sidecar(made))
 
     async def attach(
         self, mailbox: str, message: str, name: str, attachment: Mapping[str, Any], content: bytes
@@ -136,8 +137,11 @@ def _has(name: str, value: str) -> str:
 
 
 def _present(entry: Mapping[str, Any]) -> PresentMail:
-    sidecar = {name: entry[name] for name in SIDECAR_FIELDS if name in entry}
-    return PresentMail(entry["id"], entry.get("changeKey", ""), entry.get("internetMessageId") or "", sidecar)
+    return PresentMail(entry["id"], entry.get("changeKey", ""), entry.get("internetMessageId") or "", _sidecar(entry))
+
+
+def _sidecar(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: entry[name] for name in SIDECAR_FIELDS if name in entry}
 
 
 def _folders(mailbox: str) -> str:

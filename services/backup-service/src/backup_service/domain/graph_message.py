@@ -6,11 +6,12 @@ Facts: learn.microsoft.com/graph/api/user-post-messages, learn.microsoft.com/ope
 """
 
 import base64
+import binascii
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from backup_service.domain.mime import Attachment, ParsedMail
+from backup_service.domain.mime import Attachment, ParsedMail, parse
 
 _OURS = "String {b6f5c5a4-2f0e-4f0c-9a37-2d3a3b6d7c10} Name"
 RESTORE_TAG = f"{_OURS} TenantkeepRestore"
@@ -26,10 +27,14 @@ _MESSAGE_FLAGS = "Integer 0x0E07"
 _SENT_AT = "SystemTime 0x0039"
 _RECEIVED_AT = "SystemTime 0x0E06"
 _TRANSPORT_HEADERS = "String 0x007D"
+_IN_REPLY_TO = "String 0x1042"
+_REFERENCES = "String 0x1039"
+_CONVERSATION_INDEX = "Binary 0x0071"
 _READ, _UNSENT = 0x1, 0x8
 _INLINE_LIMIT = 2 << 20
 """Bytes of attachments in one create call: Graph limits the request to 4 MB and base64 adds a third."""
 _HEADERS_LIMIT = 64 << 10
+_INDEX_HEADER, _INDEX_STEP = 22, 5
 
 
 @dataclass(frozen=True)
@@ -47,15 +52,43 @@ class Tags:
 
 @dataclass(frozen=True)
 class NewMessage:
-    """The create call's body, and the attachments that must follow through an upload session."""
+    """The create call's body, and the attachments that must follow through an upload session.
+
+    `has_items`: mails attached to it are items in the body, not files.
+    """
 
     body: dict[str, Any]
     uploads: tuple[Attachment, ...]
+    has_items: bool
 
 
-def new_message(mail: ParsedMail, sidecar: Mapping[str, Any], tags: Tags) -> NewMessage:
-    """Everything the create call can carry: addresses, body, dates, flags, categories, small attachments."""
+def new_message(mail: ParsedMail, sidecar: Mapping[str, Any], tags: Tags, *, items: bool = True) -> NewMessage:
+    """Everything the create call can carry: addresses, body, dates, flags, categories, thread, small attachments.
+
+    An attached mail becomes an item attachment if it is one that Graph's create call can say whole, and if `items`;
+    else a file with its bytes, which every mail program opens.
+    """
     inline, uploads = _split(mail.attachments)
+    attached = [_item(each) if items else None for each in inline]
+    files = [made or _file(each) for each, made in zip(inline, attached, strict=True)]
+    body = {
+        **_content(mail),
+        "categories": sidecar.get("categories") or [],
+        "importance": sidecar.get("importance") or "normal",
+        "isRead": bool(sidecar.get("isRead")),
+        "flag": sidecar.get("flag") or {"flagStatus": "notFlagged"},
+        "attachments": files,
+        "singleValueExtendedProperties": [*tags.properties(), *_properties(mail, sidecar)],
+    }
+    if sidecar.get("inferenceClassification"):
+        body["inferenceClassification"] = sidecar["inferenceClassification"]
+    if not mail.message_id and sidecar.get("internetMessageId"):
+        body["internetMessageId"] = sidecar["internetMessageId"]
+    return NewMessage(body, uploads, any(made is not None for made in attached))
+
+
+def _content(mail: ParsedMail) -> dict[str, Any]:
+    """What its author wrote."""
     body: dict[str, Any] = {
         "subject": mail.subject,
         "body": {"contentType": "html" if mail.is_html else "text", "content": mail.body},
@@ -63,19 +96,12 @@ def new_message(mail: ParsedMail, sidecar: Mapping[str, Any], tags: Tags) -> New
         "ccRecipients": _recipients(mail.cc),
         "bccRecipients": _recipients(mail.bcc),
         "replyTo": _recipients(mail.reply_to),
-        "categories": sidecar.get("categories") or [],
-        "importance": sidecar.get("importance") or "normal",
-        "isRead": bool(sidecar.get("isRead")),
-        "flag": sidecar.get("flag") or {"flagStatus": "notFlagged"},
-        "attachments": [_file(attachment) for attachment in inline],
-        "singleValueExtendedProperties": [*tags.properties(), *_properties(mail, sidecar)],
     }
-    for field, people in (("from", mail.sender), ("sender", mail.sender)):
-        if people:
-            body[field] = _recipients(people)[0]
+    if mail.sender:
+        body["from"] = body["sender"] = _recipients(mail.sender)[0]
     if mail.message_id:
         body["internetMessageId"] = mail.message_id
-    return NewMessage(body, uploads)
+    return body
 
 
 def upload_item(attachment: Attachment) -> dict[str, Any]:
@@ -90,8 +116,25 @@ def _properties(mail: ParsedMail, sidecar: Mapping[str, Any]) -> Iterable[dict[s
     for name, field in ((_SENT_AT, "sentDateTime"), (_RECEIVED_AT, "receivedDateTime")):
         if sidecar.get(field):
             yield {"id": name, "value": str(sidecar[field])}
+    yield from _thread(mail)
     if mail.headers and len(mail.headers) <= _HEADERS_LIMIT:
         yield {"id": _TRANSPORT_HEADERS, "value": mail.headers}
+
+
+def _thread(mail: ParsedMail) -> Iterable[dict[str, str]]:
+    named = {_IN_REPLY_TO: mail.in_reply_to, _REFERENCES: mail.references}
+    if _is_conversation_index(mail.thread_index):
+        named[_CONVERSATION_INDEX] = mail.thread_index
+    return [{"id": name, "value": value} for name, value in named.items() if 0 < len(value) <= _HEADERS_LIMIT]
+
+
+def _is_conversation_index(text: str) -> bool:
+    """MS-OXOMSG 2.2.1.3: a header of 22 bytes, and 5 for each answer."""
+    try:
+        length = len(base64.b64decode(text, validate=True))
+    except binascii.Error:
+        return False
+    return length >= _INDEX_HEADER and (length - _INDEX_HEADER) % _INDEX_STEP == 0
 
 
 def _split(attachments: tuple[Attachment, ...]) -> tuple[list[Attachment], tuple[Attachment, ...]]:
@@ -106,6 +149,34 @@ def _split(attachments: tuple[Attachment, ...]) -> tuple[list[Attachment], tuple
         else:
             uploads.append(attachment)
     return inline, tuple(uploads)
+
+
+def _item(attachment: Attachment) -> dict[str, Any] | None:
+    """An attached mail as an item (graph/api/message-post-attachments); None when that would lose something of it.
+
+    What has attachments itself, and so everything signed or encrypted, keeps its bytes as a file.
+    """
+    if attachment.content_type != "message/rfc822":
+        return None
+    mail = parse(attachment.content)
+    if mail.attachments:
+        return None
+    return {
+        "@odata.type": "#microsoft.graph.itemAttachment",
+        "name": mail.subject or attachment.name,
+        "isInline": attachment.inline,
+        "item": {
+            "@odata.type": "#microsoft.graph.message",
+            **_content(mail),
+            "singleValueExtendedProperties": list(_properties(mail, {"isRead": True, **_sent(mail)})),
+        },
+    }
+
+
+def _sent(mail: ParsedMail) -> dict[str, str]:
+    if mail.date is None:
+        return {}
+    return dict.fromkeys(("sentDateTime", "receivedDateTime"), mail.date.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
 def _file(attachment: Attachment) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The semantic digest of a mail: equal for two mails a person would call the same.
 
 Exchange rebuilds MIME from properties, so bytes cannot be compared after a restore. Compared are folder, dates,
-flags, categories, addresses, subject, decoded body and attachments.
+flags, categories, addresses, subject, place in the thread, decoded body and attachments.
 """
 
 import hashlib
@@ -19,8 +19,10 @@ _DEEPEST = 5
 
 def facts(raw: bytes, sidecar: Mapping[str, Any], folder: tuple[str, ...]) -> dict[str, Any]:
     """What is compared, by name, so that a difference can be named."""
+    mail = parse(raw)
     return {
-        **_mail_facts(parse(raw), 0),
+        **_mail_facts(mail, 0),
+        **_thread(mail, sidecar),
         "folder": list(folder),
         "sent": _second(sidecar.get("sentDateTime")),
         "received": _second(sidecar.get("receivedDateTime")),
@@ -43,8 +45,18 @@ def digest(found: Mapping[str, Any]) -> str:
 
 
 def differences(expected: Mapping[str, Any], actual: Mapping[str, Any]) -> list[str]:
-    """Names of the facts that differ; empty when the digests are equal."""
-    return sorted(name for name in expected.keys() | actual.keys() if expected.get(name) != actual.get(name))
+    """Names of the expected facts that are different; what the expected mail does not say may be anything."""
+    return sorted(name for name, value in expected.items() if value != actual.get(name))
+
+
+def _thread(mail: ParsedMail, sidecar: Mapping[str, Any]) -> dict[str, str]:
+    """Its id and those it follows, as far as it names them: Exchange gives an id to every mail that has none."""
+    named = {
+        "message id": mail.message_id or str(sidecar.get("internetMessageId") or ""),
+        "in reply to": mail.in_reply_to,
+        "references": mail.references,
+    }
+    return {name: value for name, value in named.items() if value}
 
 
 def _mail_facts(mail: ParsedMail, depth: int) -> dict[str, Any]:
@@ -67,7 +79,8 @@ def _attachment_facts(attachment: Attachment, depth: int) -> list[str]:
         content = hashlib.sha256(inner.encode()).hexdigest()
     else:
         content = hashlib.sha256(attachment.content).hexdigest()
-    return [attachment.name, content]
+    # An attached mail is known by what it says: as an item it has a title, as a file a name.
+    return ["" if nested else attachment.name, content]
 
 
 def _addresses(people: People) -> list[str]:

@@ -8,11 +8,12 @@ import email.utils
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
 from email.parser import BytesHeaderParser
-from email.utils import getaddresses, parseaddr
+from email.utils import getaddresses, parseaddr, parsedate_to_datetime
 
 _AS_SENT = email.policy.compat32.clone(linesep="\r\n")
 
@@ -55,6 +56,12 @@ class ParsedMail:
     bcc: People
     reply_to: People
     message_id: str
+    in_reply_to: str
+    references: str
+    date: datetime | None
+    """When it says it was sent, in UTC."""
+    thread_index: str
+    """Exchange's conversation index, base64."""
     body: str
     is_html: bool
     attachments: tuple[Attachment, ...]
@@ -81,11 +88,23 @@ def _parsed(raw: bytes, message: Message) -> ParsedMail:
         bcc=people(message, "Bcc"),
         reply_to=people(message, "Reply-To"),
         message_id=header(message, "Message-ID").strip(),
+        date=_date(header(message, "Date")),
+        in_reply_to=" ".join(header(message, "In-Reply-To").split()),
+        references=" ".join(header(message, "References").split()),
+        thread_index="".join(header(message, "Thread-Index").split()),
         body=body,
         is_html=html is not None,
         attachments=tuple(attachments),
         headers=_header_block(raw),
     )
+
+
+def _date(value: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 def header(message: Message, name: str) -> str:

@@ -144,7 +144,9 @@ class MailTarget(Protocol):
         """What is in the folder; of these internet message ids only, unless None."""
         ...
 
-    async def create(self, mailbox: str, folder: str, message: Mapping[str, Any]) -> str: ...
+    async def create(self, mailbox: str, folder: str, message: Mapping[str, Any]) -> Message:
+        """The message as Exchange answers that it has stored it."""
+        ...
 
     async def attach(
         self, mailbox: str, message: str, name: str, attachment: Mapping[str, Any], content: bytes

@@ -7,12 +7,13 @@ tag on what was created says where to go on.
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from backup_engine.model import ItemRow
 from backup_service.domain import mail_digest
-from backup_service.domain.graph_message import Tags, new_message, upload_item
-from backup_service.domain.mail import FOLDER, MAIL
+from backup_service.domain.graph_message import NewMessage, Tags, new_message, upload_item
+from backup_service.domain.mail import FOLDER, MAIL, Message
 from backup_service.domain.mime import parse
 from backup_service.domain.restored_mail import CreatedMail, PresentMail
 from backup_service.ports import RestoreTarget
@@ -22,10 +23,18 @@ from backup_service.usecases.restoring.mail_present import Present, is_unchanged
 from contracts.errors import ErrorClass
 from contracts.names import Source
 from contracts.restoring import RestoreConflict
-from graph_client.errors import NotFound
+from graph_client.errors import NotFound, Refused
 
 _ASKED_ONE_BY_ONE = 20
 """So many mails of a folder are looked up by their message ids; for more, listing the folder costs less."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A message as Exchange answered when it was created; `uploaded` if attachments followed."""
+
+    message: Message
+    uploaded: bool
 
 
 class MailRestore:
@@ -90,8 +99,10 @@ class MailRestore:
         if same:
             self._tally.skipped += 1
             return
-        created, _ = await self._create(row, body, replaces=old.id if old else "")
-        proven = await self._prove(row, body, created)
+        made = await self._create(row, body, replaces=old.id if old else "")
+        # What Exchange answered is what it has stored, but for later uploads; before a deletion it is asked again.
+        answered = None if made.uploaded or old is not None else made.message
+        proven = await self._prove(row, body, made.message.id, answered)
         if old is not None and proven:
             await self._target.remove(self._frame.mailbox, old.id)
             self._tally.replaced += 1
@@ -140,15 +151,15 @@ class MailRestore:
         """An attempt before this one has created it: keep a copy that is whole, and do what was left to do."""
         whole = await self._whole(row, body, mine)
         if whole is None:
-            created, uploads = mine[0].id, False
-            if self._has_uploads(row, body):
-                # It may have died before the large attachments were in. The new one first, then the unfinished go.
-                created, uploads = await self._create(row, body, replaces=mine[0].replaces)
-            proven = await self._prove(row, body, created)
-            if not uploads:
+            mail = await asyncio.to_thread(self._described, row, body)
+            if not mail.uploads:
+                await self._prove(row, body, mine[0].id)
                 self._tally.resumed += 1
                 return
-            whole = CreatedMail(created, row.key, mine[0].replaces if proven else "")
+            # It may have died before the large attachments were in. The new one first, then the unfinished go.
+            made = await self._create(row, body, replaces=mine[0].replaces)
+            proven = await self._prove(row, body, made.message.id)
+            whole = CreatedMail(made.message.id, row.key, mine[0].replaces if proven else "")
             self._tally.created += 1
         else:
             self._tally.resumed += 1
@@ -165,26 +176,29 @@ class MailRestore:
                 return created
         return None
 
-    def _has_uploads(self, row: ItemRow, body: bytes) -> bool:
-        return bool(new_message(parse(body), row.meta, self._tags(row)).uploads)
-
-    def _tags(self, row: ItemRow, replaces: str = "") -> Tags:
-        return Tags(self._frame.tag, row.key, replaces)
-
-    async def _create(self, row: ItemRow, body: bytes, replaces: str) -> tuple[str, bool]:
-        """Id of the new message, and whether attachments had to follow it."""
-        mail = await asyncio.to_thread(lambda: new_message(parse(body), row.meta, self._tags(row, replaces)))
+    async def _create(self, row: ItemRow, body: bytes, replaces: str) -> Made:
         place = self._place(row)
         assert place is not None, "only a dry run leaves folders out"
-        created = await self._target.create(self._frame.mailbox, place, mail.body)
+        mail = await asyncio.to_thread(self._described, row, body, replaces)
+        try:
+            created = await self._target.create(self._frame.mailbox, place, mail.body)
+        except Refused:
+            if not mail.has_items:
+                raise
+            # Exchange does not take an attached mail as an item: its bytes as a file say the same.
+            mail = await asyncio.to_thread(self._described, row, body, replaces, items=False)
+            created = await self._target.create(self._frame.mailbox, place, mail.body)
         for attachment in mail.uploads:
             item = upload_item(attachment)
-            await self._target.attach(self._frame.mailbox, created, attachment.name, item, attachment.content)
-        return created, bool(mail.uploads)
+            await self._target.attach(self._frame.mailbox, created.id, attachment.name, item, attachment.content)
+        return Made(created, bool(mail.uploads))
 
-    async def _prove(self, row: ItemRow, body: bytes, message: str) -> bool:
+    def _described(self, row: ItemRow, body: bytes, replaces: str = "", *, items: bool = True) -> NewMessage:
+        return new_message(parse(body), row.meta, Tags(self._frame.tag, row.key, replaces), items=items)
+
+    async def _prove(self, row: ItemRow, body: bytes, message: str, answered: Message | None = None) -> bool:
         """Compare what is in the mailbox now with what is stored; a difference is named."""
-        different = await self._differences(row, body, message)
+        different = await self._differences(row, body, message, answered)
         if different:
             detail = f"the restored mail differs in: {', '.join(different)}"
             self._frame.problem(self._tally, row.key, ErrorClass.INTEGRITY, detail)
@@ -192,8 +206,8 @@ class MailRestore:
             self._tally.verified += 1
         return not different
 
-    async def _differences(self, row: ItemRow, body: bytes, message: str) -> list[str]:
-        restored = await self._target.message(self._frame.mailbox, message)
+    async def _differences(self, row: ItemRow, body: bytes, message: str, answered: Message | None = None) -> list[str]:
+        restored = answered or await self._target.message(self._frame.mailbox, message)
         mime = await self._target.mime(self._frame.mailbox, message)
 
         def compare() -> list[str]:

@@ -1,0 +1,163 @@
+"""A whole restore against the simulated Microsoft 365: what arrives, what it costs, and what a dry run leaves alone."""
+
+import json
+import random
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from backup_service.adapters.graph_restore import GraphRestore
+from backup_service.adapters.graph_tenants import workloads
+from backup_service.domain.mail_digest import facts
+from contracts.names import JobState
+from contracts.restoring import RestoreConflict, RestorePlace, RestoreSelection
+from graph_client import Budget, GraphClient, Limits, MemoryPool, SystemClock, segment
+from graph_simulator.testing import SimulatorProcess, seed
+
+MAILS = 12
+PREFER = ('IdType="ImmutableId"',)
+ORIGINAL = {"place": RestorePlace.ORIGINAL}
+
+
+class Tokens:
+    """Client credentials of one app, asked for once."""
+
+    def __init__(self, server: SimulatorProcess, known: dict[str, Any], app: str) -> None:
+        self._server = server
+        self._form = {"grant_type": "client_credentials", "scope": "https://graph.microsoft.com/.default"}
+        self._form |= known["apps"][app]
+        self._url = f"{server.url}/{known['tenant_id']}/oauth2/v2.0/token"
+        self._token = ""
+
+    async def token(self) -> str:
+        if not self._token:
+            async with httpx.AsyncClient(verify=self._server.tls(), trust_env=False) as client:
+                answer = await client.post(self._url, data=self._form)
+            self._token = answer.raise_for_status().json()["access_token"]
+        return self._token
+
+    async def rejected(self, token: str) -> None:
+        self._token = ""
+
+
+class Office:
+    """A simulated mailbox, a worker that backs it up and restores it, and another mailbox."""
+
+    def __init__(self, server: SimulatorProcess, known: dict[str, Any], worker: Any) -> None:
+        self.server = server
+        self._known = known
+        self._budget = Budget(SystemClock(), random.Random(5), Limits(), MemoryPool(SystemClock(), Limits()))
+        users = sorted(server.control("GET", "tenants/contoso/users")["users"], key=lambda user: -user["messages"])
+        self.user, self.other = users[0]["id"], users[1]["id"]
+        self.worker = worker
+        worker.tenants, worker.resource, worker.parallel = self, self.user, 4
+
+    @asynccontextmanager
+    async def client(self, app: str) -> AsyncIterator[GraphClient]:
+        tokens = Tokens(self.server, self._known, app)
+        async with GraphClient(self.server.graph_url, tokens, verify=self.server.tls(), budget=self._budget) as client:
+            yield client
+
+    @asynccontextmanager
+    async def backup(self, tenant: str) -> AsyncIterator[Any]:
+        async with self.client("exchange-backup") as client:
+            yield workloads(client)
+
+    @asynccontextmanager
+    async def restore(self, tenant: str) -> AsyncIterator[GraphRestore]:
+        async with self.client("exchange-restore") as client:
+            yield GraphRestore(client)
+
+    async def take_back(self, user: str = "", **order: Any) -> Any:
+        point = (await self.worker.snapshot()).id
+        return await self.worker.deliver(self.worker.queue_restore(point, user or self.user, **order))
+
+    async def delete(self, *messages: str) -> None:
+        async with self.client("exchange-restore") as client:
+            for message in messages:
+                await client.delete(f"/users/{self.user}/messages/{segment(message)}", prefer=PREFER)
+
+    async def mails(self, user: str) -> list[str]:
+        """Every mail with its folder's name, by what it says."""
+        found: list[str] = []
+        async with self.backup("contoso") as reading:
+            mail = reading.mail
+            names = {folder.id: folder.name for folder in await mail.folders(user)}
+            for folder, name in names.items():
+                async for page in mail.changes(user, folder, None):
+                    for message in page.messages:
+                        raw = await mail.mime(user, message.id)
+                        found.append(json.dumps(facts(raw, message.sidecar, (name,)), sort_keys=True))
+        return sorted(found)
+
+    def writes(self) -> int:
+        asked = self.server.control("GET", "stats")["requests"]
+        return sum(number for name, number in asked.items() if "/v1.0" in name and not name.startswith("GET "))
+
+
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SimulatorProcess, Any]]:
+    state: Path = tmp_path_factory.mktemp("restoring")
+    apps = state / "apps.json"
+    seed(state, "contoso", "--generate", str(MAILS), "--mailboxes", "1", "--seed", "3", "--apps", str(apps))
+    with SimulatorProcess(state) as server:
+        yield server, json.loads(apps.read_text())
+
+
+@pytest.fixture
+def office(simulator: tuple[SimulatorProcess, Any], worker: Any) -> Office:
+    return Office(*simulator, worker)
+
+
+async def test_what_was_deleted_comes_back_where_it_was_and_nothing_twice(office: Office) -> None:
+    before = await office.mails(office.user)
+    await office.worker.backup()
+    gone = sorted(await office.worker.mirror())[:4]
+    await office.delete(*gone)
+    foretold, office_writes = await dry(office)
+    assert office_writes == 0
+    done = await office.take_back(conflict=RestoreConflict.SKIP, **ORIGINAL)
+    assert (done.state, done.item_errors) == (JobState.SUCCEEDED, ())
+    (numbers,) = done.restored.sources
+    assert (numbers.created, numbers.verified, numbers.skipped) == (4, 4, MAILS - 4)
+    assert foretold.restored.sources[0].created == 4
+    assert await office.mails(office.user) == before
+    again = await office.take_back(conflict=RestoreConflict.SKIP, **ORIGINAL)
+    assert (again.restored.sources[0].created, again.restored.sources[0].skipped) == (0, MAILS)
+
+
+async def dry(office: Office) -> tuple[Any, int]:
+    """A dry run, and the writing requests that Microsoft 365 has seen meanwhile."""
+    office.server.control("POST", "stats/reset")
+    job = await office.take_back(conflict=RestoreConflict.SKIP, dry_run=True, **ORIGINAL)
+    return job, office.writes()
+
+
+async def test_replace_takes_back_what_was_changed_and_costs_four_requests(office: Office) -> None:
+    before = await office.mails(office.user)
+    await office.worker.backup()
+    changed = sorted(await office.worker.mirror())[:3]
+    async with office.client("exchange-restore") as client:
+        for message in changed:
+            path = f"/users/{office.user}/messages/{segment(message)}"
+            await client.patch(path, {"categories": ["Ransom"]}, prefer=PREFER)
+    done = await office.take_back(
+        conflict=RestoreConflict.REPLACE, selection=RestoreSelection(items=tuple(changed)), **ORIGINAL
+    )
+    assert (done.state, done.restored.sources[0].replaced) == (JobState.SUCCEEDED, 3)
+    assert await office.mails(office.user) == before
+
+
+async def test_a_mail_costs_two_requests_and_a_single_one_no_listing(office: Office) -> None:
+    await office.worker.backup()
+    whole = await office.take_back(office.other, folder="Whole")
+    assert (whole.state, whole.counts.verified) == (JobState.SUCCEEDED, MAILS)
+    folders = whole.restored.sources[0].folders_created
+    assert whole.counts.requests <= 2 * MAILS + folders + 2
+    one = min(await office.worker.mirror())
+    single = await office.take_back(office.other, folder="One", selection=RestoreSelection(items=(one,)))
+    assert single.counts.requests <= 2 + 2 + single.restored.sources[0].folders_created
