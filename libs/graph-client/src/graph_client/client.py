@@ -115,6 +115,15 @@ class GraphClient:
         """Change; {} when the answer has no body."""
         return await self._json("PATCH", path, body=json, prefer=prefer)
 
+    async def put(
+        self, path: str, content: bytes, content_type: str, *, prefer: Sequence[str] = (), fresh: bool = False
+    ) -> None:
+        """Put bytes, such as a picture, in the place of what is there; `fresh` as with `post`."""
+        url = self._addresses.url(path)
+        headers = {"Content-Type": content_type}
+        request = self._request("PUT", url, self._addresses.route(url), prefer, content=content, headers=headers)
+        await self._rings.send(dataclasses.replace(request, fresh=fresh))
+
     async def delete(self, path: str, *, prefer: Sequence[str] = ()) -> None:
         """Delete. A repeated attempt may answer NotFound for what the first one deleted."""
         await self._json("DELETE", path, prefer=prefer)

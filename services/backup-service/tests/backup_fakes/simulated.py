@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 
 from backup_fakes.fuse import Fuse
+from backup_service.adapters.graph_restore import GraphRestore
 from backup_service.adapters.graph_tenants import workloads
 from backup_service.ports import Workloads
 from graph_client import Budget, GraphClient, Limits, SystemClock
@@ -61,6 +62,11 @@ class SimulatedTenant:
     async def backup(self, tenant: str) -> AsyncIterator[Workloads]:
         async with self.client("exchange-backup") as client:
             yield workloads(client)
+
+    @asynccontextmanager
+    async def restore(self, tenant: str) -> AsyncIterator[GraphRestore]:
+        async with self.client() as client:
+            yield GraphRestore(client)
 
     def _token(self, profile: str) -> str:
         app = directory.find_app(self.connection, self.tenant.id, profile)

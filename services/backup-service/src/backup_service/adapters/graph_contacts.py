@@ -30,16 +30,18 @@ class GraphContacts:
             async for page in self._client.pages(path, params={"$top": "250"}, prefer=(_IMMUTABLE,)):
                 for entry in page.items:
                     found.append(ContactFolder(entry["id"], entry["displayName"], parent))
-                    todo.append((entry["id"], f"{_folder(mailbox, entry['id'])}/childFolders"))
+                    todo.append((entry["id"], f"{contact_folder(mailbox, entry['id'])}/childFolders"))
         return found
 
     async def default_folder(self, mailbox: str, folder: str) -> ContactFolder:
-        entry = await self._client.get(_folder(mailbox, folder), prefer=(_IMMUTABLE,))
+        entry = await self._client.get(contact_folder(mailbox, folder), prefer=(_IMMUTABLE,))
         return ContactFolder(entry["id"], entry["displayName"], "", is_default=True)
 
     async def changes(self, mailbox: str, folder: str, link: str | None) -> AsyncIterator[ContactPage]:
         prefer = (_IMMUTABLE, f"odata.maxpagesize={_PAGE_SIZE}")
-        async for page in self._client.delta(link or f"{_folder(mailbox, folder)}/contacts/delta", prefer=prefer):
+        async for page in self._client.delta(
+            link or f"{contact_folder(mailbox, folder)}/contacts/delta", prefer=prefer
+        ):
             yield ContactPage(
                 tuple(_contact(entry, folder) for entry in page.items),
                 tuple(entry["id"] for entry in page.removed),
@@ -49,16 +51,16 @@ class GraphContacts:
 
     async def listing(self, mailbox: str, folder: str, skip: int, top: int) -> list[Contact]:
         params = {"$orderby": "createdDateTime", "$top": str(top), "$skip": str(skip)}
-        path = f"{_folder(mailbox, folder)}/contacts"
+        path = f"{contact_folder(mailbox, folder)}/contacts"
         page = await self._client.get(path, params=params, prefer=(_IMMUTABLE,), attempts=_TRIES_PER_LISTING)
         return [_contact(entry, folder) for entry in page.get("value", ())]
 
     async def contact(self, mailbox: str, contact: str) -> Contact:
-        entry = await self._client.get(_item(mailbox, contact), prefer=(_IMMUTABLE,))
+        entry = await self._client.get(contact_item(mailbox, contact), prefer=(_IMMUTABLE,))
         return _contact(entry, entry["parentFolderId"])
 
     async def photo(self, mailbox: str, contact: str) -> bytes | None:
-        path = f"{_item(mailbox, contact)}/photo/$value"
+        path = f"{contact_item(mailbox, contact)}/photo/$value"
         try:
             return await self._client.read(path, max_bytes=_LARGEST_PHOTO, prefer=(_IMMUTABLE,))
         except NotFound:
@@ -69,11 +71,12 @@ def _user(mailbox: str) -> str:
     return f"/users/{segment(mailbox)}"
 
 
-def _folder(mailbox: str, folder: str) -> str:
+def contact_folder(mailbox: str, folder: str) -> str:
+    """Address of a contact folder; what belongs to the default one ("") hangs on the user."""
     return f"{_user(mailbox)}/contactFolders/{segment(folder)}" if folder else _user(mailbox)
 
 
-def _item(mailbox: str, contact: str) -> str:
+def contact_item(mailbox: str, contact: str) -> str:
     return f"{_user(mailbox)}/contacts/{segment(contact)}"
 
 

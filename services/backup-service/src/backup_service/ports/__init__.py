@@ -10,6 +10,7 @@ from backup_engine import Repository
 from backup_service.domain.contacts import Contact, ContactFolder, ContactPage
 from backup_service.domain.jobs import Cause, Claim, Outcome
 from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
+from backup_service.domain.restored_contact import CreatedContact
 from backup_service.domain.restored_mail import CreatedMail, PresentMail
 from backup_service.domain.upkeep import DueUpkeep
 from contracts.errors import ErrorClass
@@ -163,11 +164,48 @@ class MailTarget(Protocol):
     async def mime(self, mailbox: str, message: str) -> bytes: ...
 
 
+class ContactTarget(Protocol):
+    """Where contacts are restored to; the folder "" is the default one. Raises the error tree of graph_client."""
+
+    async def has_folder(self, mailbox: str, folder: str) -> bool: ...
+
+    async def child(self, mailbox: str, parent: str, name: str) -> str | None:
+        """Id of the folder `name` below `parent`, whatever its case; None when there is none."""
+        ...
+
+    async def ensure_folder(self, mailbox: str, parent: str, name: str) -> tuple[str, bool]:
+        """Id of the folder `name` below `parent`, and whether this call has created it."""
+        ...
+
+    async def created(self, mailbox: str, folder: str, restore: str) -> list[CreatedContact]:
+        """What attempts of this restore have created in the folder."""
+        ...
+
+    async def present(self, mailbox: str, folder: str) -> list[Contact]: ...
+
+    async def create(self, mailbox: str, folder: str, contact: Mapping[str, Any]) -> str: ...
+
+    async def put_photo(self, mailbox: str, contact: str, content: bytes) -> None:
+        """Give a contact its picture. Repeating is fine."""
+        ...
+
+    async def remove(self, mailbox: str, contact: str) -> None:
+        """Delete a contact whose successor is proven. Repeating is fine."""
+        ...
+
+    async def contact(self, mailbox: str, contact: str) -> Contact: ...
+
+    async def photo(self, mailbox: str, contact: str) -> bytes | None: ...
+
+
 class RestoreTarget(Protocol):
     """A tenant's mailboxes to restore into, one connection for all workloads. Raises the error tree of graph_client."""
 
     @property
     def mail(self) -> MailTarget: ...
+
+    @property
+    def contacts(self) -> ContactTarget: ...
 
     async def resolve(self, user: str) -> Mailbox:
         """The mailbox of a user by object id or address. NotFound when the user, or the mailbox, does not exist."""

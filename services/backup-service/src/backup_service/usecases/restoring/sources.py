@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
 from backup_service.ports import RestoreTarget
+from backup_service.usecases.restoring.contacts import ContactRestore
 from backup_service.usecases.restoring.frame import RestoreFrame
 from backup_service.usecases.restoring.mail import MailRestore
 from contracts.names import Source
@@ -25,5 +26,8 @@ class SourceRestore(Protocol):
         ...
 
 
-RESTORERS: Mapping[Source, type[SourceRestore]] = {Source.MAIL: MailRestore}
+RESTORERS: Mapping[Source, type[SourceRestore]] = {
+    Source.MAIL: MailRestore,
+    Source.CONTACTS: ContactRestore,
+}
 """In the order of restoring."""
