@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from backup_fakes.calendars import Planner
 from backup_service.domain.mail import Folder, Message
 
 ANNA, BERT = "anna-id", "bert-id"
@@ -55,6 +56,7 @@ class Exchange:
     before_folder: dict[str, Callable[[], object]] = field(default_factory=dict)
     after_page: dict[str, Callable[[], object]] = field(default_factory=dict)
     on_create: Callable[[Letter], object] = lambda _letter: None
+    planner: Planner = field(default_factory=Planner)
     _number: Iterator[int] = field(default_factory=itertools.count)
 
     def add_user(self, user: str, address: str) -> None:

@@ -13,6 +13,7 @@ from email.mime.text import MIMEText
 from email.utils import format_datetime, formataddr
 from typing import Any, TypeVar
 
+from backup_fakes.calendars import MemoryCalendars
 from backup_fakes.exchange import Exchange, Letter
 from backup_fakes.fuse import Fuse
 from backup_service.domain.contacts import Contact, ContactFolder, ContactPage
@@ -313,7 +314,13 @@ class MemoryTenants:
     @asynccontextmanager
     async def backup(self, tenant: str) -> AsyncIterator[Workloads]:
         mail = MemoryMail(self._exchange, self._fuse)
-        yield Workloads(mail=mail, contacts=NoContacts(), requests=lambda: mail.requests)
+        calendars = MemoryCalendars(self._exchange.planner, self._fuse)
+        yield Workloads(
+            mail=mail,
+            calendars=calendars,
+            contacts=NoContacts(),
+            requests=lambda: mail.requests + calendars.requests,
+        )
 
     @asynccontextmanager
     async def restore(self, tenant: str) -> AsyncIterator[MemoryMail]:

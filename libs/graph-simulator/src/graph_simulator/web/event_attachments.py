@@ -22,7 +22,8 @@ _ITEM_EXPANSIONS = {"microsoft.graph.itemattachment/item", "item"}
 
 async def list_attachments(call: Call) -> Response:
     """GET …/events/{event}/attachments: always the whole list, Exchange does not page it."""
-    select = parse_select(call.options.get("select"), PROPERTIES, "microsoft.graph.attachment")
+    wanted = call.options.get("select", "").replace("microsoft.graph.fileAttachment/", "")
+    select = parse_select(wanted, PROPERTIES, "microsoft.graph.attachment")
     entries = [
         {name: value for name, value in entry.items() if select is None or "@" in name or name in select | {"id"}}
         for entry in attachment_views(call, calendar_call.event(call, readable=True))

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from backup_service.adapters.graph_calendars import GraphCalendars
 from backup_service.adapters.graph_contacts import GraphContacts
 from backup_service.adapters.graph_mail import GraphMail
 from backup_service.adapters.graph_restore import GraphRestore
@@ -104,7 +105,12 @@ class GraphTenants:
 
 def workloads(client: GraphClient) -> Workloads:
     """What a job reads over one client."""
-    return Workloads(mail=GraphMail(client), contacts=GraphContacts(client), requests=lambda: client.counters.requests)
+    return Workloads(
+        mail=GraphMail(client),
+        calendars=GraphCalendars(client),
+        contacts=GraphContacts(client),
+        requests=lambda: client.counters.requests,
+    )
 
 
 def _is_forbidden(error: Exception) -> bool:

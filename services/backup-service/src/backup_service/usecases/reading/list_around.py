@@ -17,7 +17,7 @@ UNLISTABLE = 500
 
 _PAGE = 128
 _SURRENDER = 8
-"""Places in a row that cannot be listed: then it is Exchange that is away, not single mails that are damaged."""
+"""Places in a row that cannot be listed: then it is Exchange that is away, not single items that are damaged."""
 
 
 class Listed(Protocol[T_co]):

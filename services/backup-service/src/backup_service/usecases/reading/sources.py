@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
 from backup_service.ports import Workloads
+from backup_service.usecases.reading.calendars import CalendarSource
 from backup_service.usecases.reading.contacts import ContactSource
 from backup_service.usecases.reading.frame import Frame
 from backup_service.usecases.reading.mail import MailSource
@@ -25,6 +26,7 @@ class SourceReader(Protocol):
 
 READERS: Mapping[Source, type[SourceReader]] = {
     Source.MAIL: MailSource,
+    Source.CALENDAR: CalendarSource,
     Source.CONTACTS: ContactSource,
 }
 """In the order of reading. A source that is not among them is refused when somebody asks for it."""

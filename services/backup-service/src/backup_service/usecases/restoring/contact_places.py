@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from backup_engine.model import ItemRow
 from backup_service.domain.contacts import DEFAULT
-from backup_service.ports import ContactTarget
+from backup_service.ports.contacts import ContactTarget
 from backup_service.usecases.restoring.frame import RestoreFrame, Tally
 
 

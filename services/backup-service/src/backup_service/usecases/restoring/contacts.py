@@ -19,7 +19,8 @@ from backup_service.domain.restored_contact import (
     new_contact,
     same_person,
 )
-from backup_service.ports import ContactTarget, RestoreTarget
+from backup_service.ports import RestoreTarget
+from backup_service.ports.contacts import ContactTarget
 from backup_service.usecases.restoring.contact_places import ContactPlaces
 from backup_service.usecases.restoring.frame import RestoreFrame, Tally
 from contracts.errors import ErrorClass
