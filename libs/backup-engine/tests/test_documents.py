@@ -1,6 +1,10 @@
 """Documents of services are sealed into the repository and come back, the newest first."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -58,3 +62,36 @@ def test_a_damaged_export_is_said(repository: Repository, memory: MemoryStorage,
     memory.objects[name] = memory.objects[name][:-1] + b"x"
     with pytest.raises(IntegrityError):
         repository.documents.versions("s")
+
+
+class Vector:
+    """What a release wrote: bytes that are kept for ever."""
+
+    def __init__(self) -> None:
+        folder = Path(__file__).parent / "vectors" / "documents-1"
+        said = json.loads((folder / "documents.json").read_text(encoding="utf-8"))
+        self.newest_first: dict[str, list[dict[str, Any]]] = said["newest_first"]
+        self.data_keys = {int(n): bytes.fromhex(key) for n, key in said["data_keys"].items()}
+        self.wrapper = LocalKeyWrapper(bytes.fromhex(said["wrapping_key"]))
+        top = folder / "objects"
+        self.objects = {
+            path.relative_to(top).as_posix(): path.read_bytes() for path in top.rglob("*") if path.is_file()
+        }
+
+
+def test_the_documents_of_the_vector_come_back() -> None:
+    vector, memory = Vector(), MemoryStorage()
+    memory.objects = vector.objects
+    documents = Repository.open(memory, vector.wrapper, tenant="contoso").documents
+    assert {service: documents.versions(service) for service in documents.services()} == vector.newest_first
+
+
+def test_a_reader_that_shares_no_code_reads_the_vector(independent_reader: ModuleType) -> None:
+    vector = Vector()
+    reader = independent_reader.SpecificationReader(vector.objects, vector.data_keys)
+    found: dict[str, list[Any]] = {}
+    for name in sorted((name for name in vector.objects if name.startswith("exports/")), reverse=True):
+        payload = reader.sealed(name, 15)
+        assert payload["service"] == name.split("/")[1]
+        found.setdefault(payload["service"], []).append(json.loads(payload["document"]))
+    assert found == vector.newest_first

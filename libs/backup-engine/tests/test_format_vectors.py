@@ -103,8 +103,8 @@ def _unfinished(vector: Vector) -> str:
 
 def test_it_holds_an_object_of_every_kind_that_stays(vector: Vector) -> None:
     kinds = {body[14] for name, body in vector.storage.objects.items() if body.startswith(b"TK")}
-    # An intent goes with its commit; documents are of the services; derived files have a vector of their own.
-    assert {kind.name for kind in Kind if kind not in kinds} <= {"INTENT", "DOCUMENTS", "EXPORT", "DERIVED"}
+    # An intent goes with its commit; documents and derived files have vectors of their own.
+    assert {kind.name for kind in Kind if kind not in kinds} <= {"INTENT", "EXPORT", "DERIVED"}
 
 
 @pytest.mark.parametrize("version", [0, 2, 7, 65535])

@@ -175,14 +175,9 @@ def write_derived(folder: Path) -> None:
     shared = bytes(PART)
     derived.store("search", "box/anna", ulid(1), io.BytesIO(shared + b"old"), [ulid(900)])
     derived.store("search", "box/anna", ulid(2), io.BytesIO(shared + b"new"), [ulid(900), ulid(901)])
-    objects = {name: body for name, body in writer.storage.objects.items() if name.startswith("derived/")}
-    for name, body in objects.items():
-        path = folder / "objects" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(body)
-    ring = writer.repository._backing.ring
+    _write_objects(folder, writer, "derived/")
     said = {
-        "data_keys": {str(n): ring.key(n).secret.hex() for n in ring.numbers},
+        "data_keys": _data_keys(writer),
         "newest": f"derived/search/box/anna/{ulid(2)}",
         "snapshots": [ulid(900), ulid(901)],
         "sha256": hashlib.sha256(shared + b"new").hexdigest(),
@@ -190,20 +185,50 @@ def write_derived(folder: Path) -> None:
     (folder / "derived.json").write_text(json.dumps(said, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
+def write_documents(folder: Path) -> None:
+    """Two versions of what a service could not rebuild, and one of another service (section 21)."""
+    writer = Writer()
+    documents = writer.repository.documents
+    said = {
+        "backup-service": [{"targets": [{"id": "t1", "name": "Ablage ä"}]}, {"targets": []}],
+        "token-service": [{"tenant": "contoso", "profiles": []}],
+    }
+    for service, versions in said.items():
+        for n, document in enumerate(reversed(versions)):
+            documents.put(service, ulid(n), document)
+    _write_objects(folder, writer, "")
+    facts = {"data_keys": _data_keys(writer), "wrapping_key": WRAPPING_KEY.hex(), "newest_first": said}
+    text = json.dumps(facts, indent=1, sort_keys=True, ensure_ascii=False)
+    (folder / "documents.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _write_objects(folder: Path, writer: Writer, prefix: str) -> None:
+    for name, body in writer.storage.objects.items():
+        if name.startswith(prefix):
+            path = folder / "objects" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(body)
+
+
+def _data_keys(writer: Writer) -> dict[str, str]:
+    ring = writer.repository._backing.ring
+    return {str(n): ring.key(n).secret.hex() for n in ring.numbers}
+
+
+PARTS = {"derived": write_derived, "documents": write_documents}
+
+
 def main(folder: Path) -> None:
     folder.mkdir()
     writer = Writer()
     writer.write()
-    for name, body in writer.storage.objects.items():
-        path = folder / "objects" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(body)
+    _write_objects(folder, writer, "")
     text = json.dumps(writer.expected(), indent=1, ensure_ascii=False, sort_keys=True)
     (folder / "expected.json").write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "derived":
-        write_derived(Path(sys.argv[2]))
+    if sys.argv[1] in PARTS:
+        PARTS[sys.argv[1]](Path(sys.argv[2]))
     else:
         main(Path(sys.argv[1]))
