@@ -55,6 +55,7 @@ def _bodies(customer: Customer) -> dict[str, Any]:
         "create_backup_configuration": {"name": "x", "target": customer.target},
         "change_backup_configuration": {"paused": False},
         "open_export": {"format": "eml"},
+        "open_item_download": {},
         "start_upkeep": {"kind": "verify"},
         "set_recovery_key": {"public_key": PUBLIC_KEY},
         "set_retention_floor": {"period": "30d"},

@@ -140,6 +140,7 @@ class FakeGateway:
             "list_items": lambda r: self._asked(r, Listing[Item](items=self.items, cursor="next")),
             "get_item": lambda _: self.items[0],
             "get_message": lambda _: Message(item=self.items[0], text="Guten Tag", html="<p>Guten Tag</p>"),
+            "open_item_download": lambda _: Download(url="/api/v1/tenants/contoso/downloads/once", filename="x.eml"),
             "search_items": lambda r: self._asked(r, Listing[Item](items=self.items)),
             "compare_restore_points": lambda r: self._asked(
                 r,

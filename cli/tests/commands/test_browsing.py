@@ -92,6 +92,28 @@ def test_show_prints_the_text_and_writes_the_harmless_html(browsed: Any, tenantk
     assert json.loads(tenantkeep("backup", "show", "p-1", "AAMk-1=", "--json").stdout)["text"] == "Guten Tag"
 
 
+def test_show_saves_an_item_or_an_attachment(browsed: Any, tenantkeep: Any, tmp_path: Path) -> None:
+    browsed.archive = b"the stored bytes"
+    file = tmp_path / "plan.pdf"
+    done = tenantkeep("backup", "show", "p-1", "AAMk-1=", "--save", str(file), "--attachment", "1")
+    assert done.exit_code == 0, done.output
+    assert file.read_bytes() == b"the stored bytes"
+    path = "/api/v1/tenants/contoso/restore-points/p-1/items/AAMk-1=/downloads"
+    assert browsed.bodies[-1] == (path, {"attachment": 1})
+    assert tenantkeep("backup", "show", "p-1", "AAMk-1=", "--save", str(file)).exit_code == 2
+    assert tenantkeep("backup", "show", "p-1", "AAMk-1=", "--attachment", "1").exit_code == 2
+
+
+def test_export_takes_parts(browsed: Any, tenantkeep: Any, zipped: Any, tmp_path: Path) -> None:
+    browsed.archive = zipped({"a.eml": b"a"})
+    done = tenantkeep("backup", "export", "p-1", "--item", "i1", "--folder", "f-2", "--out", str(tmp_path / "x.zip"))
+    assert done.exit_code == 0, done.output
+    assert browsed.bodies[-1][1] == {
+        "format": "eml",
+        "selection": {"items": ["i1"], "folders": ["f-2"], "sources": []},
+    }
+
+
 def test_compare_counts_and_lists(browsed: Any, tenantkeep: Any) -> None:
     done = tenantkeep("backup", "compare", "p-1", "p-2", "--only", "removed", "--lang", "de")
     assert done.exit_code == 0, done.output

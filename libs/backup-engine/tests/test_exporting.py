@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backup_engine import NewItem, Repository, Snapshot
-from backup_engine.exporting import ARCHIVES, FORMATS, MANIFEST, Letter, folder_paths, letters, zip_chunks
+from backup_engine.exporting import ARCHIVES, FORMATS, MANIFEST, Letter, folder_paths, letters, selected, zip_chunks
 from backup_engine.exporting.names import mail_path, part
 from backup_engine.exporting.subject import subject_of
 from backup_engine.storage import MemoryStorage
@@ -48,14 +48,16 @@ def test_a_path_part_can_be_unpacked_on_any_system(text: str) -> None:
     assert name == name.strip()
     assert not re.search(r'[\x00-\x1f\x7f<>:"/\\|?*]', name)
     assert not name.endswith(".")
-    assert len(name.encode()) <= 101
+    assert len(name.encode()) <= 81
     assert name.partition(".")[0].rstrip().upper() not in RESERVED
 
 
-@given(folders=st.lists(WILD, max_size=3), subject=WILD, number=st.integers(1, 10**6))
+@given(folders=st.lists(WILD, max_size=12), subject=WILD, number=st.integers(1, 10**6))
 def test_a_mail_path_stays_inside_the_export(folders: list[str], subject: str, number: int) -> None:
     parts = mail_path(tuple(folders), number, subject).split("/")
-    assert len(parts) == len(folders) + 1
+    assert len(parts) <= len(folders) + 1
+    assert len("/".join(parts)) <= 212
+    assert not any(name.lower().endswith((".eml", ".mbox", ".jsonl")) for name in parts[:-1])
     assert not {"", ".", ".."} & set(parts)
     assert parts[-1].startswith(f"{number:06d} ")
     assert parts[-1].endswith(".eml")
@@ -64,6 +66,14 @@ def test_a_mail_path_stays_inside_the_export(folders: list[str], subject: str, n
 def test_names_that_people_gave_stay_readable() -> None:
     assert mail_path(("Posteingang", "Büro"), 42, "Re: Angebot?") == "Posteingang/Büro/000042 Re_ Angebot_.eml"
     assert mail_path((), 1, "") == "000001 no subject.eml"
+
+
+def test_folders_too_deep_for_windows_end_in_a_digest_of_their_own() -> None:
+    deep = tuple(f"Ordner Nummer {n}" for n in range(30))
+    one, other = mail_path(deep, 1, "x"), mail_path((*deep[:-1], "anders"), 1, "x")
+    assert one.startswith("Ordner Nummer 0/Ordner Nummer 1/")
+    assert re.search(r"/~[0-9a-f]{12}/000001 x\.eml$", one)
+    assert one != other
 
 
 @given(folders=st.dictionaries(st.sampled_from("abcde"), st.tuples(NAMES, st.sampled_from("abcde")), max_size=5))
@@ -103,12 +113,29 @@ def test_every_mail_comes_with_its_place_and_exact_bytes(repository: Repository,
 
 def unpacked(repository: Repository, snapshot: Snapshot, kind: str, target: Path) -> list[dict[str, object]]:
     """Unpack an archive of this kind; its manifest."""
-    with zipfile.ZipFile(io.BytesIO(b"".join(ARCHIVES[kind](repository, SHARD, snapshot.id)))) as archive:
+    with zipfile.ZipFile(io.BytesIO(b"".join(ARCHIVES[kind](repository, SHARD, snapshot.id, None)))) as archive:
         assert archive.testzip() is None
         assert archive.namelist()[-1] == MANIFEST
         assert len(set(archive.namelist())) == len(archive.namelist())
         archive.extractall(target)
         return [json.loads(line) for line in archive.read(MANIFEST).splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("items", "folders", "kept"),
+    [({"m1"}, (), 1), ((), {"con"}, 1), ((), {"inbox"}, 4), ({"m1"}, {"con"}, 2), ({"unknown"}, {"unknown"}, 0)],
+)
+def test_a_selection_takes_items_and_folders_with_all_below(
+    repository: Repository, snapshot: Snapshot, items: set[str], folders: set[str], kept: int
+) -> None:
+    wanted = selected(repository, SHARD, snapshot.id, items, folders)
+    for kind in ("eml", "mbox", "maildir"):
+        with zipfile.ZipFile(io.BytesIO(b"".join(ARCHIVES[kind](repository, SHARD, snapshot.id, wanted)))) as archive:
+            assert len(archive.read(MANIFEST).splitlines()) == kept
+
+
+def test_without_a_selection_everything_is_wanted(repository: Repository, snapshot: Snapshot) -> None:
+    assert selected(repository, SHARD, snapshot.id, (), ()) is None
 
 
 @pytest.mark.parametrize("kind", ["eml", "mbox", "maildir"])

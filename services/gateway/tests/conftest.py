@@ -361,6 +361,7 @@ ATTEMPTS: dict[str, Attempt] = {
     "list_items": Attempt("/tenants/contoso/restore-points/p1/folders/AAMk-f==/items", 200),
     "get_item": Attempt("/tenants/contoso/restore-points/p1/items/AAMk-i==", 200),
     "get_message": Attempt("/tenants/contoso/restore-points/p1/items/AAMk-i==/message", 200),
+    "open_item_download": Attempt("/tenants/contoso/restore-points/p1/items/AAMk-i==/downloads", 201, {}),
     "search_items": Attempt("/tenants/contoso/restore-points/p1/search?q=angebot", 200),
     "compare_restore_points": Attempt("/tenants/contoso/restore-points/p1/compare?with=p2", 200),
     "open_export": Attempt("/tenants/contoso/restore-points/p1/exports", 201, {"format": "eml"}),

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from contracts.api import ExportBody
 from contracts.names import ExportFormat
 from contracts.texts import Text
 from contracts.views import RestorePoint
@@ -100,24 +101,30 @@ def export(
         ExportFormat,
         typer.Option("--format", help="eml: a file per mail; mbox: a file per folder; maildir; vcf: contacts."),
     ] = ExportFormat.EML,
+    items: restore.Items = None,
+    folders: restore.Folders = None,
+    sources: restore.Sources = None,
     tenant: TenantName = None,
     lang: Lang = "en",
     as_json: Json = False,
 ) -> None:
-    """Save a mailbox: mail byte for byte as Microsoft 365 delivered it (EML, mboxrd, Maildir), contacts as vCards.
+    """Save a mailbox or parts of it: mail byte for byte as delivered (EML, mboxrd, Maildir), contacts as vCards.
 
     Example: tenantkeep backup export anna@contoso.com --out anna.zip
     Example: tenantkeep backup export anna@contoso.com --format maildir --out ~/Maildir-anna
+
+    Example: tenantkeep backup export anna@contoso.com --folder AAMk… --out projects.zip
     """
     screen = Screen(lang, as_json=as_json)
+    wanted = ExportBody(format=kind, selection=restore.selection(items or (), folders or (), sources or ()))
     with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         chosen = restore_point(gateway, slug, point)
         with download_bar(screen, chosen.bytes) as watch:
             if out.suffix.lower() == ".zip":
-                to_zip(gateway, slug, chosen.id, out, watch, kind=kind)
+                to_zip(gateway, slug, chosen.id, out, watch, wanted=wanted)
             else:
-                to_folder(gateway, slug, chosen.id, out, watch, kind=kind)
+                to_folder(gateway, slug, chosen.id, out, watch, wanted=wanted)
     if as_json:
         screen.document({"restore_point": chosen, "out": str(out)})
         return

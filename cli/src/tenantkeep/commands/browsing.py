@@ -12,6 +12,7 @@ from contracts.views import Listing
 from tenantkeep.commands import figures, labels
 from tenantkeep.commands.choose import restore_point, tenant_of
 from tenantkeep.commands.client import connect
+from tenantkeep.commands.download import to_file
 from tenantkeep.commands.errors import CommandError, usage
 from tenantkeep.commands.options import Json, Lang, TenantName
 from tenantkeep.commands.output import Screen, reported
@@ -118,6 +119,10 @@ def show(
     point: Point,
     item: Annotated[str, typer.Argument(help="Id of the item, as browse and search list it.")],
     html: Annotated[Path | None, typer.Option(help="Write the sanitised HTML into this new file.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Save the item as it is stored into this new file.")] = None,
+    attachment: Annotated[
+        int | None, typer.Option(min=1, help="With --save: this attachment, by its number, instead of the item.")
+    ] = None,
     tenant: TenantName = None,
     lang: Lang = "en",
     as_json: Json = False,
@@ -125,11 +130,18 @@ def show(
     """Show an item: its people, its attachments and its text. HTML is shown without scripts and remote content.
 
     Example: tenantkeep backup show anna@contoso.com AAkALg… --html message.html
+
+    Example: tenantkeep backup show anna@contoso.com AAkALg… --save offer.pdf --attachment 1
     """
     screen = Screen(lang, as_json=as_json)
+    if attachment is not None and save is None:
+        raise usage("Say where to: --save FILE", "Wohin? --save DATEI angeben")
     with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
-        message = gateway.message(slug, restore_point(gateway, slug, point).id, item)
+        chosen = restore_point(gateway, slug, point).id
+        message = gateway.message(slug, chosen, item)
+        if save is not None:
+            to_file(gateway, gateway.open_item(slug, chosen, item, attachment), save)
     if html is not None:
         with html.open("x", encoding="utf-8") as file:
             file.write(f'<!doctype html><meta charset="utf-8">{message.html}')

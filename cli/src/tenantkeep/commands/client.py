@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from contracts import api
 from contracts.browsing import Comparison, Folder, Item, Message
 from contracts.dead_letters import DeadLetter, DeadLetterContent
-from contracts.names import ExportFormat, Profile
+from contracts.names import Profile
 from contracts.problem import Problem
 from contracts.texts import Text
 from contracts.views import (
@@ -206,9 +206,13 @@ class Gateway:
     def replay_dead_letter(self, letter: str) -> DeadLetter:
         return self._post(f"/dead-letters/{_part(letter)}/replay", None, DeadLetter)
 
-    def open_export(self, tenant: str, restore_point: str, kind: ExportFormat = ExportFormat.EML) -> api.Download:
-        path = f"/tenants/{_part(tenant)}/restore-points/{_part(restore_point)}/exports"
-        return self._post(path, api.ExportBody(format=kind), api.Download)
+    def open_export(self, tenant: str, restore_point: str, body: api.ExportBody) -> api.Download:
+        return self._post(f"{_point(tenant, restore_point)}/exports", body, api.Download)
+
+    def open_item(self, tenant: str, point: str, item: str, attachment: int | None) -> api.Download:
+        """The item as it is stored, or one of its attachments."""
+        body = api.ItemDownloadBody(attachment=attachment)
+        return self._post(f"{_point(tenant, point)}/items/{_part(item)}/downloads", body, api.Download)
 
     @contextmanager
     def download(self, place: api.Download) -> Iterator[Iterator[bytes]]:

@@ -5,12 +5,13 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from contracts.names import ExportFormat
+from contracts.api import Download, ExportBody
 from contracts.texts import Text
 from tenantkeep.commands.client import Gateway
 from tenantkeep.commands.errors import CommandError, usage
 
 _BLOCK = 1 << 20
+_EVERYTHING = ExportBody()
 
 
 def to_zip(
@@ -20,14 +21,25 @@ def to_zip(
     target: Path,
     watch: Callable[[int], None],
     *,
-    kind: ExportFormat = ExportFormat.EML,
+    wanted: ExportBody = _EVERYTHING,
 ) -> int:
     """Stream the export into `target`, which appears only when it is complete. Returns its bytes.
 
     `watch` is told the length of each block.
     """
     refuse_existing(target)
-    place = gateway.open_export(tenant, restore_point, kind)
+    return _save(gateway, gateway.open_export(tenant, restore_point, wanted), target, watch, check=_check)
+
+
+def to_file(gateway: Gateway, place: Download, target: Path) -> int:
+    """Stream one item or attachment into `target`, which appears only when it is complete. Returns its bytes."""
+    refuse_existing(target)
+    return _save(gateway, place, target, lambda _: None, check=lambda _: None)
+
+
+def _save(
+    gateway: Gateway, place: Download, target: Path, watch: Callable[[int], None], *, check: Callable[[Path], None]
+) -> int:
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     size = 0
@@ -37,7 +49,7 @@ def to_zip(
                 file.write(block)
                 size += len(block)
                 watch(len(block))
-        _check(part)
+        check(part)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
@@ -51,13 +63,13 @@ def to_folder(
     target: Path,
     watch: Callable[[int], None],
     *,
-    kind: ExportFormat = ExportFormat.EML,
+    wanted: ExportBody = _EVERYTHING,
 ) -> int:
     """Unpack the export into the new or empty folder `target`. Returns the number of files."""
     refuse_existing(target)
     target.mkdir(parents=True, exist_ok=True)
     archive = target / ".export.zip"
-    to_zip(gateway, tenant, restore_point, archive, watch, kind=kind)
+    to_zip(gateway, tenant, restore_point, archive, watch, wanted=wanted)
     try:
         return unpack(archive, target)
     finally:

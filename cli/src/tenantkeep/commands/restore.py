@@ -101,7 +101,7 @@ def restore(
         raise usage("Give --into or --original.", "--into oder --original angeben.")
     place = RestorePlace.ORIGINAL if original else RestorePlace.FOLDER
     chosen = conflict or (RestoreConflict.SKIP if original else RestoreConflict.COPY)
-    selection = _selection(items or (), folders or (), sources or ())
+    parts = selection(items or (), folders or (), sources or ())
     with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         found = restore_point(gateway, slug, point)
@@ -111,14 +111,14 @@ def restore(
             target_folder=into,
             place=place,
             conflict=chosen,
-            selection=selection,
+            selection=parts,
             dry_run=dry_run,
         )
         started = gateway.start_restore(slug, body, key)
         follow_or_tell(screen, gateway, slug, started, wait=wait, timeout=timeout)
 
 
-def _selection(items: Sequence[str], folders: Sequence[str], sources: Sequence[Source]) -> RestoreSelection:
+def selection(items: Sequence[str], folders: Sequence[str], sources: Sequence[Source]) -> RestoreSelection:
     try:
         return RestoreSelection(items=tuple(items), folders=tuple(folders), sources=tuple(sources))
     except ValidationError:

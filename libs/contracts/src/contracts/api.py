@@ -182,6 +182,15 @@ class UpkeepBody(Body):
 
 class ExportBody(Body):
     format: ExportFormat = ExportFormat.EML
+    selection: RestoreSelection = Field(
+        default=RestoreSelection(), description="items and folders of the export; nothing named = everything"
+    )
+
+
+class ItemDownloadBody(Body):
+    attachment: int | None = Field(
+        default=None, ge=1, le=10_000, description="its number, as the item lists it; None: the item itself"
+    )
 
 
 class RestoreBody(Body):

@@ -56,6 +56,7 @@ ROUTES: dict[str, Route] = {
     "list_items": Route("GET", f"{_POINT}/folders/{{folder}}/items", _MANAGE),
     "get_item": Route("GET", f"{_POINT}/items/{{item}}", _MANAGE),
     "get_message": Route("GET", f"{_POINT}/items/{{item}}/message", _MANAGE),
+    "open_item_download": Route("POST", f"{_POINT}/items/{{item}}/downloads", _MANAGE),
     "search_items": Route("GET", f"{_POINT}/search", _MANAGE),
     "compare_restore_points": Route("GET", f"{_POINT}/compare", _MANAGE),
     "open_export": Route("POST", "/tenants/{tenant}/restore-points/{restore_point}/exports", _MANAGE),

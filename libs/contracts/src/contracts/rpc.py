@@ -22,6 +22,7 @@ from contracts.names import (
     Source,
     Token,
 )
+from contracts.restoring import RestoreSelection
 from contracts.retention import PeriodText, SchemeText
 from contracts.schedules import Automation, Mailboxes, ScheduleText, TimeZoneText
 from contracts.views import (
@@ -200,8 +201,13 @@ class RestorePointsOf(Page):
 
 
 class OpenExport(_Question):
+    """A restore point or, by its `selection`, a part; with `item` that item alone, or one attachment of it."""
+
     restore_point: Token
     format: ExportFormat = ExportFormat.EML
+    selection: RestoreSelection = RestoreSelection()
+    item: ItemKey | None = None
+    attachment: int | None = Field(default=None, ge=1)
 
 
 class InRestorePoint(_Question):

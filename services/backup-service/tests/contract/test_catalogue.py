@@ -13,12 +13,14 @@ from backup_fakes.exchange import ANNA
 from backup_fakes.fuse import Fuse
 
 from backup_engine import NewItem
+from backup_service.domain.export_order import ExportOrder
 from backup_service.entrypoints.download import application, attachment
 from backup_service.usecases.configure import Configure
 from backup_service.usecases.export_mailbox import ExportMailbox
 from backup_service.usecases.manage import Manage
 from contracts.names import ExportFormat, Source
 from contracts.problem import ProblemError
+from contracts.restoring import RestoreSelection
 from contracts.rpc import CreateConfiguration, CreateTarget, OpenExport
 from contracts.views import ProbeStep, RestorePoint
 
@@ -175,6 +177,21 @@ async def test_no_name_of_a_mailbox_breaks_out_of_the_header(
     made = await export("contoso", ticket.ticket)
     end = "-20260302T080000Z.zip"
     assert attachment(made.filename) == f"attachment; filename=\"{plain}{end}\"; filename*=UTF-8''{full}{end}"
+
+
+async def test_a_ticket_remembers_what_is_taken(planner: Any, manage: Manage, point: RestorePoint) -> None:
+    selection = RestoreSelection(items=("AAMk-1=",), folders=("f",))
+    for wanted, filename in (
+        (OpenExport(restore_point=point.id, selection=selection), "anna_at_contoso.example-20260302T080000Z.zip"),
+        (OpenExport(restore_point=point.id, item="AAMk-1="), "item"),
+        (OpenExport(restore_point=point.id, item="AAMk-1=", attachment=2), "attachment-2"),
+    ):
+        ticket = await manage.open_export("contoso", wanted)
+        assert ticket.filename == filename
+        order = await planner.catalogue.redeem("contoso", ticket.ticket, planner.clock.now())
+        assert order == ExportOrder(
+            point.id, selection=wanted.selection, item=wanted.item, attachment=wanted.attachment
+        )
 
 
 async def test_ticket_expires(planner: Any, manage: Manage, engine: EngineInMemory, point: RestorePoint) -> None:

@@ -16,7 +16,9 @@ from backup_engine.testing.keys import LocalKeyWrapper
 from backup_service.adapters import search_schema
 from backup_service.adapters.error_classes import Judgement
 from backup_service.adapters.search_shelf import SearchShelf
+from backup_service.domain.export_order import ExportOrder
 from backup_service.usecases.browse import Browse
+from backup_service.usecases.export_mailbox import item_download
 from contracts import rpc
 from contracts.browsing import ItemChange
 from contracts.problem import ProblemError
@@ -324,6 +326,38 @@ async def test_a_message_is_shown_as_text_and_harmless_html(mailbox: Mailbox) ->
     long = await mailbox.browse.message("contoso", rpc.OneItem(restore_point=point, item="long"))
     assert long.truncated
     assert len(long.model_dump_json().encode()) < 256 << 10
+
+
+async def test_one_item_or_attachment_comes_as_it_is_stored(mailbox: Mailbox, first: str) -> None:
+    raw = mail("Angebot", "die Straßenbeleuchtung für Frau Müller", file="Plan Köln.pdf")
+    whole = item_download(mailbox.repository, SHARD, ExportOrder(first, item="offer"))
+    assert (whole.filename, whole.media_type, b"".join(whole.chunks)) == ("Angebot.eml", "message/rfc822", raw)
+    file = item_download(mailbox.repository, SHARD, ExportOrder(first, item="offer", attachment=1))
+    assert (file.filename, b"".join(file.chunks)) == ("Plan Köln.pdf", b"PDF")
+    assert file.media_type == "application/octet-stream"
+    for order in (
+        ExportOrder(first, item="offer", attachment=2),
+        ExportOrder(first, item="unknown"),
+        ExportOrder(first, item="in"),
+        ExportOrder("01ARZ3NDEKTSV4RRFFQ0000999", item="offer"),
+    ):
+        with pytest.raises(ProblemError) as raised:
+            item_download(mailbox.repository, SHARD, order)
+        assert raised.value.problem.status == 404
+
+
+async def test_an_event_and_its_file_come_as_they_are_stored(mailbox: Mailbox) -> None:
+    event = b'{"event":{"subject":"Jour fixe"}}'
+    point = mailbox.back_up(
+        lambda session: session.put_page_item(NewItem("e1", "event", "1", "cal", {}), event),
+        lambda session: session.put_stream(NewItem("a1", "event-attachment", "1", "e1", {"name": "a/b.pdf"}), [b"PDF"]),
+    )
+    stored = item_download(mailbox.repository, SHARD, ExportOrder(point, item="e1"))
+    assert (stored.filename, stored.media_type, b"".join(stored.chunks)) == ("event.json", "application/json", event)
+    file = item_download(mailbox.repository, SHARD, ExportOrder(point, item="a1"))
+    assert (file.filename, b"".join(file.chunks)) == ("a_b.pdf", b"PDF")
+    shown = await mailbox.browse.message("contoso", rpc.OneItem(restore_point=point, item="e1"))
+    assert shown.item.subject == "Jour fixe"
 
 
 async def test_what_is_not_there_is_not_found(mailbox: Mailbox, first: str) -> None:

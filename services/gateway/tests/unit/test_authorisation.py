@@ -41,6 +41,7 @@ MATRIX = {
     "list_items": "operator admin",
     "get_item": "operator admin",
     "get_message": "operator admin",
+    "open_item_download": "operator admin",
     "search_items": "operator admin",
     "compare_restore_points": "operator admin",
     "open_export": "operator admin",

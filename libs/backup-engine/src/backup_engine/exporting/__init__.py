@@ -9,8 +9,9 @@ nothing but storage and a key.
 from backup_engine.exporting.archive import ARCHIVES, FILES, MANIFEST, other_files, zip_chunks
 from backup_engine.exporting.formats import FORMATS, Writer
 from backup_engine.exporting.letters import FOLDER, MAIL, Letter, letters, mail_rows
-from backup_engine.exporting.names import folder_paths
-from backup_engine.exporting.pieces import File, Files, Piece
+from backup_engine.exporting.names import folder_paths, part
+from backup_engine.exporting.pieces import File, Files, Piece, Wanted
+from backup_engine.exporting.selecting import selected
 
 __all__ = [
     "ARCHIVES",
@@ -23,10 +24,13 @@ __all__ = [
     "Files",
     "Letter",
     "Piece",
+    "Wanted",
     "Writer",
     "folder_paths",
     "letters",
     "mail_rows",
     "other_files",
+    "part",
+    "selected",
     "zip_chunks",
 ]

@@ -29,17 +29,17 @@ def zip_chunks(letters: Iterable[Letter], files: Iterable[File] = ()) -> Iterato
     yield from _finish(archive, files, manifest)
 
 
-def eml_archive(repository: Repository, shard: str, snapshot: str) -> Iterator[bytes]:
+def eml_archive(repository: Repository, shard: str, snapshot: str, wanted: Wanted | None = None) -> Iterator[bytes]:
     """EML files in folders named like the mail folders. Blocking, as are the others."""
-    return zip_chunks(letters(repository, shard, snapshot), other_files(repository, shard, snapshot))
+    return zip_chunks(letters(repository, shard, snapshot, wanted), other_files(repository, shard, snapshot, wanted))
 
 
-def maildir_archive(repository: Repository, shard: str, snapshot: str) -> Iterator[bytes]:
+def maildir_archive(repository: Repository, shard: str, snapshot: str, wanted: Wanted | None = None) -> Iterator[bytes]:
     """A Maildir per mail folder; unpack it on a system that allows colons in names."""
     archive = ZipStream(compress_type=ZIP_STORED)
     manifest: list[bytes] = []
     begun: set[str] = set()
-    for letter in letters(repository, shard, snapshot):
+    for letter in letters(repository, shard, snapshot, wanted):
         manifest.append(_line(letter, None if letter.body is None else maildir_path(letter)))
         if letter.body is None:
             continue
@@ -49,22 +49,24 @@ def maildir_archive(repository: Repository, shard: str, snapshot: str) -> Iterat
                 begun.add(folder)
         archive.add(letter.body, maildir_path(letter))
         yield from archive.all_files()
-    yield from _finish(archive, other_files(repository, shard, snapshot), manifest)
+    yield from _finish(archive, other_files(repository, shard, snapshot, wanted), manifest)
 
 
-def mbox_archive(repository: Repository, shard: str, snapshot: str) -> Iterator[bytes]:
+def mbox_archive(repository: Repository, shard: str, snapshot: str, wanted: Wanted | None = None) -> Iterator[bytes]:
     """An mbox file (mboxrd) per mail folder; the manifest names them in the order of the files."""
     archive = ZipStream(compress_type=ZIP_STORED)
     manifest: list[bytes] = []
-    for name, found in letters_by_place(repository, shard, snapshot, mbox_path):
+    for name, found in letters_by_place(repository, shard, snapshot, mbox_path, wanted):
         archive.add(_mbox(name, found, manifest), name)
         yield from archive.all_files()
-    yield from _finish(archive, other_files(repository, shard, snapshot), manifest)
+    yield from _finish(archive, other_files(repository, shard, snapshot, wanted), manifest)
 
 
-def files_archive(files: Files, repository: Repository, shard: str, snapshot: str) -> Iterator[bytes]:
+def files_archive(
+    files: Files, repository: Repository, shard: str, snapshot: str, wanted: Wanted | None = None
+) -> Iterator[bytes]:
     """Files of one kind, and no mail."""
-    yield from _finish(ZipStream(compress_type=ZIP_STORED), files(repository, shard, snapshot, None), [])
+    yield from _finish(ZipStream(compress_type=ZIP_STORED), files(repository, shard, snapshot, wanted), [])
 
 
 def other_files(repository: Repository, shard: str, snapshot: str, wanted: Wanted | None = None) -> Iterator[File]:
@@ -76,7 +78,7 @@ def other_files(repository: Repository, shard: str, snapshot: str, wanted: Wante
 FILES: Mapping[str, Files] = {"vcf": vcard_files}
 """What an export holds beside mail, by the name of the format that holds nothing else."""
 
-ARCHIVES: Mapping[str, Callable[[Repository, str, str], Iterator[bytes]]] = {
+ARCHIVES: Mapping[str, Callable[[Repository, str, str, Wanted | None], Iterator[bytes]]] = {
     "eml": eml_archive,
     "mbox": mbox_archive,
     "maildir": maildir_archive,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 from backup_engine.errors import IntegrityError
-from backup_engine.exporting.names import folder_paths, part
+from backup_engine.exporting.names import folder_paths, place
 from backup_engine.exporting.pieces import File, Piece, Wanted, bodies
 from backup_engine.exporting.vcards import contact_card, directory_card
 from backup_engine.model import ItemRow
@@ -29,7 +29,7 @@ def vcard_files(repository: Repository, shard: str, snapshot: str, wanted: Wante
     for row in rows:
         folder = paths.get(row.parent, ())
         if row.kind == CONTACT and (wanted is None or wanted(row, folder)):
-            name = "/".join([_PLACE, *(part(name, "folder") for name in folder or (_PLACE,))])
+            name = "/".join([_PLACE, *place(folder or (_PLACE,))])
             files.setdefault(name.casefold(), (f"{name}.vcf", []))[1].append(row)
     for _, (name, chosen) in sorted(files.items()):
         yield name, _contacts(repository, chosen, photos, paths)

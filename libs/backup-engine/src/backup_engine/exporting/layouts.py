@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from backup_engine.exporting.letters import Letter
-from backup_engine.exporting.names import part
+from backup_engine.exporting.names import place
 
 _FROM = re.compile(rb"^(>*From )", re.MULTILINE)
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -20,13 +20,9 @@ def received(letter: Letter) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def folder_parts(folder: tuple[str, ...]) -> list[str]:
-    return [part(name, "folder") for name in folder]
-
-
 def mbox_path(folder: tuple[str, ...]) -> str:
     """`Inbox/Projects.mbox`: one file per mail folder."""
-    *parents, last = folder_parts(folder) or ["mailbox"]
+    *parents, last = place(folder) or ["mailbox"]
     return "/".join([*parents, f"{last}.mbox"])
 
 
@@ -43,12 +39,12 @@ def maildir_path(letter: Letter) -> str:
     """`Inbox/Projects/cur/1767139200.000042.tenantkeep,S=1234:2,S`, with flags for draft, flagged and read (seen)."""
     moment = f"{received(letter).timestamp():.0f}"
     name = f"{moment}.{letter.number:06d}.tenantkeep,S={letter.row.size}:2,{_flags(letter)}"
-    return "/".join([*folder_parts(letter.folder), "cur", name])
+    return "/".join([*place(letter.folder), "cur", name])
 
 
 def maildir_folders(folder: tuple[str, ...]) -> list[str]:
     """The three folders every Maildir has, empty or not."""
-    return ["/".join([*folder_parts(folder), name]) for name in ("cur", "new", "tmp")]
+    return ["/".join([*place(folder), name]) for name in ("cur", "new", "tmp")]
 
 
 def _flags(letter: Letter) -> str:

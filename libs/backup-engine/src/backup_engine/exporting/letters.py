@@ -53,7 +53,11 @@ def mail_rows(
 
 
 def letters_by_place(
-    repository: Repository, shard: str, snapshot: str, place: Callable[[tuple[str, ...]], str]
+    repository: Repository,
+    shard: str,
+    snapshot: str,
+    place: Callable[[tuple[str, ...]], str],
+    wanted: Wanted | None = None,
 ) -> Iterator[tuple[str, Iterator[Letter]]]:
     """Every mail as with `letters`, together with those whose folder has the same place; read each before the next.
 
@@ -61,7 +65,7 @@ def letters_by_place(
     """
     folders: dict[str, tuple[str, ...]] = {}
     places: dict[str, tuple[str, list[ItemRow]]] = {}
-    for row, folder in mail_rows(repository, shard, snapshot):
+    for row, folder in mail_rows(repository, shard, snapshot, wanted):
         folders[row.key] = folder
         name = place(folder)
         places.setdefault(name.casefold(), (name, []))[1].append(row)

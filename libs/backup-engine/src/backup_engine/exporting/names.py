@@ -1,13 +1,18 @@
 """Names inside an export: readable, unique, and safe to unpack on any system, Windows included."""
 
+import hashlib
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\ud800-\udfff]')
 _RESERVED = re.compile(r"^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?$", re.IGNORECASE)
-_LONGEST = 100
-"""Bytes of one path part: with nested folders the whole stays below what Windows unpacks."""
+_FILES = (".eml", ".mbox", ".ics", ".vcf", ".jsonl")
+_LONGEST = 80
+"""Bytes of one path part."""
+_LONGEST_PLACE = 120
+"""Characters of the folders of a path. With the longest name below them 212 of the 259 that Windows takes are used; the
+rest is for the folder an archive is unpacked into."""
 
 
 def part(text: str, default: str) -> str:
@@ -19,10 +24,25 @@ def part(text: str, default: str) -> str:
     return f"_{name}" if _RESERVED.match(name) else name
 
 
+def place(folders: Sequence[str]) -> list[str]:
+    """The folders of a path, none when there are none; of too many the innermost give way to a digest of them all."""
+    parts = [_unlike_a_file(part(folder, "folder")) for folder in folders]
+    if len("/".join(parts)) <= _LONGEST_PLACE:
+        return parts
+    rest = "~" + hashlib.sha256("/".join(folders).encode("utf-8", "replace")).hexdigest()[:12]
+    while len("/".join([*parts, rest])) > _LONGEST_PLACE:
+        parts.pop()
+    return [*parts, rest]
+
+
+def _unlike_a_file(name: str) -> str:
+    """A folder must not take the name of a file beside it."""
+    return f"{name}_" if name.lower().endswith(_FILES) else name
+
+
 def mail_path(folders: tuple[str, ...], number: int, subject: str) -> str:
     """`Inbox/Projects/000042 Offer.eml`; the number keeps names unique."""
-    parents = [part(folder, "folder") for folder in folders]
-    return "/".join([*parents, f"{number:06d} {part(subject, 'no subject')}.eml"])
+    return "/".join([*place(folders), f"{number:06d} {part(subject, 'no subject')}.eml"])
 
 
 def folder_paths(folders: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, ...]]:

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 from backup_service.adapters.mongo_runs import job_sums
 from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, key, plain
+from backup_service.domain.export_order import ExportOrder
 from chassis.documents import SCHEMA, Collection, Document
 from chassis.errors import GiveUp
-from contracts.names import ExportFormat
 from contracts.views import BackupConfiguration, Job, Listing, RestorePoint, Run, StorageTarget, Verification, View
 
 V = TypeVar("V", bound=View)
@@ -104,22 +104,18 @@ class MongoCatalogue:
         sums = await job_sums(self._store.jobs, document["tenant"], document["id"])
         return Run.model_validate({**document, **sums})
 
-    async def add_ticket(
-        self, tenant: str, point: str, export: ExportFormat, secret: str, expires_at: datetime
-    ) -> None:
+    async def add_ticket(self, tenant: str, order: ExportOrder, secret: str, expires_at: datetime) -> None:
         document = {
+            **order.document(),
             "_id": _ticket_id(tenant, secret),
             SCHEMA: SCHEMA_VERSION,
             "tenant": tenant,
-            "restore_point": point,
-            "format": export.value,
             "expires_at": expires_at,
             "used": False,
         }
         await self._store.tickets.insert_one(document)
 
-    async def redeem(self, tenant: str, secret: str, now: datetime) -> tuple[str, ExportFormat] | None:
-        """The restore point a ticket opens and how, once; None for anything but a fresh ticket of this tenant."""
+    async def redeem(self, tenant: str, secret: str, now: datetime) -> ExportOrder | None:
         ticket = _ticket_id(tenant, secret)
         taken = await self._store.tickets.update_one(
             {"_id": ticket, "used": False, "expires_at": {"$gt": now}}, {"$set": {"used": True}}
@@ -127,10 +123,7 @@ class MongoCatalogue:
         if taken.modified_count == 0:
             return None
         document = await self._store.tickets.find_one({"_id": ticket})
-        if document is None:
-            return None
-        # Tickets of the release before this one name no format.
-        return str(document["restore_point"]), ExportFormat(document.get("format", ExportFormat.EML))
+        return None if document is None else ExportOrder.read(document)
 
 
 async def _insert(collection: Collection, view: View, tenant: str, identity: str) -> None:

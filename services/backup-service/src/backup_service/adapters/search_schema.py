@@ -16,6 +16,7 @@ CREATE TABLE items (
     first INTEGER NOT NULL, last INTEGER NOT NULL
 );
 CREATE INDEX items_by_folder ON items (folder, date, id) WHERE container = 0;
+CREATE INDEX items_by_date ON items (date, id) WHERE container = 0;
 CREATE INDEX items_by_key ON items (key, last);
 CREATE INDEX items_by_text ON items (text);
 CREATE INDEX items_of_places ON items (container) WHERE container = 1;

@@ -13,7 +13,7 @@ from contracts.problem import Problem, ProblemError
 
 
 def application(export: ExportMailbox) -> Starlette:
-    """`GET /v1/downloads/<tenant>/<ticket>` → application/zip, with its name.
+    """`GET /v1/downloads/<tenant>/<ticket>` → a ZIP archive or one item, with its name.
 
     There is no Content-Length: the archive is made while it is sent, and to know its length every mail would have to
     be read twice. What ends in good order (the last chunk of HTTP, the directory of the ZIP) is whole.
@@ -25,7 +25,8 @@ def application(export: ExportMailbox) -> Starlette:
         except ProblemError as error:
             return _problem(error.problem)
         headers = {"content-disposition": attachment(archive.filename)}
-        return StreamingResponse(iterate_in_threadpool(archive.chunks), media_type="application/zip", headers=headers)
+        chunks = iterate_in_threadpool(archive.chunks)
+        return StreamingResponse(chunks, media_type=archive.media_type, headers=headers)
 
     return Starlette(routes=[Route("/v1/downloads/{tenant}/{ticket}", download)])
 

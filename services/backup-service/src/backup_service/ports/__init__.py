@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from backup_engine import Repository
+from backup_service.domain.export_order import ExportOrder
 from backup_service.domain.jobs import Cause, Claim, Outcome
 from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
 from backup_service.domain.restored_mail import CreatedMail, PresentMail
@@ -15,7 +16,7 @@ from backup_service.ports.calendars import Calendars
 from backup_service.ports.contacts import Contacts, ContactTarget
 from contracts.errors import ErrorClass
 from contracts.events import Counts, JobWakeUp
-from contracts.names import ExportFormat, HoldReason, JobKind, UpkeepKind
+from contracts.names import HoldReason, JobKind, UpkeepKind
 from contracts.views import (
     BackupConfiguration,
     Job,
@@ -257,12 +258,10 @@ class Catalogue(RestorePoints, Protocol):
 
     async def jobs(self, tenant: str, run: str, cursor: str | None, limit: int) -> Listing[Job]: ...
 
-    async def add_ticket(
-        self, tenant: str, point: str, export: ExportFormat, secret: str, expires_at: datetime
-    ) -> None: ...
+    async def add_ticket(self, tenant: str, order: ExportOrder, secret: str, expires_at: datetime) -> None: ...
 
-    async def redeem(self, tenant: str, secret: str, now: datetime) -> tuple[str, ExportFormat] | None:
-        """The restore point a ticket opens and how, once; None for anything but a fresh ticket of this tenant."""
+    async def redeem(self, tenant: str, secret: str, now: datetime) -> ExportOrder | None:
+        """What a ticket opens, once; None for anything but a fresh ticket of this tenant."""
         ...
 
 

@@ -3,12 +3,13 @@
 import secrets
 from datetime import timedelta
 
+from backup_service.domain.export_order import ExportOrder
 from backup_service.ports import Catalogue, Repositories
 from backup_service.usecases.export_mailbox import archive_name
 from chassis.clock import Clock
 from contracts.problem import not_found
 from contracts.rpc import CreatedTarget, CreateTarget, OpenExport
-from contracts.views import DownloadTicket, StorageTarget
+from contracts.views import DownloadTicket, RestorePoint, StorageTarget
 
 TICKET_LIFE = timedelta(minutes=5)
 
@@ -41,11 +42,21 @@ class Manage:
         return CreatedTarget(target=target, steps=steps)
 
     async def open_export(self, tenant: str, wanted: OpenExport) -> DownloadTicket:
-        """A single-use ticket for the download of a restore point."""
+        """A single-use ticket for the download of a restore point, a part of it, or one item.
+
+        What an item is called is not known here: the download itself says it.
+        """
         point = await self._catalogue.restore_point(tenant, wanted.restore_point)
         if point is None:
             raise not_found("restore point")
         secret = secrets.token_urlsafe(32)
         expires_at = self._clock.now() + TICKET_LIFE
-        await self._catalogue.add_ticket(tenant, point.id, wanted.format, secret, expires_at)
-        return DownloadTicket(ticket=secret, expires_at=expires_at, filename=archive_name(point, wanted.format))
+        order = ExportOrder(point.id, wanted.format, wanted.selection, wanted.item, wanted.attachment)
+        await self._catalogue.add_ticket(tenant, order, secret, expires_at)
+        return DownloadTicket(ticket=secret, expires_at=expires_at, filename=_name(point, order))
+
+
+def _name(point: RestorePoint, order: ExportOrder) -> str:
+    if order.item is None:
+        return archive_name(point, order.format)
+    return "item" if order.attachment is None else f"attachment-{order.attachment}"

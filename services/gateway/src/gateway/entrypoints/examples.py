@@ -343,6 +343,9 @@ EXAMPLES: dict[str, Example] = {
     "list_items": Example(_page(_ITEM)),
     "get_item": Example(_ITEM),
     "get_message": Example(_MESSAGE),
+    "open_item_download": Example(
+        {"url": "/api/v1/tenants/contoso/downloads/6mJ0yq7s", "filename": "item.eml"}, {"attachment": None}
+    ),
     "search_items": Example(_page(_ITEM)),
     "compare_restore_points": Example(_COMPARISON),
     "open_export": Example(

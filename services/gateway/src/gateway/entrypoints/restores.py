@@ -8,9 +8,10 @@ from pydantic import ConfigDict
 from starlette.types import Receive, Scope, Send
 
 from contracts import rpc
-from contracts.api import Accepted, Download, ExportBody, RestoreBody
+from contracts.api import Accepted, Download, ExportBody, ItemDownloadBody, RestoreBody
 from contracts.views import Listing, RestorePoint
 from gateway.entrypoints.backups import Id
+from gateway.entrypoints.browsing import Key
 from gateway.entrypoints.gate import PREFIX, Api, Asked, Creating, Gated, Tenant
 from gateway.ports import OpenDownload
 from gateway.usecases import requests
@@ -36,7 +37,19 @@ async def open_export(gate: Gated, asking: Asked, tenant: Tenant, restore_point:
 
     The returned address can be fetched once, within a short time, with the same kind of bearer token.
     """
-    question = rpc.OpenExport(restore_point=restore_point, format=body.format)
+    question = rpc.OpenExport(restore_point=restore_point, format=body.format, selection=body.selection)
+    return await requests.open_export(gate.services, tenant, question, asking=asking)
+
+
+@api.route("open_item_download", status_code=201)
+async def open_item_download(
+    *, gate: Gated, asking: Asked, tenant: Tenant, restore_point: Id, item: Key, body: ItemDownloadBody
+) -> Download:
+    """Open the download of one item, or of one of its attachments: the stored bytes.
+
+    The returned address can be fetched once, within a short time, with the same kind of bearer token.
+    """
+    question = rpc.OpenExport(restore_point=restore_point, item=item, attachment=body.attachment)
     return await requests.open_export(gate.services, tenant, question, asking=asking)
 
 
