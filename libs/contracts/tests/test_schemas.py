@@ -82,6 +82,16 @@ def test_a_changed_default_is_noticed() -> None:
     assert changed(attempt={"type": "integer", "default": 1}) == ["attempt: the default was 0 and is 1"]
 
 
+def test_an_object_gains_fields_without_another_default() -> None:
+    old = {"properties": {"counts": {"type": "object", "default": {"listed": 0}}}}
+    more, other, less = copy.deepcopy(old), copy.deepcopy(old), copy.deepcopy(old)
+    more["properties"]["counts"]["default"] = {"listed": 0, "stored": 0}
+    other["properties"]["counts"]["default"] = {"listed": 1, "stored": 0}
+    less["properties"]["counts"]["default"] = {"stored": 0}
+    assert schemas.breaking_changes(old, more) == []
+    assert len(schemas.breaking_changes(old, other)) == len(schemas.breaking_changes(old, less)) == 1
+
+
 def test_a_newly_required_field_is_noticed() -> None:
     new = copy.deepcopy(DOCUMENTS[FAILED])
     new["required"].append("resource")

@@ -53,6 +53,20 @@ def test_a_round_reports_new_changed_moved_and_deleted(contoso: Any, q: Any) -> 
     assert follow(contoso, link)[0] == []
 
 
+def test_of_a_changed_read_state_a_later_round_tells_nothing_else(contoso: Any, q: Any) -> None:
+    user = contoso.user("restore-target")
+    read, edited = (create(contoso, "inbox", f"flip {n}") for n in range(2))
+    _, link, _ = follow(contoso, f"{user}/mailFolders/inbox/messages/delta?{SELECT},changeKey")
+    before = {one["id"]: contoso.get(f"{user}/messages/{q(one['id'])}") for one in (read, edited)}
+    for one, changes in ((read, {"isRead": False}), (edited, {"isRead": False}), (edited, {"categories": ["Blue"]})):
+        contoso.call("PATCH", f"{user}/messages/{q(one['id'])}", json=changes)
+    told = {entry["id"]: entry for entry in follow(contoso, link)[0]}
+    assert told[read["id"]].keys() == {"@odata.type", "@odata.etag", "id", "isRead", "parentFolderId"}
+    assert told[edited["id"]]["changeKey"] != before[edited["id"]]["changeKey"]
+    after = contoso.get(f"{user}/messages/{q(read['id'])}")
+    assert {name for name in after if after[name] != before[read["id"]][name]} == {"isRead"}
+
+
 def test_with_immutable_ids_a_move_keeps_the_id(contoso: Any, q: Any) -> None:
     user, prefer = contoso.user("restore-target"), 'IdType="ImmutableId", odata.maxpagesize=50'
     message = create(contoso, "inbox", "immutable")

@@ -97,6 +97,7 @@ class Worker:
             repositories=self._repositories,
             jobs=journal,
             points=journal,
+            lost=_nothing_lost,
             clock=self._clock,
             pace=BackupPace(),
         )
@@ -164,6 +165,10 @@ class Worker:
             attempt=0,
             first_started_at=self._clock.now(),
         )
+
+
+async def _nothing_lost(tenant: str, resource: str, name: str) -> None:
+    raise AssertionError(f"the tree has lost {name}")
 
 
 def _shard(resource: str) -> str:

@@ -9,16 +9,17 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
+from backup_service.domain.mail import ChangePage, Folder, Message
 from backup_service.ports import Workloads
 
 PAGE = 200
+LISTED = 1000
 EVERYTHING = "tree"
 """The mailbox that holds every mail of the tree; `mbox-NNN` is one of its top folders as a mailbox of its own."""
 
@@ -41,10 +42,7 @@ class FolderMail:
         self._files: dict[str, str] = {}
         self.requests = 0
 
-    async def mailboxes(self) -> list[Mailbox]:
-        return [Mailbox(EVERYTHING, f"{EVERYTHING}@corp.example")]
-
-    async def folders(self, mailbox: str) -> list[Folder]:
+    async def folders(self, mailbox: str, *, parents: Collection[str] = (), full: bool = True) -> list[Folder]:
         self.requests += 1
         below = "" if mailbox == EVERYTHING else mailbox
         found = [self._folder(path, below) for path in sorted(self._paths(below))]
@@ -105,6 +103,31 @@ class FolderMail:
     async def mime(self, mailbox: str, message: str) -> bytes:
         self.requests += 1
         return (self._tree / self._files[message]).read_bytes()
+
+    def mime_stream(self, mailbox: str, message: str) -> Any:
+        raise AssertionError("every file of the tree is read into memory")
+
+    async def references(self, mailbox: str, message: str) -> list[dict[str, Any]]:
+        return []
+
+    async def folder_by_id(self, mailbox: str, folder: str) -> Folder | None:
+        return None
+
+    async def well_known(self, mailbox: str) -> dict[str, str]:
+        return {}
+
+    async def deletions(self, mailbox: str) -> Folder | None:
+        return None
+
+    async def has_archive(self, mailbox: str) -> bool:
+        return False
+
+    async def change_keys(self, mailbox: str, folder: str) -> AsyncIterator[dict[str, str]]:
+        path = self._folders[folder]
+        listed = list(self._listing(path).items())
+        for start in range(0, len(listed), LISTED):
+            self.requests += 1
+            yield {identity(f"{path}/{name}"): key for name, key in listed[start : start + LISTED]}
 
 
 class _Unread:

@@ -97,10 +97,28 @@ def show_run(screen: Screen, progress: Progress) -> None:
             figures.between(run.started_at, run.finished_at),
         )
         _fatal(screen, run.fatal)
+        _left_out(screen, run)
     _job_table(screen, progress.jobs)
     show_findings(screen, progress.jobs)
     show_restored(screen, progress.jobs)
     _problems(screen, progress.jobs)
+
+
+def _left_out(screen: Screen, run: Run) -> None:
+    """Users without a job; what the run does not name is counted."""
+    if not run.left_out:
+        return
+    rows = [
+        (
+            one.name or one.resource,
+            screen.text(labels.LEFT_OUT_REASONS[one.reason]),
+            figures.moment(one.since) if one.since else "",
+        )
+        for one in run.left_out
+    ]
+    more = sum(run.left_out_counts.values()) - len(rows)
+    rows += [("…", f"+{more}", "")] if more > 0 else []
+    screen.table((labels.MAILBOX, labels.REASON, labels.SINCE), rows, title=labels.LEFT_OUT)
 
 
 def _run_row(run: Run, screen: Screen) -> tuple[str, ...]:

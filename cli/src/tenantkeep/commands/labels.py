@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from contracts.browsing import ItemChange
 from contracts.errors import EXPLANATIONS, ErrorClass
-from contracts.names import JobKind, LockMode
+from contracts.names import JobKind, LeftOutReason, LockMode
 from contracts.texts import Text, code_text, render
 
 TENANT = Text("Tenant", "Mandant")
@@ -130,6 +130,17 @@ OK = Text("ok", "in Ordnung")
 AREA = Text("Area", "Bereich")
 ANSWER = Text("Answer", "Antwort")
 REMEDY = Text("Next step", "Nächster Schritt")
+
+SINCE = Text("Since", "Seit")
+LEFT_OUT = Text("Not backed up", "Nicht gesichert")
+LEFT_OUT_REASONS: dict[LeftOutReason, Text] = {
+    LeftOutReason.GUEST: Text("guest of the tenant", "Gast des Mandanten"),
+    LeftOutReason.NO_ADDRESS: Text("no mail address", "keine Mailadresse"),
+    LeftOutReason.NO_MAILBOX: Text("no mailbox (no licence?)", "kein Postfach (keine Lizenz?)"),
+    LeftOutReason.ACCESS_DENIED: Text("the app may not read it", "die App darf es nicht lesen"),
+    LeftOutReason.OUT_OF_SCOPE: Text("not covered", "nicht im Umfang"),
+    LeftOutReason.DEPARTED: Text("left; restore points stay", "ausgeschieden; Sicherungspunkte bleiben"),
+}
 
 KINDS: dict[JobKind, Text] = {
     JobKind.BACKUP: Text("Backup", "Sicherung"),

@@ -169,6 +169,17 @@ class Source(StrEnum):
     ADDRESS_BOOK = "address-book"
 
 
+class LeftOutReason(StrEnum):
+    """Why a run has no job for a user of the tenant."""
+
+    GUEST = "guest"
+    NO_ADDRESS = "no_address"
+    NO_MAILBOX = "no_mailbox"
+    ACCESS_DENIED = "access_denied"
+    OUT_OF_SCOPE = "out_of_scope"
+    DEPARTED = "departed"
+
+
 class Role(StrEnum):
     OPERATOR = "operator"
     ADMIN = "admin"

@@ -96,10 +96,17 @@ def _fields(old: _Side, new: _Side, path: str) -> Iterator[str]:
             yield f"{field}: removed"
         else:
             yield from _breaks(old.at(node), new.at(after[name]), field)
-            if "default" in node and node["default"] != after[name].get("default"):
+            if "default" in node and not _same_default(node["default"], after[name].get("default")):
                 yield f"{field}: the default was {node['default']!r} and is {after[name].get('default')!r}"
     for name in sorted(set(new.node.get("required", ())) - set(old.node.get("required", ()))):
         yield f"{f'{path}.{name}'.lstrip('.')}: became required"
+
+
+def _same_default(before: object, after: object) -> bool:
+    """An object may gain fields, as a message may; what it said before it has to say still."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return all(name in after and _same_default(value, after[name]) for name, value in before.items())
+    return before == after
 
 
 def _inner(old: _Side, new: _Side, where: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ from contracts.names import (
     HoldReason,
     JobKind,
     JobState,
+    LeftOutReason,
     LegalHoldState,
     LockMode,
     Profile,
@@ -198,6 +199,15 @@ class Hold(View):
     detail: str = ""
 
 
+class LeftOut(View):
+    """A user whose mailbox a run did not back up. Restore points that exist stay, of departed users, too."""
+
+    resource: str
+    name: str = ""
+    reason: LeftOutReason
+    since: AwareDatetime | None = Field(default=None, description="when a run first found it like this")
+
+
 class Run(View):
     """One execution of a request: Succeeded if all jobs succeeded, Failed if none did, else Partial."""
 
@@ -219,6 +229,8 @@ class Run(View):
     held: int = 0
     hold: Hold | None = Field(default=None, description="what the run itself waits for, before it has jobs")
     counts: Counts = Counts()
+    left_out: tuple[LeftOut, ...] = Field(default=(), description="users without a job, the first 100 of them")
+    left_out_counts: dict[LeftOutReason, int] = Field(default={}, description="how many users have no job, by reason")
     fatal: Failure | None = None
     version: int = Field(
         default=0, description="grows with every saved change; the job family carries it too, so that late news is seen"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 FILE_NAME = "simulator.db"
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 BUSY_TIMEOUT_SECONDS = 30.0
 
 SCHEMA = """
@@ -137,6 +137,10 @@ DROP TABLE upload;
 CREATE TABLE upload (
     token TEXT PRIMARY KEY, message_pk INTEGER REFERENCES message, event_pk INTEGER REFERENCES event,
     item TEXT NOT NULL, size INTEGER NOT NULL, received INTEGER NOT NULL DEFAULT 0, expires TEXT NOT NULL);
+""",
+    5: """
+-- The change number that the change key shows, while the read state alone has changed since.
+ALTER TABLE message ADD COLUMN key_seq INTEGER;
 """,
 }
 """What each schema version adds to the one before it."""

@@ -11,6 +11,7 @@ from graph_simulator.identifiers import regular_id
 
 ROOT = "msgfolderroot"
 DELETIONS = "recoverableitemsdeletions"
+ARCHIVE_ROOT = "archivemsgfolderroot"
 # Exchange names the folders of a new mailbox in the language of its owner; clients must go by the well-known name.
 WELL_KNOWN = {
     "inbox": "Posteingang",
@@ -40,6 +41,13 @@ def create_mailbox(connection: sqlite3.Connection, user_pk: int) -> None:
         _insert(connection, user_pk, None, "Deletions", well_known=DELETIONS, hidden=True)
         for well_known, name in WELL_KNOWN.items():
             _insert(connection, user_pk, root, name, well_known=well_known)
+
+
+def give_archive(connection: sqlite3.Connection, user_pk: int) -> None:
+    """Switch the in-place archive on: its root answers, and nothing below it, as Graph v1.0 has it."""
+    with transaction(connection):
+        name = "Oberste Ebene des Informationsspeichers"
+        _insert(connection, user_pk, None, name, well_known=ARCHIVE_ROOT, hidden=True)
 
 
 def find_folder(connection: sqlite3.Connection, user_pk: int, key: str) -> sqlite3.Row:

@@ -151,16 +151,23 @@ def update(
     is_read: bool | None = None,
     body: Json | None = None,
 ) -> None:
-    """Merge changed properties into the message and give it a new change key."""
+    """Merge changed properties into the message and give it a new change key.
+
+    The read state alone changes neither the change key nor the time of modification, as Exchange keeps it apart.
+    """
+    stamp, key = iso(now()), None
+    if not changes and body is None:
+        stamp, key = row["modified"], row["key_seq"] or row["seq"]
     with transaction(connection):
         summary = json.loads(by_pk(connection, row["pk"])["summary"]) | changes
         connection.execute(
-            "UPDATE message SET summary = ?, is_read = ?, seq = ?, modified = ? WHERE pk = ?",
+            "UPDATE message SET summary = ?, is_read = ?, seq = ?, key_seq = ?, modified = ? WHERE pk = ?",
             (
                 json.dumps(summary, ensure_ascii=False),
                 row["is_read"] if is_read is None else is_read,
                 next_seq(connection),
-                iso(now()),
+                key,
+                stamp,
                 row["pk"],
             ),
         )
@@ -180,7 +187,7 @@ def move(connection: sqlite3.Connection, row: sqlite3.Row, folder_pk: int) -> No
         seq = next_seq(connection)
         new_id = regular_id(state_secret(connection), "moved", row["pk"], moves)
         connection.execute(
-            "UPDATE message SET folder_pk = ?, id = ?, moves = ?, seq = ?, modified = ? WHERE pk = ?",
+            "UPDATE message SET folder_pk = ?, id = ?, moves = ?, seq = ?, key_seq = NULL, modified = ? WHERE pk = ?",
             (folder_pk, new_id, moves, seq, iso(now()), row["pk"]),
         )
 

@@ -138,7 +138,8 @@ def _addresses(value: object) -> str:
 
 
 def _content(message: Message, body: Json, attachments: list[Attachment]) -> None:
-    """Fill the message: the body, related to its inline parts, mixed with the attachments."""
+    """Fill the message: the body, related to its inline parts, mixed with the attachments; links are left out."""
+    attachments = [attachment for attachment in attachments if attachment.kind is not AttachmentKind.REFERENCE]
     root = _text_part(body)
     inline = [other for other in attachments if other.inline]
     others = [other for other in attachments if not other.inline]

@@ -20,6 +20,7 @@ from backup_service.adapters.mongo_catalogue import MongoCatalogue
 from backup_service.adapters.mongo_custody import MongoCustody
 from backup_service.adapters.mongo_jobs import JobTiming, MongoJobs
 from backup_service.adapters.mongo_kept_documents import MongoKeptDocuments
+from backup_service.adapters.mongo_resources import MongoResources
 from backup_service.adapters.mongo_runs import MongoRuns
 from backup_service.adapters.mongo_store import Store, open_store
 from backup_service.adapters.mongo_timetable import MongoTimetable
@@ -29,6 +30,7 @@ from backup_service.entrypoints import download, rpc, stream
 from backup_service.settings import BackupSettings
 from backup_service.usecases.browse import Browse
 from backup_service.usecases.configure import Configure
+from backup_service.usecases.discover import Discover
 from backup_service.usecases.execute_job import Execute, ExecuteJob
 from backup_service.usecases.export_mailbox import ExportMailbox
 from backup_service.usecases.keep_documents import KeepDocuments
@@ -127,7 +129,13 @@ async def plan(settings: BackupSettings, drain: Drain) -> None:
     async with build(settings) as parts:
         retention = Retention(MongoCustody(parts.store), parts.clock)
         planner = PlanRun(
-            parts.runs, parts.catalogue, parts.tenants, retention, judge=parts.judge, slots=settings.tenant_jobs
+            parts.runs,
+            parts.catalogue,
+            parts.tenants,
+            retention,
+            Discover(MongoResources(parts.store), parts.clock),
+            judge=parts.judge,
+            slots=settings.tenant_jobs,
         )
         manage = Manage(parts.catalogue, parts.repositories, parts.clock)
         configure = Configure(parts.catalogue, retention, parts.clock)
@@ -191,11 +199,13 @@ def _executor(settings: BackupSettings, parts: Parts, searchable: KeepSearchable
         repositories=parts.repositories,
         jobs=parts.jobs,
         points=parts.catalogue,
+        lost=Discover(MongoResources(parts.store), parts.clock).lost,
         clock=parts.clock,
         pace=BackupPace(
             checkpoint_seconds=settings.checkpoint_interval,
             checkpoint_bytes=settings.checkpoint_bytes,
             progress_seconds=settings.progress_interval,
+            full_look_seconds=settings.full_look_interval,
         ),
     )
     restore = RunRestore(

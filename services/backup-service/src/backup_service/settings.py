@@ -54,6 +54,10 @@ class BackupSettings(ServiceSettings):
         description="Bytes of sealed repository objects kept in the state folder, of all repositories; 0: none.",
     )
     progress_interval: Seconds = Field(1.0, description="Seconds between two progress marks of a job.")
+    full_look_interval: Seconds = Field(
+        7 * 86_400.0,
+        description="Seconds between two comparisons of a whole mailbox (ids, change keys) with what is stored.",
+    )
     hold_recheck: Seconds = Field(5.0, description="Seconds after which a held job looks whether its cause is gone.")
     export_interval: Seconds = Field(
         86_400.0,

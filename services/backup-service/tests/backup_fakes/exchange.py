@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from backup_fakes.calendars import Planner
+from backup_service.domain.discovery import MailboxFinding
 from backup_service.domain.mail import Folder, Message
 
 ANNA, BERT = "anna-id", "bert-id"
+DELETIONS = "recoverableitemsdeletions"
 
 
 @dataclass
@@ -44,6 +46,8 @@ class Exchange:
     folders: dict[str, dict[str, Folder]] = field(default_factory=dict)
     letters: dict[str, dict[str, Letter]] = field(default_factory=dict)
     logs: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    flips: set[tuple[str, int]] = field(default_factory=set)
+    """Entries of the logs, by folder and place, that are changes of the read state alone."""
     unreadable: dict[str, Exception] = field(default_factory=dict)
     unlistable: set[str] = field(default_factory=set)
     vanishing: set[str] = field(default_factory=set)
@@ -52,6 +56,19 @@ class Exchange:
     takes_items: bool = True
     written: list[str] = field(default_factory=list)
     well_known: dict[tuple[str, str], str] = field(default_factory=dict)
+    """The folder of each (user, well-known name)."""
+    guests: set[str] = field(default_factory=set)
+    without_mailbox: dict[str, MailboxFinding] = field(default_factory=dict)
+    archives: set[str] = field(default_factory=set)
+    references: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    largest_in_memory: int = 1 << 30
+    breaks_off: int = 0
+    """How many streams break off."""
+    forgotten: set[str] = field(default_factory=set)
+    """Messages and folders that no listing names, though they exist."""
+    compared: int = 0
+    """How often a folder was listed with its change keys; `before_comparison` happens before the next time."""
+    before_comparison: Callable[[], object] = lambda: None
     error: Exception | None = None
     before_folder: dict[str, Callable[[], object]] = field(default_factory=dict)
     after_page: dict[str, Callable[[], object]] = field(default_factory=dict)
@@ -68,6 +85,11 @@ class Exchange:
         self.folders[user][identity] = Folder(identity, name, parent, hidden, 0)
         return identity
 
+    def add_deletions(self, user: str) -> str:
+        """The recoverable items of a mailbox; deleted mail does not go there by itself."""
+        found = self.well_known[user, DELETIONS] = self.add_folder(user, "Deletions", hidden=True)
+        return found
+
     def add(self, user: str, folder: str, mime: bytes = b"Subject: s\r\n\r\nb\r\n", **sidecar: Any) -> str:
         identity = f"m{next(self._number)}"
         facts = {"isRead": False, "receivedDateTime": "2026-03-02T08:00:00Z", "sentDateTime": "2026-03-02T07:59:00Z"}
@@ -81,6 +103,13 @@ class Exchange:
         found.change += 1
         if mime is not None:
             found.mime = mime
+        self.logs[found.folder].append(letter)
+
+    def read(self, user: str, letter: str, *, is_read: bool = True) -> None:
+        """Change the read state alone: the change key stays, and a delta that goes on tells of nothing else."""
+        found = self.letters[user][letter]
+        found.sidecar = {**found.sidecar, "isRead": is_read}
+        self.flips.add((found.folder, len(self.logs[found.folder])))
         self.logs[found.folder].append(letter)
 
     def move(self, user: str, letter: str, folder: str) -> None:
@@ -108,9 +137,14 @@ class Exchange:
     def expire(self) -> None:
         """Every delta link becomes void, and what was deleted before is forgotten."""
         self.epoch += 1
+        self.flips.clear()
         for folder in self.logs:
             self.logs[folder] = [x.id for box in self.letters.values() for x in box.values() if x.folder == folder]
 
     def mirror(self, user: str) -> dict[str, tuple[str, str, bytes, dict[str, Any]]]:
         """What a faultless backup of the mailbox holds."""
-        return {x.id: (x.folder, f"ck-{x.change}", x.mime, x.sidecar) for x in self.letters[user].values()}
+        return {x.id: (x.folder, f"ck-{x.change}", x.mime, self._meta(x)) for x in self.letters[user].values()}
+
+    def _meta(self, letter: Letter) -> dict[str, Any]:
+        links = self.references.get(letter.id)
+        return {**letter.sidecar, "references": links} if links else letter.sidecar

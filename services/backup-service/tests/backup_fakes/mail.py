@@ -1,7 +1,6 @@
 """The mail ports on an Exchange in memory."""
 
 import base64
-from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,14 +13,15 @@ from email.utils import format_datetime, formataddr
 from typing import Any, TypeVar
 
 from backup_fakes.calendars import MemoryCalendars
-from backup_fakes.exchange import Exchange, Letter
+from backup_fakes.exchange import DELETIONS, Exchange, Letter
 from backup_fakes.fuse import Fuse
 from backup_service.domain.contacts import Contact, ContactFolder, ContactPage
+from backup_service.domain.discovery import MailboxFinding, User
 from backup_service.domain.graph_message import ITEM_TAG, REPLACES_TAG, RESTORE_TAG
 from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
 from backup_service.domain.restored_mail import CreatedMail, PresentMail
 from backup_service.ports import Workloads
-from graph_client.errors import ItemUnreadable, NotFound, Refused, ResyncRequired, Unreachable
+from graph_client.errors import BodyTooLarge, ItemUnreadable, NotFound, Refused, ResyncRequired, Unreachable
 
 T = TypeVar("T")
 _DRAFT = 0x8
@@ -31,8 +31,12 @@ def _nothing() -> None:
     return
 
 
+def _partial(message: Message) -> Message:
+    return Message(message.id, "", message.folder, {"isRead": message.sidecar["isRead"]})
+
+
 class MemoryMail:
-    """Implements ports.Mail, MailTarget and RestoreTarget on one Exchange, as one connection of one process.
+    """Implements ports.Directory, Mail, MailTarget and RestoreTarget on one Exchange, as one connection of one process.
 
     Delta dialect: pages of `page_size` log entries in the items' current state, the last entry of a page repeated at
     the head of the next one, pages that are empty, removals of ids the reader never saw, links that expire.
@@ -53,9 +57,14 @@ class MemoryMail:
         if self._exchange.error is not None:
             raise self._exchange.error
 
-    async def mailboxes(self) -> list[Mailbox]:
+    async def users(self) -> list[User]:
         self._call()
-        return [Mailbox(user, address) for user, address in self._exchange.users.items()]
+        return [User(user, address, user in self._exchange.guests) for user, address in self._exchange.users.items()]
+
+    async def mailbox_of(self, user: str) -> MailboxFinding:
+        self._call()
+        self._exchange.asked.append(user)
+        return self._exchange.without_mailbox.get(user, MailboxFinding.THERE)
 
     async def resolve(self, user: str) -> Mailbox:
         self._call()
@@ -64,16 +73,43 @@ class MemoryMail:
                 return Mailbox(identity, address)
         raise NotFound("no such user")
 
-    async def folders(self, mailbox: str) -> list[Folder]:
+    async def folders(self, mailbox: str, *, parents: Collection[str] = (), full: bool = True) -> list[Folder]:
         self._call()
-        totals = Counter(letter.folder for letter in self._exchange.letters[mailbox].values())
+        folders = self._box(self._exchange.folders, mailbox)
+        apart = {self._exchange.well_known.get((mailbox, DELETIONS)), *self._exchange.forgotten}
         found: list[Folder] = []
         level = [""]
         while level:
-            children = [f for f in self._box(self._exchange.folders, mailbox).values() if f.parent in level]
+            children = [f for f in folders.values() if f.parent in level and f.id not in apart]
             found += children
-            level = [folder.id for folder in children]
-        return [replace(folder, total=totals[folder.id]) for folder in found]
+            counting = {f.parent for f in folders.values() if not f.hidden}
+            level = [f.id for f in children if full or f.id in counting or f.id in parents]
+        return [self._counted(mailbox, folder) for folder in found]
+
+    def _counted(self, mailbox: str, folder: Folder) -> Folder:
+        letters = self._exchange.letters[mailbox].values()
+        return replace(folder, total=sum(letter.folder == folder.id for letter in letters))
+
+    async def folder_by_id(self, mailbox: str, folder: str) -> Folder | None:
+        self._call()
+        found = self._box(self._exchange.folders, mailbox).get(folder)
+        return None if found is None else self._counted(mailbox, found)
+
+    async def well_known(self, mailbox: str) -> dict[str, str]:
+        self._call()
+        known = self._exchange.well_known.items()
+        return {folder: name for (user, name), folder in known if user == mailbox and name != DELETIONS}
+
+    async def deletions(self, mailbox: str) -> Folder | None:
+        self._call()
+        folder = self._exchange.well_known.get((mailbox, DELETIONS))
+        if folder is None:
+            return None
+        return replace(self._counted(mailbox, self._exchange.folders[mailbox][folder]), recoverable=True)
+
+    async def has_archive(self, mailbox: str) -> bool:
+        self._call()
+        return mailbox in self._exchange.archives
 
     async def changes(self, mailbox: str, folder: str, link: str | None) -> AsyncIterator[ChangePage]:
         self._exchange.before_folder.pop(folder, _nothing)()
@@ -100,13 +136,19 @@ class MemoryMail:
         start = max(0, position - 1) if inside else position
         letters = self._exchange.letters[mailbox]
         entries = dict.fromkeys(log[start:end])
+        entries = {x: None for x in entries if x not in self._exchange.forgotten}
         here = [letters[x].message() for x in entries if x in letters and letters[x].folder == folder]
+        here = [_partial(x) if self._flipped(folder, x.id, start, end) else x for x in here]
         if self._exchange.unlistable & {message.id for message in here}:
             raise Unreachable("no usable answer", status=500)
         gone = set(entries) - {message.id for message in here}
         over = end == len(log)
         link = f"{'delta' if over else 'next'}|{folder}|{end}|{self._exchange.epoch}"
         return ChangePage(tuple(here), tuple(sorted(gone)), *((None, link) if over else (link, None))), end
+
+    def _flipped(self, folder: str, letter: str, start: int, end: int) -> bool:
+        places = (place for place in range(start, end) if self._exchange.logs[folder][place] == letter)
+        return all((folder, place) in self._exchange.flips for place in places)
 
     async def listing(self, mailbox: str, folder: str, skip: int, top: int) -> list[Message]:
         self._call()
@@ -137,7 +179,39 @@ class MemoryMail:
         if message in self._exchange.unlistable:
             raise ItemUnreadable("the item cannot be read")
         self._exchange.fetched.append(message)
+        if len(found.mime) > self._exchange.largest_in_memory:
+            raise BodyTooLarge("too much for the memory")
         return found.mime
+
+    @asynccontextmanager
+    async def mime_stream(self, mailbox: str, message: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        self._call()
+        yield self._pieces(self._letter(mailbox, message).mime)
+
+    async def _pieces(self, body: bytes) -> AsyncIterator[bytes]:
+        half = len(body) // 2
+        yield body[:half]
+        self._fuse.step()
+        if self._exchange.breaks_off:
+            self._exchange.breaks_off -= 1
+            raise Unreachable("the body broke off")
+        yield body[half:]
+
+    async def change_keys(self, mailbox: str, folder: str) -> AsyncIterator[dict[str, str]]:
+        self._call()
+        self._exchange.compared += 1
+        before, self._exchange.before_comparison = self._exchange.before_comparison, _nothing
+        before()
+        found = [x.message() for x in self._box(self._exchange.letters, mailbox).values() if x.folder == folder]
+        if self._exchange.unlistable & {message.id for message in found}:
+            raise Unreachable("no usable answer", status=500)
+        for start in range(0, len(found), self._exchange.page_size):
+            yield {message.id: message.change_key for message in found[start : start + self._exchange.page_size]}
+
+    async def references(self, mailbox: str, message: str) -> list[dict[str, Any]]:
+        self._call()
+        self._letter(mailbox, message)
+        return self._exchange.references.get(message, [])
 
     async def folder(self, mailbox: str, name: str) -> str | None:
         self._call()
@@ -316,6 +390,7 @@ class MemoryTenants:
         mail = MemoryMail(self._exchange, self._fuse)
         calendars = MemoryCalendars(self._exchange.planner, self._fuse)
         yield Workloads(
+            directory=mail,
             mail=mail,
             calendars=calendars,
             contacts=NoContacts(),

@@ -15,9 +15,11 @@ from pydantic import SecretStr
 from backup_service.adapters.mongo_catalogue import MongoCatalogue
 from backup_service.adapters.mongo_custody import MongoCustody
 from backup_service.adapters.mongo_jobs import JobTiming, MongoJobs
+from backup_service.adapters.mongo_resources import MongoResources
 from backup_service.adapters.mongo_runs import MongoRuns
 from backup_service.adapters.mongo_store import Store, open_store
 from backup_service.usecases.configure import Configure
+from backup_service.usecases.discover import Discover
 from backup_service.usecases.retention import Retention
 from chassis.documents import connect
 from chassis.settings import StoreSettings
@@ -96,6 +98,8 @@ class Planner:
         self.custody = MongoCustody(store)
         self.retention = Retention(self.custody, clock)
         self.configure = Configure(self.catalogue, self.retention, clock)
+        self.resources = MongoResources(store)
+        self.discover = Discover(self.resources, clock)
 
     async def start(
         self, run: str = "run-1", *, tenant: str = "contoso", configuration: str = "c1", kind: JobKind = JobKind.BACKUP

@@ -36,12 +36,15 @@ class House:
         self.engine = EngineInMemory(self.fuse)
         tenants = MemoryTenants(exchange, self.fuse)
         judge = Judgement(10.0)
-        self.plan = PlanRun(planner.runs, planner.catalogue, tenants, planner.retention, judge=judge, slots=8)
+        self.plan = PlanRun(
+            planner.runs, planner.catalogue, tenants, planner.retention, planner.discover, judge=judge, slots=8
+        )
         self.manage = Manage(planner.catalogue, self.engine, planner.clock)
         backup = RunBackup(
             tenants=tenants,
             repositories=self.engine,
             jobs=planner.jobs,
+            lost=planner.discover.lost,
             points=planner.catalogue,
             clock=planner.clock,
             pace=BackupPace(checkpoint_bytes=1, parallel=1),

@@ -10,14 +10,16 @@ from typing import Any
 
 import httpx
 import pytest
-from backup_fakes.exchange import BERT, Exchange
+from backup_fakes.exchange import BERT, DELETIONS, Exchange
 from backup_fakes.fuse import Fuse
 from backup_fakes.mail import MemoryMail
 
 from backup_service.adapters import graph_mail
+from backup_service.adapters.graph_directory import GraphDirectory
 from backup_service.adapters.graph_mail import GraphMail
 from backup_service.adapters.graph_restore import GraphRestore
 from backup_service.domain import mail_digest
+from backup_service.domain.discovery import MailboxFinding
 from backup_service.domain.graph_message import Tags, new_message, upload_item
 from backup_service.domain.mime import Attachment, parse
 from graph_client import Budget, GraphClient, Limits, SystemClock, segment
@@ -63,12 +65,12 @@ class MemoryOffice:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self.mail = self.target = self.into = MemoryMail(exchange, Fuse())
+        self.mail = self.target = self.into = self.directory = MemoryMail(exchange, Fuse())
         self.mailbox, self.address = BERT, exchange.users[BERT]
         exchange.well_known[BERT, "inbox"] = exchange.add_folder(BERT, "Posteingang")
 
     async def read(self, letter: str) -> None:
-        self._exchange.touch(BERT, letter, isRead=True)
+        self._exchange.read(BERT, letter)
 
     async def move(self, letter: str, folder: str) -> None:
         self._exchange.move(BERT, letter, folder)
@@ -85,6 +87,19 @@ class MemoryOffice:
     def spoil(self, letter: str) -> None:
         self._exchange.unlistable.add(letter)
 
+    def take_mailbox(self, code: str) -> None:
+        self._exchange.without_mailbox[BERT] = MailboxFinding.MISSING if code else MailboxFinding.DENIED
+
+    async def delete_for_good(self, letter: str) -> None:
+        deletions = self._exchange.well_known.get((BERT, DELETIONS)) or self._exchange.add_deletions(BERT)
+        self._exchange.move(BERT, letter, deletions)
+
+    def give_archive(self) -> None:
+        self._exchange.archives.add(BERT)
+
+    async def link(self, letter: str, name: str) -> None:
+        self._exchange.references[letter] = [{"name": name, "content_type": None, "size": 0}]
+
     def forget_for_a_moment(self) -> None:
         """The mailbox in memory knows at once what it holds."""
 
@@ -96,6 +111,7 @@ class GraphOffice:
         self._server = server
         self._client = client
         self.mail = GraphMail(client)
+        self.directory = GraphDirectory(client)
         self.target = GraphRestore(client)
         self.into = self.target.mail
         self.mailbox, self.address = mailbox.id, mailbox.address
@@ -118,6 +134,22 @@ class GraphOffice:
 
     def spoil(self, letter: str) -> None:
         self._server.control("POST", "faults", {"kind": "unlistable-item", "item_id": letter})
+
+    def take_mailbox(self, code: str) -> None:
+        body = {"error": {"code": code or "ErrorAccessDenied", "message": "text"}}
+        status = 404 if code else 403
+        fault = {"kind": "status", "status": status, "body": body, "match": self.mailbox, "count": None}
+        self._server.control("POST", "faults", fault)
+
+    async def delete_for_good(self, letter: str) -> None:
+        await self._client.delete(self._path("messages", letter), prefer=IMMUTABLE)
+
+    def give_archive(self) -> None:
+        self._server.control("POST", f"tenants/contoso/users/{self.address}/archive")
+
+    async def link(self, letter: str, name: str) -> None:
+        attachment = {"@odata.type": "#microsoft.graph.referenceAttachment", "name": name}
+        await self._client.post(f"{self._path('messages', letter)}/attachments", attachment, prefer=IMMUTABLE)
 
     def forget_for_a_moment(self) -> None:
         body = {"error": {"code": "ErrorItemNotFound", "message": "The specified object was not found in the store."}}
@@ -174,8 +206,8 @@ async def office(
     tokens = Tokens(server, known)
     budget = Budget(clock, rng, Limits(backoff_base=0.02, backoff_cap=0.1))
     async with GraphClient(server.graph_url, tokens, verify=server.tls(), budget=budget, clock=clock) as client:
-        mailboxes = sorted(await GraphMail(client).mailboxes(), key=lambda mailbox: mailbox.address)
-        yield GraphOffice(server, client, mailboxes[-1])
+        users = sorted(await GraphDirectory(client).users(), key=lambda user: user.address)
+        yield GraphOffice(server, client, users[-1])
     server.control("DELETE", "faults")
 
 
@@ -207,12 +239,26 @@ def removed(pages: list[Any]) -> set[str]:
 
 
 async def test_mailboxes_are_found_by_id_and_address(office: Any) -> None:
-    found = {mailbox.id: mailbox.address for mailbox in await office.mail.mailboxes()}
+    found = {user.id: user.address for user in await office.directory.users()}
     assert found[office.mailbox] == office.address
+    assert await office.directory.mailbox_of(office.mailbox) is MailboxFinding.THERE
     assert (await office.target.resolve(office.address)).id == office.mailbox
     assert (await office.target.resolve(office.mailbox)).address == office.address
     with pytest.raises(NotFound):
         await office.target.resolve("nobody@nowhere.example")
+
+
+@pytest.mark.parametrize(
+    ("code", "finding"),
+    [
+        ("MailboxNotEnabledForRESTAPI", MailboxFinding.MISSING),
+        ("ResourceNotFound", MailboxFinding.MISSING),
+        ("", MailboxFinding.DENIED),
+    ],
+)
+async def test_a_user_without_a_mailbox_for_us_is_told_apart(office: Any, code: str, finding: MailboxFinding) -> None:
+    office.take_mailbox(code)
+    assert await office.directory.mailbox_of(office.mailbox) is finding
 
 
 async def test_a_folder_is_made_once_whatever_its_case(office: Any, folder: str) -> None:
@@ -230,6 +276,70 @@ async def test_folders_come_parents_first_and_count_their_mail(office: Any, fold
     assert order.index(folder) < order.index(inner)
     assert (listed[folder].parent, listed[inner].parent) == ("", folder)
     assert (listed[folder].total, listed[inner].total, listed[inner].name) == (0, 1, "Inner")
+
+
+async def test_hidden_folders_are_found_where_nothing_counts_them(office: Any, folder: str) -> None:
+    hidden, _ = await office.into.ensure_folder(office.mailbox, folder, "Hidden", hidden=True)
+
+    async def listed(**how: Any) -> dict[str, Any]:
+        return {found.id: found for found in await office.mail.folders(office.mailbox, **how)}
+
+    assert (await listed())[hidden].hidden
+    assert hidden not in await listed(full=False)
+    assert (await listed(full=False, parents={folder}))[hidden].parent == folder
+
+
+async def test_a_folder_is_found_by_its_id(office: Any, folder: str) -> None:
+    inner = await made_folder(office, folder, "Inner")
+    found = {one: await office.mail.folder_by_id(office.mailbox, one) for one in (folder, inner)}
+    assert {one: (there.id, there.parent) for one, there in found.items()} == {
+        folder: (folder, ""),
+        inner: (inner, folder),
+    }
+    await office.delete_folder(folder)
+    assert await office.mail.folder_by_id(office.mailbox, inner) is None
+
+
+async def test_folders_that_every_mailbox_has_are_known_by_name(office: Any) -> None:
+    known = await office.mail.well_known(office.mailbox)
+    assert "inbox" in known.values()
+    assert known.keys() <= {found.id for found in await office.mail.folders(office.mailbox)}
+
+
+async def test_what_is_deleted_for_good_lies_in_a_folder_apart(office: Any, folder: str) -> None:
+    deleted = await add(office, folder)
+    await office.delete_for_good(deleted)
+    found = await office.mail.deletions(office.mailbox)
+    assert (found.recoverable, found.hidden, found.parent) == (True, True, "")
+    assert deleted in named(await follow(office, found.id))
+    assert found.id not in {other.id for other in await office.mail.folders(office.mailbox)}
+
+
+async def test_an_archive_shows(office: Any) -> None:
+    assert await office.mail.has_archive(office.mailbox) is False
+    office.give_archive()
+    assert await office.mail.has_archive(office.mailbox) is True
+
+
+async def test_change_keys_are_those_of_the_messages(office: Any, folder: str) -> None:
+    made = {await add(office, folder, item=f"i{n}") for n in range(3)}
+    listed = {id_: key async for page in office.mail.change_keys(office.mailbox, folder) for id_, key in page.items()}
+    assert listed == {one: (await office.mail.message(office.mailbox, one)).change_key for one in made}
+
+
+async def test_a_mail_can_be_had_as_it_arrives(office: Any, folder: str) -> None:
+    made = await add(office, folder, HTML)
+    async with office.mail.mime_stream(office.mailbox, made) as pieces:
+        body = b"".join([piece async for piece in pieces])
+    assert body == await office.mail.mime(office.mailbox, made)
+
+
+async def test_links_are_told_and_files_are_not(office: Any, folder: str) -> None:
+    made = await add(office, folder, HTML)
+    assert await office.mail.references(office.mailbox, made) == []
+    await office.link(made, "Offer.docx")
+    (link,) = await office.mail.references(office.mailbox, made)
+    assert link["name"] == "Offer.docx"
 
 
 async def test_first_round_names_every_message_and_ends_with_a_link(office: Any, folder: str) -> None:
@@ -264,7 +374,7 @@ async def test_changes_are_told_in_the_state_they_have_now(office: Any, folder: 
     pages = await follow(office, folder, here)
     assert removed(pages) == {moved, deleted}
     (changed,) = [message for page in pages for message in page.messages if message.id == kept]
-    assert changed.change_key != before.change_key
+    assert changed.change_key in {"", before.change_key}
     assert changed.sidecar["isRead"] is True
     arrived = [message for page in await follow(office, other, there) for message in page.messages]
     assert {(message.id, message.folder) for message in arrived} == {(moved, other)}

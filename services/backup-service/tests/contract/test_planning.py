@@ -18,7 +18,7 @@ from chassis.errors import GiveUp
 from contracts.envelope import run_id
 from contracts.errors import ErrorClass
 from contracts.events import BackupRequested, RestoreRequested
-from contracts.names import HoldReason, JobKind, JobState, Source
+from contracts.names import HoldReason, JobKind, JobState, LeftOutReason, Source
 from contracts.restoring import RestoreConflict, RestorePlace, RestoreSelection
 from contracts.views import BackupConfiguration, RestorePoint
 from graph_client.errors import Refused, TokenUnavailable
@@ -29,7 +29,15 @@ SLOTS = 8
 @pytest.fixture
 def plan(planner: Any, exchange: Exchange) -> PlanRun:
     tenants = MemoryTenants(exchange, Fuse())
-    return PlanRun(planner.runs, planner.catalogue, tenants, planner.retention, judge=Judgement(10.0), slots=SLOTS)
+    return PlanRun(
+        planner.runs,
+        planner.catalogue,
+        tenants,
+        planner.retention,
+        planner.discover,
+        judge=Judgement(10.0),
+        slots=SLOTS,
+    )
 
 
 @pytest.fixture
@@ -114,6 +122,16 @@ async def test_a_job_reads_every_source_of_its_mailbox_and_the_address_book_has_
         (BERT, of_a_mailbox),
         (ADDRESS_BOOK, (Source.ADDRESS_BOOK,)),
     }
+
+
+async def test_a_run_says_who_has_no_job_and_why(
+    planner: Any, plan: PlanRun, configuration: BackupConfiguration, exchange: Exchange
+) -> None:
+    exchange.guests.add(BERT)
+    await plan.backup_requested(backup(planner))
+    run = await run_of(planner)
+    assert (run.jobs, run.left_out_counts) == (1, {LeftOutReason.GUEST: 1})
+    assert [(one.resource, one.name) for one in run.left_out] == [(BERT, "bert@contoso.example")]
 
 
 async def test_request_delivered_twice_is_planned_once(

@@ -34,11 +34,14 @@ class House:
         self.manage = Manage(planner.catalogue, self.engine, planner.clock)
         tenants = MemoryTenants(exchange, Fuse())
         judge = Judgement(10.0)
-        self._plan = PlanRun(planner.runs, planner.catalogue, tenants, planner.retention, judge=judge, slots=8)
+        self._plan = PlanRun(
+            planner.runs, planner.catalogue, tenants, planner.retention, planner.discover, judge=judge, slots=8
+        )
         backup = RunBackup(
             tenants=tenants,
             repositories=self.engine,
             jobs=planner.jobs,
+            lost=planner.discover.lost,
             points=planner.catalogue,
             clock=planner.clock,
             pace=BackupPace(parallel=1),

@@ -34,6 +34,7 @@ class House:
             planner.catalogue,
             MemoryTenants(exchange, Fuse()),
             planner.retention,
+            planner.discover,
             judge=Judgement(10.0),
             slots=8,
         )

@@ -48,11 +48,14 @@ class House:
         judge = Judgement(10.0)
         self.times = MongoUpkeep(planner.store)
         self.start = StartUpkeep(planner.runs, self.times, self.clock, INTERVALS)
-        self.plan = PlanRun(planner.runs, planner.catalogue, tenants, planner.retention, judge=judge, slots=8)
+        self.plan = PlanRun(
+            planner.runs, planner.catalogue, tenants, planner.retention, planner.discover, judge=judge, slots=8
+        )
         backup = RunBackup(
             tenants=tenants,
             repositories=self.engine,
             jobs=planner.jobs,
+            lost=planner.discover.lost,
             points=planner.catalogue,
             clock=self.clock,
             pace=BackupPace(parallel=1),

@@ -50,6 +50,7 @@ class Worker:
         self.jobs = MemoryJobs(self.clock, self.fuse)
         self.points = RememberedPoints()
         self.settled: list[str] = []
+        self.lost: list[tuple[str, str, str]] = []
         self.checkpoint_bytes = 1
         self.parallel = 1
         self.stopping = asyncio.Event()
@@ -161,6 +162,7 @@ class Worker:
             repositories=self.repositories,
             jobs=self.jobs,
             points=self.points,
+            lost=self._lose,
             clock=self.clock,
             pace=pace,
             readers=self.readers,
@@ -170,6 +172,9 @@ class Worker:
         )
         kinds = {JobKind.BACKUP: backup, JobKind.RESTORE: restore}
         return ExecuteJob(self.jobs, kinds, judge=Judgement(RECHECK), settle=self._settle, stopping=self.stopping)
+
+    async def _lose(self, tenant: str, resource: str, name: str) -> None:
+        self.lost.append((tenant, resource, name))
 
     async def _settle(self, tenant: str, run: str) -> bool:
         self.settled.append(run)

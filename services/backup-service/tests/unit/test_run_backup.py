@@ -7,7 +7,7 @@ from backup_fakes.exchange import ANNA, Exchange
 
 from contracts.errors import ErrorClass
 from contracts.names import HoldReason, JobState
-from graph_client.errors import BodyTooLarge, Forbidden, ItemUnreadable, NotFound, Throttled, TokenUnavailable
+from graph_client.errors import Forbidden, ItemUnreadable, NotFound, Throttled, TokenUnavailable
 
 DAMAGED = ItemUnreadable("Exchange cannot render it")
 
@@ -99,6 +99,65 @@ async def test_only_what_changed_is_read(
     assert sorted(exchange.fetched) == sorted([new, mails[0], mails[1]])
     assert (job.counts.stored, job.counts.removed, job.counts.unchanged, job.counts.listed) == (3, 1, 2, 5)
     assert await worker.mirror() == exchange.mirror(ANNA)
+
+
+@pytest.mark.parametrize("page_size", [1, 20])
+async def test_a_flipped_read_state_costs_a_sidecar_and_no_mail(
+    worker: Any, exchange: Exchange, mails: list[str], page_size: int
+) -> None:
+    exchange.page_size = page_size
+    await worker.backup()
+    exchange.fetched.clear()
+    exchange.read(ANNA, mails[0])
+    exchange.letters[ANNA][mails[1]].sidecar |= {"isRead": True}  # told whole, under the change key of before
+    exchange.logs[exchange.letters[ANNA][mails[1]].folder].append(mails[1])
+    job = await worker.backup()
+    assert (exchange.fetched, exchange.asked) == ([], [])
+    assert (job.counts.stored, job.counts.bytes_read, job.counts.unchanged) == (2, 0, 3)
+    assert await worker.mirror() == exchange.mirror(ANNA)
+
+
+async def test_a_flip_beside_an_edit_is_fetched(worker: Any, exchange: Exchange, mails: list[str]) -> None:
+    await worker.backup()
+    exchange.touch(ANNA, mails[0], b"Subject: new\r\n\r\nnew\r\n")
+    exchange.read(ANNA, mails[0])
+    exchange.page_size = 1
+    await worker.backup()
+    assert await worker.mirror() == exchange.mirror(ANNA)
+
+
+async def test_a_draft_is_fetched_whatever_is_told(worker: Any, exchange: Exchange, inbox: str) -> None:
+    draft = exchange.add(ANNA, inbox, isDraft=True)
+    await worker.backup()
+    exchange.fetched.clear()
+    exchange.read(ANNA, draft)
+    await worker.backup()
+    assert exchange.fetched == [draft]
+    assert await worker.mirror() == exchange.mirror(ANNA)
+
+
+async def test_a_mail_that_was_never_stored_is_asked_for_when_only_its_read_state_is_told(
+    worker: Any, exchange: Exchange, mails: list[str]
+) -> None:
+    exchange.vanishing.add(mails[0])
+    letter = exchange.letters[ANNA][mails[0]]
+    await worker.backup()
+    exchange.letters[ANNA][mails[0]] = letter
+    exchange.read(ANNA, mails[0])
+    await worker.backup()
+    assert await worker.mirror() == exchange.mirror(ANNA)
+
+
+async def test_what_could_not_be_read_stays_listed_when_its_read_state_changes(
+    worker: Any, exchange: Exchange, mails: list[str]
+) -> None:
+    await worker.backup()
+    exchange.touch(ANNA, mails[0], b"Subject: new\r\n\r\nnew\r\n")
+    exchange.unreadable[mails[0]] = DAMAGED
+    await worker.backup()
+    exchange.read(ANNA, mails[0])
+    job = await worker.backup()
+    assert (job.state, [e.item for e in job.item_errors]) == (JobState.PARTIAL, [mails[0]])
 
 
 async def test_every_restore_point_is_a_synthetic_full(worker: Any, exchange: Exchange, mails: list[str]) -> None:
@@ -213,7 +272,6 @@ async def test_unreadable_item_makes_it_partial_and_is_asked_for_at_the_next_run
     ("error", "code"),
     [
         (Forbidden("no"), ErrorClass.ACCESS_DENIED),
-        (BodyTooLarge("huge"), ErrorClass.UNSUPPORTED_ITEM),
         (DAMAGED, ErrorClass.CORRUPT_SOURCE_ITEM),
     ],
 )
@@ -323,6 +381,7 @@ async def test_deleted_user_fails_the_job_as_not_found(worker: Any, exchange: Ex
     exchange.error = NotFound("no such user")
     job = await worker.backup()
     assert (job.state, job.fatal.error) == (JobState.FAILED, ErrorClass.NOT_FOUND)
+    assert worker.lost == [("contoso", ANNA, "anna@contoso.example")]
 
 
 async def test_missing_token_holds_without_spending_an_attempt(
@@ -350,7 +409,7 @@ async def test_throttling_among_parallel_reads_holds_and_goes_on(worker: Any, ex
     job = worker.queue()
     await worker.repositories.open("contoso", "t1")
     worker.fuse.renew()
-    worker.fuse.meanwhile[26] = throttle
+    worker.fuse.meanwhile[32] = throttle
     held = await worker.deliver(job)
     assert (held.state, held.attempt, held.hold.reason) == (JobState.WAITING, 0, HoldReason.TENANT_THROTTLED)
     assert 0 < len(exchange.fetched) < 20

@@ -35,6 +35,7 @@ class Counts(BaseModel):
     bytes_read: int = 0
     bytes_stored: int = 0
     requests: int = 0
+    reconciled: int = Field(default=0, description="items a full comparison found that change tracking had missed")
     verified: int = Field(default=0, description="items whose stored or restored form was compared and found equal")
 
     def __add__(self, other: "Counts") -> "Counts":

@@ -31,7 +31,7 @@ async def calendar_view_delta(call: Call) -> Response:
         ).fetchall()
 
     return delta.answer_many(
-        call, f"e{calendar['pk']}", live, lambda row, first: _entries(call, row, initial=first), "event"
+        call, f"e{calendar['pk']}", live, lambda row, since: _entries(call, row, initial=since == 0), "event"
     )
 
 

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from graph_simulator import directory
-from graph_simulator.directory import App, UnknownNameError
+from graph_simulator import directory, folders
+from graph_simulator.directory import App, Tenant, UnknownNameError
 from graph_simulator.fault_rules import FaultInvalidError, FaultRules
 from graph_simulator.times import WALL, iso, now
 from graph_simulator.tokens import Tokens, rotate_signing_key
@@ -117,8 +117,8 @@ class Control:
     def _tenant(self, method: str, name: str, rest: list[str], body: bytes) -> Response:
         tenant = directory.find_tenant(self.connection, name)
         match (method, *rest):
-            case ("GET", "users"):
-                return JSONResponse({"tenant_id": tenant.id, "users": self._users(tenant.id)})
+            case (_, "users", *what):
+                return self._users_of(method, tenant, what)
             case ("POST", "revoke-tokens"):
                 return JSONResponse({"revoked": self.tokens.revoke_all(tenant.id)})
             case ("GET", "invitations"):
@@ -127,6 +127,16 @@ class Control:
                 return JSONResponse(calendar_control.move_event(self.connection, tenant.id, json.loads(body)))
             case (_, "apps", profile, *what):
                 return self._app(method, directory.find_app(self.connection, tenant.id, profile), what, body)
+            case _:
+                return JSONResponse({"error": "no such control operation"}, 404)
+
+    def _users_of(self, method: str, tenant: Tenant, what: list[str]) -> Response:
+        match (method, *what):
+            case ("GET",):
+                return JSONResponse({"tenant_id": tenant.id, "users": self._users(tenant.id)})
+            case ("POST", upn, "archive"):
+                folders.give_archive(self.connection, directory.find_user(self.connection, tenant.id, upn)["pk"])
+                return Response(status_code=204)
             case _:
                 return JSONResponse({"error": "no such control operation"}, 404)
 

@@ -18,7 +18,7 @@ from graph_simulator.database import last_seq, state_secret
 from graph_simulator.fault_rules import FaultKind
 from graph_simulator.web.call import Call, Json
 from graph_simulator.web.delta_faults import Links, disturbed, page_size
-from graph_simulator.web.message_view import listed, selected
+from graph_simulator.web.message_view import listed, read_state, selected
 from graph_simulator.web.problems import GraphProblem, bad_request, json_response
 
 DEFAULT_PAGE = 10
@@ -59,28 +59,35 @@ def answer(
     live: Callable[[int, int], list[sqlite3.Row]],
     view: Callable[[sqlite3.Row], Json],
     type_name: str,
+    *,
+    brief: Callable[[sqlite3.Row, int], Json | None] = lambda _row, _since: None,
 ) -> Response:
     """Answer one page of a type's feed. `live(after, limit)` reads rows by change number, `view` renders one of them.
 
+    `brief(row, since)` renders one of which only a part has changed since the round before, or answers None.
     Rows have `seq`; tombstones of the scope are read here.
     """
-    return answer_many(call, scope, live, lambda row, _initial: [view(row)], type_name)
+    return answer_many(call, scope, live, lambda row, since: [brief(row, since) or view(row)], type_name)
 
 
 def answer_many(
     call: Call,
     scope: str,
     live: Callable[[int, int], list[sqlite3.Row]],
-    view: Callable[[sqlite3.Row, bool], list[Json]],
+    view: Callable[[sqlite3.Row, int], list[Json]],
     type_name: str,
 ) -> Response:
-    """Answer one page as `answer` does, with any number of entries per row; the view is told of an initial round."""
+    """Answer one page as `answer` does, with any number of entries per row.
+
+    `view(row, since)` is told where the round before ended, 0 if there was none.
+    """
     position = _position(call, scope)
+
     call.options.update(position.options)
     size = page_size(call, _page_size(call))
     horizon = last_seq(call.connection)
     changes = _changes(call, position, live, size)
-    entries = [entry for change in changes for entry in _entries(call, change, view, initial=position.since == 0)]
+    entries = [entry for change in changes for entry in _entries(call, change, view, position.since)]
     content: Json = {
         "@odata.context": f"{call.graph_url}/$metadata#Collection({type_name})",
         "value": entries,
@@ -108,7 +115,17 @@ async def message_delta(call: Call) -> Response:
             (folder["pk"], after, limit),
         ).fetchall()
 
-    return answer(call, f"m{folder['pk']}", live, lambda row: listed(call, row, selected(call), {}), "message")
+    def brief(row: sqlite3.Row, since: int) -> Json | None:
+        return read_state(call, row) if row["key_seq"] is not None and row["key_seq"] <= since else None
+
+    return answer(
+        call,
+        f"m{folder['pk']}",
+        live,
+        lambda row: listed(call, row, selected(call), {}),
+        "message",
+        brief=brief,
+    )
 
 
 def _changes(call: Call, position: Position, live: Callable[[int, int], list[sqlite3.Row]], size: int) -> list[Change]:
@@ -122,15 +139,13 @@ def _changes(call: Call, position: Position, live: Callable[[int, int], list[sql
     return sorted(changes, key=lambda change: change.seq)[:size]
 
 
-def _entries(
-    call: Call, change: Change, view: Callable[[sqlite3.Row, bool], list[Json]], *, initial: bool
-) -> list[Json]:
+def _entries(call: Call, change: Change, view: Callable[[sqlite3.Row, int], list[Json]], since: int) -> list[Json]:
     wanted = call.options.get("changetype", "")
     if change.removed:
         item_id = change.row["immutable_id" if call.immutable else "id"]
         skip = wanted not in ("", "deleted")
         return [] if skip else [{"id": item_id, "@removed": {"reason": "deleted"}}]
-    return [] if wanted == "deleted" else view(change.row, initial)
+    return [] if wanted == "deleted" else view(change.row, since)
 
 
 def _position(call: Call, scope: str) -> Position:

@@ -7,6 +7,7 @@ import base64
 import binascii
 import json
 import sqlite3
+from collections.abc import Callable
 
 from starlette.responses import Response
 
@@ -68,6 +69,8 @@ async def get_attachment(call: Call) -> Response:
 async def get_attachment_content(call: Call) -> Response:
     """GET …/attachments/{attachment}/$value: the file, or the MIME of an attached message."""
     _, attachment = _find(call)
+    if attachment.kind is AttachmentKind.REFERENCE:
+        raise GraphProblem(405, "ErrorInvalidRequest", "A link has no content.")
     if attachment.kind is AttachmentKind.ITEM:
         return Response(nested_mime(attachment), media_type="text/plain")
     return Response(attachment.content, media_type=attachment.content_type or "application/octet-stream")
@@ -101,13 +104,13 @@ def created(call: Call, message_pk: int, ordinal: int) -> Response:
 
 
 def parse_attachment(body: object) -> Attachment:
-    """Read a fileAttachment or itemAttachment as clients send it; anything else is a 400."""
+    """Read an attachment as clients send it; anything else is a 400."""
     if not isinstance(body, dict) or not isinstance(body.get("name"), str):
         raise bad_request("An attachment needs a name.", "ErrorRequiredPropertyMissing")
     try:
         kind = AttachmentKind(str(body.get("@odata.type")))
     except ValueError as error:
-        raise bad_request("Only fileAttachment and itemAttachment can be added.", "ErrorInvalidRequest") from error
+        raise bad_request("No such type of attachment.", "ErrorInvalidRequest") from error
     content_id = body.get("contentId")
     return Attachment(
         ordinal=0,
@@ -116,7 +119,7 @@ def parse_attachment(body: object) -> Attachment:
         content_type=body.get("contentType") or ("application/octet-stream" if kind is AttachmentKind.FILE else None),
         inline=body.get("isInline") is True,
         content_id=str(content_id) if content_id else None,
-        content=_item_content(body) if kind is AttachmentKind.ITEM else _file_content(body),
+        content=_CONTENT[kind](body),
     )
 
 
@@ -135,6 +138,14 @@ def _item_content(body: Json) -> bytes:
     for attachment in nested if isinstance(nested, list) else [nested]:
         parse_attachment(attachment)
     return json.dumps(item, ensure_ascii=False).encode()
+
+
+_CONTENT: dict[AttachmentKind, Callable[[Json], bytes]] = {
+    AttachmentKind.FILE: _file_content,
+    AttachmentKind.ITEM: _item_content,
+    # v1.0 tells and takes nothing but the name of a link: where it leads to is in beta only.
+    AttachmentKind.REFERENCE: lambda _body: b"",
+}
 
 
 def _find(call: Call) -> tuple[sqlite3.Row, Attachment]:

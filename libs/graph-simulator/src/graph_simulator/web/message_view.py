@@ -54,7 +54,7 @@ def selected(call: Call) -> frozenset[str] | None:
 
 def render(call: Call, row: sqlite3.Row, select: frozenset[str] | None, expand: dict[str, str]) -> Json:
     """Return one message with the wanted properties; id and etag are always there."""
-    key = change_key(row["seq"])
+    key = change_key(row["key_seq"] or row["seq"])
     view: Json = {"@odata.etag": f'W/"{key}"', "id": row["immutable_id" if call.immutable else "id"]}
     everything = _properties(call, row, key, select)
     view |= {name: value for name, value in everything.items() if select is None or name in select}
@@ -80,6 +80,15 @@ def listed(call: Call, row: sqlite3.Row, select: frozenset[str] | None, expand: 
     if call.faults.take(FaultKind.UNLISTABLE_ITEM, "GET", "", item=f"message/{row['pk']}") is not None:
         raise GraphProblem(500, "InternalServerError", "An internal server error occurred.")
     return render(call, row, select, expand)
+
+
+def read_state(call: Call, row: sqlite3.Row) -> Json:
+    """All that a delta tells of a message whose read state alone has changed since, whatever was selected.
+
+    Reported in microsoftgraph/microsoft-graph-docs#7776.
+    """
+    wanted = frozenset({"isRead", "parentFolderId"})
+    return {"@odata.type": "#microsoft.graph.message"} | render(call, row, wanted, {})
 
 
 def extended_properties(connection: sqlite3.Connection, row: sqlite3.Row, wanted: list[str]) -> list[Json]:

@@ -3,50 +3,74 @@
 Facts: learn.microsoft.com/graph/delta-query-messages, /graph/outlook-immutable-id, /graph/outlook-get-mime-message.
 """
 
-from collections.abc import AsyncIterator, Mapping
+import dataclasses
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from backup_service.domain.mail import SIDECAR_FIELDS, ChangePage, Folder, Mailbox, Message
+from backup_service.domain.mail import SIDECAR_FIELDS, ChangePage, Folder, Message
 from graph_client import GraphClient, segment
+from graph_client.errors import NotFound
 
 _IMMUTABLE = 'IdType="ImmutableId"'
 _SELECT = ",".join(("id", "changeKey", "parentFolderId", *SIDECAR_FIELDS))
 _PAGE_SIZE = 200
-_LARGEST_MAIL = 200 << 20
+_LISTED = 1000
+_IN_MEMORY = 16 << 20
+"""Bytes of a mail that is read whole, four of them at a time; Exchange delivers up to 150 MB."""
 _TRIES_PER_LISTING = 2
 
 
 class GraphMail:
     """Implements ports.Mail on one client, that is, one tenant and one app profile."""
 
-    def __init__(self, client: GraphClient) -> None:
+    def __init__(self, client: GraphClient, *, in_memory: int = _IN_MEMORY) -> None:
         self._client = client
+        self._in_memory = in_memory
 
     @property
     def requests(self) -> int:
         return self._client.counters.requests
 
-    async def mailboxes(self) -> list[Mailbox]:
-        params = {"$select": "id,userPrincipalName,mail,userType", "$top": "999"}
-        return [
-            Mailbox(user["id"], user.get("mail") or user["userPrincipalName"])
-            async for page in self._client.pages("/users", params=params)
-            for user in page.items
-            if user.get("mail") and user.get("userType") != "Guest"
-        ]
-
-    async def folders(self, mailbox: str) -> list[Folder]:
-        root = await self._client.get(f"{_user(mailbox)}/mailFolders/msgfolderroot", params={"$select": "id"})
+    async def folders(self, mailbox: str, *, parents: Collection[str] = (), full: bool = True) -> list[Folder]:
         found: list[Folder] = []
-        todo = [("", f"{_user(mailbox)}/mailFolders")]
+        todo = [("", _children(mailbox, ""))]
         while todo:
             parent, path = todo.pop(0)
             async for page in self._client.pages(path, params=_FOLDER_QUERY, prefer=(_IMMUTABLE,)):
                 for entry in page.items:
-                    found.append(_folder(entry, parent, root["id"]))
-                    if entry.get("childFolderCount"):
-                        todo.append((entry["id"], f"{_user(mailbox)}/mailFolders/{segment(entry['id'])}/childFolders"))
+                    found.append(_folder(entry, parent))
+                    if full or entry.get("childFolderCount") or entry["id"] in parents:
+                        todo.append((entry["id"], _children(mailbox, entry["id"])))
         return found
+
+    async def folder_by_id(self, mailbox: str, folder: str) -> Folder | None:
+        entry = await self._found(mailbox, folder)
+        if entry is None:
+            return None
+        root = await self._found(mailbox, "msgfolderroot") or {}
+        parent = entry.get("parentFolderId") or ""
+        return _folder(entry, "" if parent == root.get("id") else parent)
+
+    async def well_known(self, mailbox: str) -> dict[str, str]:
+        found = {name: await self._found(mailbox, name) for name in _WELL_KNOWN}
+        return {entry["id"]: name for name, entry in found.items() if entry is not None}
+
+    async def deletions(self, mailbox: str) -> Folder | None:
+        entry = await self._found(mailbox, _DELETIONS)
+        # What contains it, the root of all recoverable items, cannot be reached.
+        return None if entry is None else dataclasses.replace(_folder(entry, ""), hidden=True, recoverable=True)
+
+    async def has_archive(self, mailbox: str) -> bool:
+        return await self._found(mailbox, _ARCHIVE_ROOT) is not None
+
+    async def _found(self, mailbox: str, folder: str) -> Mapping[str, Any] | None:
+        """A folder by its id or well-known name."""
+        path = f"{_user(mailbox)}/mailFolders/{segment(folder)}"
+        try:
+            return await self._client.get(path, params={"$select": _FOLDER_QUERY["$select"]}, prefer=(_IMMUTABLE,))
+        except NotFound:
+            return None
 
     async def changes(self, mailbox: str, folder: str, link: str | None) -> AsyncIterator[ChangePage]:
         start = link or f"{_user(mailbox)}/mailFolders/{segment(folder)}/messages/delta"
@@ -70,12 +94,42 @@ class GraphMail:
         entry = await self._client.get(_item(mailbox, message), params={"$select": _SELECT}, prefer=(_IMMUTABLE,))
         return _message(entry, entry["parentFolderId"])
 
+    async def change_keys(self, mailbox: str, folder: str) -> AsyncIterator[dict[str, str]]:
+        path = f"{_user(mailbox)}/mailFolders/{segment(folder)}/messages"
+        params = {"$select": "id,changeKey", "$top": str(_LISTED)}
+        async for page in self._client.pages(path, params=params, prefer=(_IMMUTABLE,)):
+            yield {entry["id"]: entry.get("changeKey", "") for entry in page.items}
+
     async def mime(self, mailbox: str, message: str) -> bytes:
-        # The short path: the one through the folder answers 405 for some items.
-        path = f"{_item(mailbox, message)}/$value"
-        return await self._client.read(path, max_bytes=_LARGEST_MAIL, prefer=(_IMMUTABLE,))
+        return await self._client.read(_mime(mailbox, message), max_bytes=self._in_memory, prefer=(_IMMUTABLE,))
+
+    def mime_stream(self, mailbox: str, message: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        return self._client.stream(_mime(mailbox, message), prefer=(_IMMUTABLE,))
+
+    async def references(self, mailbox: str, message: str) -> list[dict[str, Any]]:
+        # Without contentBytes: of the other attachments nothing is wanted here. The list is never paged.
+        params = {"$select": "id,name,contentType,size"}
+        found = await self._client.get(f"{_item(mailbox, message)}/attachments", params=params, prefer=(_IMMUTABLE,))
+        return [
+            {"name": entry.get("name"), "content_type": entry.get("contentType"), "size": entry.get("size")}
+            for entry in found.get("value", ())
+            if entry.get("@odata.type") == _REFERENCE
+        ]
 
 
+_WELL_KNOWN = (
+    "inbox",
+    "drafts",
+    "sentitems",
+    "deleteditems",
+    "junkemail",
+    "outbox",
+    "archive",
+    "conversationhistory",
+)
+_DELETIONS = "recoverableitemsdeletions"
+_ARCHIVE_ROOT = "archivemsgfolderroot"
+_REFERENCE = "#microsoft.graph.referenceAttachment"
 _FOLDER_QUERY = {
     "$select": "id,displayName,parentFolderId,childFolderCount,totalItemCount,isHidden",
     "includeHiddenFolders": "true",
@@ -96,12 +150,16 @@ def _children(mailbox: str, parent: str) -> str:
     return f"{root}/{segment(parent)}/childFolders" if parent else root
 
 
-def _folder(entry: Mapping[str, Any], parent: str, root: str) -> Folder:
-    above = parent or entry.get("parentFolderId") or ""
+def _mime(mailbox: str, message: str) -> str:
+    # The short path: the one through the folder answers 405 for some items.
+    return f"{_item(mailbox, message)}/$value"
+
+
+def _folder(entry: Mapping[str, Any], parent: str) -> Folder:
     return Folder(
         entry["id"],
         entry["displayName"],
-        "" if above == root else above,
+        parent,
         bool(entry.get("isHidden")),
         int(entry.get("totalItemCount") or 0),
     )

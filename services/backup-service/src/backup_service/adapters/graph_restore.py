@@ -20,6 +20,10 @@ _PRESENT = ",".join(("id", "changeKey", *SIDECAR_FIELDS))
 _CHUNK = 10 * 320 * 1024
 
 
+_LARGEST_MAIL = 200 << 20
+"""Bytes; what was restored is compared as a whole, one mail at a time and place."""
+
+
 class GraphRestore:
     """Implements ports.RestoreTarget on one client, that is, one tenant and the profile for restores."""
 
@@ -44,7 +48,7 @@ class GraphMailTarget:
 
     def __init__(self, client: GraphClient) -> None:
         self._client = client
-        self._reading = GraphMail(client)
+        self._reading = GraphMail(client, in_memory=_LARGEST_MAIL)
 
     async def folder(self, mailbox: str, name: str) -> str | None:
         try:

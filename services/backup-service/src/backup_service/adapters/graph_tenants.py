@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from backup_service.adapters.graph_calendars import GraphCalendars
 from backup_service.adapters.graph_contacts import GraphContacts
+from backup_service.adapters.graph_directory import GraphDirectory
 from backup_service.adapters.graph_mail import GraphMail
 from backup_service.adapters.graph_restore import GraphRestore
 from backup_service.adapters.mongo_pool import MongoPool
@@ -106,6 +107,7 @@ class GraphTenants:
 def workloads(client: GraphClient) -> Workloads:
     """What a job reads over one client."""
     return Workloads(
+        directory=GraphDirectory(client),
         mail=GraphMail(client),
         calendars=GraphCalendars(client),
         contacts=GraphContacts(client),

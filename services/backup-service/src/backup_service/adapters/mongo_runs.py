@@ -1,5 +1,6 @@
 """Runs in MongoDB, and the queueing of their jobs: what the planner works on."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,12 +29,13 @@ from contracts.events import (
     JobWakeUp,
 )
 from contracts.names import HoldReason, JobKind, JobState
-from contracts.views import Failure, Hold
+from contracts.views import Failure, Hold, LeftOut
 
 _UNFINISHED = {"$in": [JobState.WAITING.value, JobState.RUNNING.value]}
 _DUPLICATE = 11000
 _AHEAD = 2
 """Jobs of a tenant, restores apart, that are sent to the workers before one of them has begun."""
+_LEFT_OUT_SHOWN = 100
 _OCCUPIED = 5.0
 """Seconds until a run is planned again that found a mailbox occupied."""
 
@@ -141,7 +143,9 @@ class MongoRuns:
         }
         await self._change(run, update, [JobFailed(**_run_facts(run, now), error=error, detail=detail)])
 
-    async def plan(self, run: RunDocument, jobs: Sequence[tuple[str, str, Mapping[str, Any]]]) -> None:
+    async def plan(
+        self, run: RunDocument, jobs: Sequence[tuple[str, str, Mapping[str, Any]]], left_out: Sequence[LeftOut] = ()
+    ) -> None:
         """Create the run's jobs (resource, name, fields) and mark it planned; repeating it changes nothing.
 
         A mailbox whose job of another run goes on has no place for one more: the run is planned again later.
@@ -159,6 +163,8 @@ class MongoRuns:
                 "started_at": now,
                 "hold": None,
                 "due_at": now + self._lease,
+                "left_out": [plain(one.model_dump(mode="python")) for one in left_out[:_LEFT_OUT_SHOWN]],
+                "left_out_counts": Counter(one.reason.value for one in left_out),
             },
             "$inc": {"version": 1},
         }

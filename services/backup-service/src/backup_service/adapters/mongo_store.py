@@ -22,6 +22,7 @@ class Store:
     graph_budgets: Collection
     retention_floors: Collection
     legal_holds: Collection
+    resources: Collection
 
 
 async def open_store(db: Database) -> Store:
@@ -59,6 +60,7 @@ async def open_store(db: Database) -> Store:
         graph_budgets=await open_collection(db, "graph_budgets", SCHEMA_VERSION, {}),
         retention_floors=await open_collection(db, "retention_floors", SCHEMA_VERSION, {}),
         legal_holds=await open_collection(db, "legal_holds", SCHEMA_VERSION, {}, [due, _by("tenant", "state")]),
+        resources=await open_collection(db, "resources", SCHEMA_VERSION, {}, [_by("tenant")]),
     )
 
 

@@ -25,16 +25,26 @@ class Folder:
     hidden: bool
     total: int
     """Items the source counts in it."""
+    recoverable: bool = False
+    """It holds what people have deleted for good and Exchange still keeps; people see none of it."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """A message of a delta page: its identity, its change mark and the sidecar kept beside the MIME."""
+    """A message of a delta page: its identity, its change mark and the sidecar kept beside the MIME.
+
+    Of a message whose read state alone has changed Exchange may tell no more than that (microsoft-graph-docs#7776):
+    then the change key is "" and the sidecar has what was told. The change key covers everything but the read state.
+    """
 
     id: str
     change_key: str
     folder: str
     sidecar: Mapping[str, Any]
+
+    @property
+    def partial(self) -> bool:
+        return not self.change_key
 
 
 @dataclass(frozen=True)

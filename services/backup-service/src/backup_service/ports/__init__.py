@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from backup_engine import Repository
+from backup_service.domain.discovery import KnownResource, MailboxFinding, User
 from backup_service.domain.export_order import ExportOrder
 from backup_service.domain.jobs import Cause, Claim, Outcome
 from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
@@ -20,6 +21,7 @@ from contracts.names import HoldReason, JobKind, UpkeepKind
 from contracts.views import (
     BackupConfiguration,
     Job,
+    LeftOut,
     Listing,
     ProbeStep,
     RestorePoint,
@@ -55,13 +57,51 @@ class Jobs(Protocol):
         ...
 
 
+class Directory(Protocol):
+    """A tenant's users. Raises the error tree of graph_client."""
+
+    async def users(self) -> list[User]: ...
+
+    async def mailbox_of(self, user: str) -> MailboxFinding:
+        """Ask the user's mailbox for a sign of life."""
+        ...
+
+
+class Resources(Protocol):
+    """What runs have found out about users: who is backed up, who is not and why."""
+
+    async def known(self, tenant: str) -> Sequence[KnownResource]: ...
+
+    async def remember(self, tenant: str, resources: Sequence[KnownResource]) -> None:
+        """Replace what is known of these."""
+        ...
+
+
 class Mail(Protocol):
     """A tenant's mail in Microsoft 365. Raises the error tree of graph_client."""
 
-    async def mailboxes(self) -> list[Mailbox]: ...
+    async def folders(self, mailbox: str, *, parents: Collection[str] = (), full: bool = True) -> list[Folder]:
+        """The folders below the root, hidden ones included, parents before children.
 
-    async def folders(self, mailbox: str) -> list[Folder]:
-        """Every folder, hidden ones included, parents before children."""
+        A folder whose only children are hidden counts none: those among `parents` are opened all the same, and
+        `full` opens every folder.
+        """
+        ...
+
+    async def folder_by_id(self, mailbox: str, folder: str) -> Folder | None:
+        """One folder, None when it does not exist (any more)."""
+        ...
+
+    async def well_known(self, mailbox: str) -> dict[str, str]:
+        """{folder id: well-known name} of the folders that every mailbox has, whatever their names are."""
+        ...
+
+    async def deletions(self, mailbox: str) -> Folder | None:
+        """The recoverable items: what people have deleted for good, until Exchange drops it."""
+        ...
+
+    async def has_archive(self, mailbox: str) -> bool:
+        """Tell whether it has an in-place archive, which is a second mailbox."""
         ...
 
     def changes(self, mailbox: str, folder: str, link: str | None) -> AsyncIterator[ChangePage]:
@@ -79,8 +119,20 @@ class Mail(Protocol):
         """One message's identity and sidecar."""
         ...
 
+    def change_keys(self, mailbox: str, folder: str) -> AsyncIterator[dict[str, str]]:
+        """{message id: change key} of all that is in a folder, page by page, without change tracking."""
+        ...
+
     async def mime(self, mailbox: str, message: str) -> bytes:
-        """The exact bytes Graph delivers for `$value`."""
+        """The exact bytes Graph delivers for `$value`. Raises BodyTooLarge for what is too much for the memory."""
+        ...
+
+    def mime_stream(self, mailbox: str, message: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """The same bytes as they arrive, of any length. Raises Unreachable when they break off."""
+        ...
+
+    async def references(self, mailbox: str, message: str) -> list[dict[str, Any]]:
+        """Attachments that are links into a cloud storage: name, content_type, size. MIME has nothing of them."""
         ...
 
 
@@ -88,6 +140,7 @@ class Mail(Protocol):
 class Workloads:
     """What one connection of the backup profile reads: a port for each workload, all over one client."""
 
+    directory: Directory
     mail: Mail
     calendars: Calendars
     contacts: Contacts
@@ -306,8 +359,8 @@ class Runs(Protocol):
 
     async def fail(self, run: RunDocument, error: ErrorClass, detail: str) -> None: ...
 
-    async def plan(self, run: RunDocument, jobs: Sequence[JobPlan]) -> None:
-        """Create the run's jobs and mark it planned; repeating it changes nothing."""
+    async def plan(self, run: RunDocument, jobs: Sequence[JobPlan], left_out: Sequence[LeftOut] = ()) -> None:
+        """Create the run's jobs and mark it planned; repeating it changes nothing. `left_out` is who has no job."""
         ...
 
     async def settle(self, tenant: str, run_id: str) -> bool:

@@ -1,7 +1,7 @@
 """From a request to jobs: record the run, and create one job per mailbox, or one for a storage target."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import structlog
@@ -10,13 +10,14 @@ from backup_service.domain.jobs import Cause, Finished, HandedBack, Held
 from backup_service.domain.restore_order import RestoreOrder
 from backup_service.domain.scope import Scope
 from backup_service.ports import Catalogue, JobPlan, Judge, RunDocument, Runs, Tenants
+from backup_service.usecases.discover import Discover
 from backup_service.usecases.retention import Retention
 from chassis.delivered import Delivered
 from contracts.envelope import run_id
 from contracts.errors import ErrorClass
 from contracts.events import BackupRequested, RestoreRequested, VerifyRequested
 from contracts.names import JobKind, Source
-from contracts.views import Failure
+from contracts.views import Failure, LeftOut
 
 log = structlog.get_logger()
 
@@ -45,6 +46,7 @@ class PlanRun:
         catalogue: Catalogue,
         tenants: Tenants,
         retention: Retention,
+        discover: Discover,
         *,
         judge: Judge,
         slots: int,
@@ -53,6 +55,7 @@ class PlanRun:
         self._catalogue = catalogue
         self._tenants = tenants
         self._retention = retention
+        self._discover = discover
         self._judge = judge
         self._slots = slots
 
@@ -103,24 +106,24 @@ class PlanRun:
             await self._runs.postpone(run, _WAIT_FOR_EARLIER)
             return
         try:
-            jobs = await self._jobs_of(run)
+            planned = await self._jobs_of(run)
         except Exception as error:  # noqa: BLE001 - whatever happens becomes the state of the run
             await self._cannot_plan(run, error)
             return
-        if isinstance(jobs, Failure):
-            await self._runs.fail(run, jobs.error, jobs.detail)
+        if isinstance(planned, Failure):
+            await self._runs.fail(run, planned.error, planned.detail)
             return
-        await self._runs.plan(run, jobs)
+        await self._runs.plan(run, planned.jobs, planned.left_out)
         await self._runs.admit(self._slots)
-        if not jobs:
+        if not planned.jobs:
             await self._runs.settle(run["tenant"], run["id"])
 
-    async def _jobs_of(self, run: RunDocument) -> list[JobPlan] | Failure:
+    async def _jobs_of(self, run: RunDocument) -> "_Planned | Failure":
         """The jobs of a run, or why there can be none."""
         if run.get("target") is not None:
-            return await self._upkeep_jobs(run)
+            return _planned(await self._upkeep_jobs(run))
         if JobKind(run["kind"]) is JobKind.RESTORE:
-            return await self._restore_jobs(run)
+            return _planned(await self._restore_jobs(run))
         configuration = await self._catalogue.configuration(run["tenant"], run["configuration"])
         if configuration is None:
             return _missing("the backup configuration does not exist")
@@ -134,18 +137,20 @@ class PlanRun:
             "keeping": asdict(keeping),
         }
         jobs: list[JobPlan] = []
+        left_out: Sequence[LeftOut] = ()
         of_mailboxes = [source.value for source in configuration.sources if source is not Source.ADDRESS_BOOK]
         if of_mailboxes:
             async with self._tenants.backup(run["tenant"]) as workloads:
                 scope = Scope(configuration.include, configuration.exclude)
-                mailboxes = [mailbox for mailbox in await workloads.mail.mailboxes() if scope.covers(mailbox)]
-            if not mailboxes and (scope.include or scope.exclude):
+                found = await self._discover(run["tenant"], workloads.directory, scope.covers)
+            if not found.mailboxes and (scope.include or scope.exclude):
                 # Nothing to do would look like success.
                 return _missing("no mailbox is in the scope of the configuration")
-            jobs += [(mailbox.id, mailbox.address, {**fields, "sources": of_mailboxes}) for mailbox in mailboxes]
+            left_out = found.left_out
+            jobs += [(one.id, one.address, {**fields, "sources": of_mailboxes}) for one in found.mailboxes]
         if Source.ADDRESS_BOOK in configuration.sources:
             jobs.append((ADDRESS_BOOK, ADDRESS_BOOK, {**fields, "sources": [Source.ADDRESS_BOOK.value]}))
-        return jobs
+        return _Planned(jobs, left_out)
 
     async def _upkeep_jobs(self, run: RunDocument) -> list[JobPlan] | Failure:
         target = await self._catalogue.target(run["tenant"], run["target"])
@@ -190,3 +195,13 @@ class PlanRun:
 
 def _missing(what: str) -> Failure:
     return Failure(error=ErrorClass.NOT_FOUND, detail=what)
+
+
+@dataclass(frozen=True)
+class _Planned:
+    jobs: Sequence[JobPlan]
+    left_out: Sequence[LeftOut] = ()
+
+
+def _planned(jobs: list[JobPlan] | Failure) -> _Planned | Failure:
+    return jobs if isinstance(jobs, Failure) else _Planned(jobs)

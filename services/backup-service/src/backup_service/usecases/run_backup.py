@@ -1,7 +1,7 @@
 """Execute a backup job: open a session, read the resource into it, verify what was committed, sum up."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -22,8 +22,13 @@ from contracts.errors import ErrorClass
 from contracts.events import Counts
 from contracts.names import JobState, Source
 from contracts.views import ItemProblem, RestorePoint, Verification
+from graph_client.errors import NotFound
 
 Verify = Callable[[], Sequence[VerificationReport]]
+
+
+Lost = Callable[[str, str, str], Awaitable[None]]
+"""Told of a tenant's resource (id, name) that a job did not find any more."""
 
 
 class RunBackup:
@@ -36,6 +41,7 @@ class RunBackup:
         repositories: Repositories,
         jobs: Jobs,
         points: RestorePoints,
+        lost: Lost,
         clock: Clock,
         pace: BackupPace,
         readers: Mapping[Source, type[SourceReader]] = READERS,
@@ -44,6 +50,7 @@ class RunBackup:
         self._repositories = repositories
         self._jobs = jobs
         self._points = points
+        self._lost = lost
         self._clock = clock
         self._pace = pace
         self._readers = readers
@@ -71,7 +78,12 @@ class RunBackup:
                 readers=self._readers,
             )
             try:
-                await resource.read_changes()
+                try:
+                    await resource.read_changes()
+                except NotFound:
+                    # A folder or an item that is gone is no error: it is the mailbox itself.
+                    await self._lost(claim.tenant, claim.resource, claim.resource_name)
+                    raise
                 with telemetry.span("snapshot", tenant=claim.tenant, job=claim.job) as span:
                     snapshot = await resource.commit()
                     span.set_attribute("tenantkeep.snapshot", snapshot.id)

@@ -125,6 +125,15 @@ _RUN = {
     "held": 0,
     "hold": None,
     "counts": _COUNTS,
+    "left_out": [
+        {
+            "resource": "7b0c2f7e-5a55-4b1e-9d3e-0d8f5a6b7c8d",
+            "name": "extern_kanzlei.example#EXT#@contoso.example",
+            "reason": "guest",
+            "since": None,
+        }
+    ],
+    "left_out_counts": {"guest": 1},
     "fatal": None,
     "version": 3,
 }

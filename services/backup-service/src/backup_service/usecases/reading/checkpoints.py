@@ -15,12 +15,16 @@ from contracts.events import Counts
 
 @dataclass(frozen=True)
 class BackupPace:
-    """When to checkpoint and to show progress; seconds and bytes. `parallel` items are fetched at once."""
+    """When to checkpoint and to show progress; seconds and bytes. `parallel` items are fetched at once.
+
+    Every `full_look_seconds` a source is compared as a whole with what is stored of it.
+    """
 
     checkpoint_seconds: float = 60.0
     checkpoint_bytes: int = 256 << 20
     progress_seconds: float = 1.0
     parallel: int = 4
+    full_look_seconds: float = 7 * 86_400.0
 
 
 class Checkpoints:

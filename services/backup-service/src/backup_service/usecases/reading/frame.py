@@ -1,16 +1,18 @@
 """What a source works against: its part of the cursor, the session, the ledger of what failed, the numbers."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from backup_engine.model import FailedItem, ItemRow, Meta, NewItem, Skipped
 from backup_engine.session import Session
 from backup_service.domain.cursor import Section
 from backup_service.domain.jobs import Claim
-from backup_service.usecases.reading.checkpoints import Checkpoints
+from backup_service.usecases.reading.checkpoints import BackupPace, Checkpoints
 from backup_service.usecases.reading.item_errors import class_of, reason
 from backup_service.usecases.reading.streamed import streamed
 from backup_service.usecases.uninterrupted import uninterrupted
+from chassis.clock import Clock
 from contracts.errors import ErrorClass
 from contracts.events import Counts
 
@@ -37,13 +39,16 @@ class Frame:
         *,
         lost: Collection[str],
         held: int,
-        parallel: int,
+        pace: BackupPace,
+        clock: Clock,
         checkpoints: Checkpoints,
         counts: Callable[[], Counts],
     ) -> None:
         self.claim = claim
         self.resource = claim.resource
-        self.parallel = parallel
+        self.parallel = pace.parallel
+        self._full_look_seconds = pace.full_look_seconds
+        self._clock = clock
         self.cursor: dict[str, Any] = section.cursor
         self.progress: dict[str, Any] = section.progress
         self.expected = 0
@@ -66,6 +71,15 @@ class Frame:
         What could not be read before, and what the storage has lost though it is unchanged at its source.
         """
         return [*{**self._section.retry, **dict.fromkeys(self._lost, "")}]
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    def long_ago(self, moment: str | None) -> bool:
+        """Is it time for a full look? `moment` is when the last one was, in ISO 8601, None if there was none."""
+        if moment is None:
+            return True
+        return (self.now() - datetime.fromisoformat(moment)).total_seconds() >= self._full_look_seconds
 
     def known(self, key: str) -> ItemRow | None:
         """The row as it is now: of the parent restore point, or as put since. What waits for `flush` is not seen."""
@@ -95,10 +109,10 @@ class Frame:
         self._stored(item.key, size)
 
     async def update_meta(self, row: ItemRow, *, version: str, parent: str, meta: Meta) -> None:
-        """Change what is known about a stored item and keep its bytes."""
+        """Change what is known about a stored item and keep its bytes. If those could not be read, that stays so."""
         await self.flush()
         await uninterrupted(self._session.update_meta, row.key, version, parent, meta)
-        self._stored(row.key, 0)
+        self.add("stored")
 
     async def put_record(self, key: str, kind: str, parent: str, meta: Meta, version: str = "") -> None:
         """Keep something without bytes, such as a folder, if it is new or has changed."""

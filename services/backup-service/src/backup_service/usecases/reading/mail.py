@@ -6,14 +6,15 @@ from typing import ClassVar
 
 import structlog
 
-from backup_engine.model import NewItem
 from backup_service.domain.mail import FOLDER, MAIL, ChangePage, Folder, Message
 from backup_service.ports import Workloads
 from backup_service.usecases.reading.frame import Frame
 from backup_service.usecases.reading.list_around import UNLISTABLE, list_around
+from backup_service.usecases.reading.mail_content import MailContent
+from backup_service.usecases.reading.mail_folders import MailFolders
 from backup_service.usecases.uninterrupted import uninterrupted
 from contracts.errors import ErrorClass
-from graph_client.errors import BodyTooLarge, Forbidden, ItemUnreadable, NotFound, ResyncRequired, Unreachable
+from graph_client.errors import DeltaLoop, Forbidden, ItemUnreadable, NotFound, ResyncRequired, Unreachable
 
 log = structlog.get_logger()
 
@@ -21,9 +22,10 @@ log = structlog.get_logger()
 class MailSource:
     """Reads the mail of one mailbox.
 
-    Its cursor: `links`, one per folder, a nextLink inside a round, a deltaLink between rounds. Its progress: `done`,
-    the folders whose round is over, and `moved_out`, ids that a folder reported as removed. A message that moved
-    appears elsewhere under the same immutable id, so removals count only at the end of the run.
+    Its cursor: `links`, one per folder, a nextLink inside a round, a deltaLink between rounds; `full_look_at`, when
+    the mailbox was last compared as a whole. Its progress: `full`, the comparison of this job; `done`, the folders that
+    are over; `moved_out`, ids that a folder reported as removed. A message that moved appears elsewhere under the same
+    immutable id, so removals count only at the end of the run.
     """
 
     kinds: ClassVar[frozenset[str]] = frozenset({FOLDER, MAIL})
@@ -31,61 +33,85 @@ class MailSource:
     def __init__(self, workloads: Workloads, frame: Frame) -> None:
         self._mail = workloads.mail
         self._frame = frame
+        self._folders = MailFolders(workloads.mail, frame)
+        self._content = MailContent(workloads.mail, frame)
         self._links: dict[str, str] = frame.cursor.setdefault("links", {})
         self._done: dict[str, int] = frame.progress.setdefault("done", {})
         self._moved_out: dict[str, str] = frame.progress.setdefault("moved_out", {})
-        self._slots = asyncio.Semaphore(frame.parallel)
 
     async def read(self) -> None:
-        folders = await self._mail.folders(self._frame.resource)
-        self._frame.expected = sum(folder.total for folder in folders)
-        for folder in folders:
-            meta = {"name": folder.name, "hidden": folder.hidden}
-            await self._frame.put_record(folder.id, FOLDER, folder.parent, meta)
-        await self._retry_unread(self._frame.again)
+        full = self._frame.progress.setdefault("full", self._frame.long_ago(self._frame.cursor.get("full_look_at")))
+        folders = await self._folders.read(full=full)
+        await self._ask_again()
         left = [folder for folder in folders if folder.id not in self._done]
         stored = await uninterrupted(self._stored_in, {folder.id for folder in left} - self._links.keys())
         for folder in left:
-            await self._read_folder(folder, stored.get(folder.id, set()))
+            if await self._read_folder(folder, stored.get(folder.id, set())):
+                if full:
+                    await self._compare(folder)
+                self._done[folder.id] = 1
         await self._apply_removals({folder.id for folder in folders})
+        if full:
+            self._frame.cursor["full_look_at"] = self._frame.now().isoformat()
 
-    async def _retry_unread(self, items: Collection[str]) -> None:
-        """Items that could not be read before: no delta names them again, so they are asked for by id."""
-        for item in items:
-            try:
-                message = await self._mail.message(self._frame.resource, item)
-            except NotFound:
-                self._gone(item)
-            except (ItemUnreadable, Forbidden) as error:
-                self._frame.fail(item, error)
-            else:
-                await self._fetch(message)
+    async def _ask_again(self) -> None:
+        """What no delta names: read it again by its id, even if it is stored in this version."""
+        for item in self._frame.again:
+            await self._ask_for(item, always=True)
         await self._frame.flush()
 
-    async def _read_folder(self, folder: Folder, stored: set[str]) -> None:
+    async def _ask_for_all(self, items: Collection[str]) -> None:
+        if items:
+            await self._frame.mark_progress()
+        for item in sorted(items):
+            await self._ask_for(item)
+        await self._frame.flush()
+
+    async def _ask_for(self, item: str, *, always: bool = False) -> None:
         try:
-            await self._follow(folder, self._links.get(folder.id), stored)
+            message = await self._mail.message(self._frame.resource, item)
+        except NotFound:
+            self._gone(item)
+        except (ItemUnreadable, Forbidden) as error:
+            self._frame.fail(item, error)
+        else:
+            self._moved_out.pop(item, None)
+            await self._take(message, always=always)
+
+    async def _take(self, message: Message, *, always: bool = False) -> None:
+        there = await (self._content.fetch(message) if always else self._content.take(message))
+        if not there:
+            self._gone(message.id)
+
+    async def _read_folder(self, folder: Folder, stored: set[str]) -> bool:
+        """Follow the folder's delta; False when some of it cannot be listed, and another run has to look again."""
+        try:
+            try:
+                await self._follow(folder, self._links.get(folder.id), stored)
+            except ResyncRequired:
+                log.info("delta cursor has expired; the folder is enumerated again")
+                self._links.pop(folder.id, None)
+                await self._follow(folder, None, await self._stored_of(folder))
         except NotFound:
             # Deleted since the folders were listed; the next run sees a tree without it and removes its mail.
             log.info("folder is gone; its mail is removed at the next run")
-        except ResyncRequired:
-            log.info("delta cursor has expired; the folder is enumerated again")
-            self._links.pop(folder.id, None)
-            await self._follow(folder, None, await self._stored_of(folder))
+        except DeltaLoop:
+            log.warning("the folder's change tracking goes in circles; it is listed instead")
+            await self._go_around(folder)
         except Unreachable as error:
             if error.status != UNLISTABLE:
                 raise
-            await self._go_around(folder)
-            return
-        self._done[folder.id] = 1
+            log.warning("a page of the folder cannot be listed; its mails are listed around the damaged ones")
+            return await self._go_around(folder)
+        return True
 
-    async def _go_around(self, folder: Folder) -> None:
-        """Some mail of the folder cannot be listed: store the others, and say which places are missing.
+    async def _go_around(self, folder: Folder) -> bool:
+        """List the folder without its delta; store what can be listed, and say which places are missing.
 
         No delta link comes of this, so the folder is listed again at every run until Exchange can list it; what is
-        stored is not fetched again. Nor is the folder done: whoever takes over must find the missing places himself.
+        stored is not fetched again. Nor is a folder with missing places done: whoever takes over must find them
+        himself.
         """
-        log.warning("a page of the folder cannot be listed; its mails are listed around the damaged ones")
         self._links.pop(folder.id, None)
         unseen, places = await self._stored_of(folder), list[int]()
         async for found in list_around(self._mail, self._frame.resource, folder.id):
@@ -97,36 +123,30 @@ class MailSource:
             await self._frame.mark_progress()
         self._frame.ask_again(unseen)
         before = len(self._frame.failed)
-        await self._retry_unread(unseen)
+        for item in sorted(unseen):
+            await self._ask_for(item, always=True)
+        await self._frame.flush()
         # A stored mail that fails by its id is one of the places; the others were never seen.
         for place in places[len(self._frame.failed) - before :]:
             detail = f"no page that shows mail {place + 1} of the folder, oldest first, can be listed"
             self._frame.miss(f"{folder.id}#{place}", ErrorClass.CORRUPT_SOURCE_ITEM, detail)
+        return not places
 
-    async def _stored_of(self, folder: Folder) -> set[str]:
-        return (await uninterrupted(self._stored_in, {folder.id})).get(folder.id, set())
-
-    async def _follow(self, folder: Folder, link: str | None, unseen: set[str]) -> None:
-        """Take in what the link names; `unseen` is what a full enumeration must name to keep it."""
+    async def _follow(self, folder: Folder, link: str | None, unseen: set[str]) -> set[str]:
+        """Take in what the link names, and give the ids; `unseen` is what a full enumeration must name to keep it."""
         # Whoever takes over in the middle of a re-enumeration cannot know what it has named: it starts again.
         resumable = not unseen
+        named: set[str] = set()
         async for page in self._mail.changes(self._frame.resource, folder.id, link):
             await self._store_page(folder, page)
-            unseen.difference_update(message.id for message in page.messages)
+            named.update(page.removed, (message.id for message in page.messages))
             if page.delta_link:
-                # A full enumeration names what is there, not what is gone: what it did not name has left the folder.
-                self._moved_out.update(dict.fromkeys(unseen, folder.id))
+                # What a full enumeration did not name has left the folder, or was overlooked: ask before believing it.
+                await self._ask_for_all(unseen - named)
             if resumable or page.delta_link:
                 self._links[folder.id] = page.link
             await self._frame.mark_progress()
-
-    def _stored_in(self, folders: set[str]) -> dict[str, set[str]]:
-        """What is stored per folder, in one pass over all rows."""
-        found: dict[str, set[str]] = {}
-        for row in self._frame.keys(MAIL) if folders else ():
-            if row.parent in folders:
-                found.setdefault(row.parent, set()).add(row.key)
-        return found
+        return named
 
     async def _store_page(self, folder: Folder, page: ChangePage) -> None:
         for removed in page.removed:
@@ -135,29 +155,43 @@ class MailSource:
                 self._moved_out[removed] = folder.id
         for message in page.messages:
             self._moved_out.pop(message.id, None)
-        changed = [message for message in page.messages if not self._is_current(message)]
         async with asyncio.TaskGroup() as group:
-            for message in changed:
-                group.create_task(self._fetch(message))
+            for message in page.messages:
+                group.create_task(self._take(message))
         await self._frame.flush()
 
-    def _is_current(self, message: Message) -> bool:
-        known = self._frame.known(message.id)
-        return known is not None and (known.version, known.parent) == (message.change_key, message.folder)
+    async def _compare(self, folder: Folder) -> None:
+        """Find what change tracking has missed, in both directions: ids and change keys against what is stored."""
+        listed: dict[str, str] = {}
+        try:
+            async for page in self._mail.change_keys(self._frame.resource, folder.id):
+                listed.update(page)
+        except NotFound:
+            return
+        except Unreachable as error:
+            if error.status != UNLISTABLE:
+                raise
+            log.warning("a folder could not be compared: a page of it cannot be listed")
+            return
+        missed = await uninterrupted(self._differences, folder, listed)
+        if missed and folder.id in self._links:
+            # What came, changed or went since the delta ended is no finding: the delta names it.
+            missed -= await self._follow(folder, self._links[folder.id], set())
+        for item in sorted(missed - self._frame.failed.keys()):
+            await self._ask_for(item)
+            self._frame.add("reconciled")
+        await self._frame.mark_progress()
+        if missed:
+            log.warning("change tracking had missed items of a folder", items=len(missed))
 
-    async def _fetch(self, message: Message) -> None:
-        async with self._slots:
-            try:
-                body = await self._mail.mime(self._frame.resource, message.id)
-            except NotFound:
-                # Deleted between the listing and the read: not an error.
-                self._gone(message.id)
-                return
-            except (ItemUnreadable, Forbidden, BodyTooLarge) as error:
-                self._frame.fail(message.id, error)
-                return
-            item = NewItem(message.id, MAIL, message.change_key, message.folder, dict(message.sidecar))
-            await self._frame.put_item(item, body)
+    def _differences(self, folder: Folder, listed: dict[str, str]) -> set[str]:
+        """In a thread: what is listed and not stored like that, and what is stored and not listed."""
+        found = {row.key for row in self._frame.keys(MAIL, folder.id)} - listed.keys() - self._moved_out.keys()
+        for item, change_key in listed.items():
+            known = self._frame.known(item)
+            if known is None or (known.parent, known.version) != (folder.id, change_key):
+                found.add(item)
+        return found
 
     def _gone(self, item: str) -> None:
         """Microsoft 365 does not know the item any more."""
@@ -165,6 +199,17 @@ class MailSource:
         known = self._frame.known(item)
         if known is not None:
             self._moved_out[item] = known.parent
+
+    async def _stored_of(self, folder: Folder) -> set[str]:
+        return (await uninterrupted(self._stored_in, {folder.id})).get(folder.id, set())
+
+    def _stored_in(self, folders: Collection[str]) -> dict[str, set[str]]:
+        """What is stored per folder, in one pass over all rows."""
+        found: dict[str, set[str]] = {}
+        for row in self._frame.keys(MAIL) if folders else ():
+            if row.parent in folders:
+                found.setdefault(row.parent, set()).add(row.key)
+        return found
 
     async def _apply_removals(self, folders: set[str]) -> None:
         """Remove what left its folder and turned up nowhere else, and what lay in folders that are gone.

@@ -115,7 +115,8 @@ class ResourceBackup:
                 self._cursor.section(source),
                 lost=[row.key for row in lost if row.kind in kinds],
                 held=sum(held[kind] for kind in kinds),
-                parallel=self._pace.parallel,
+                pace=self._pace,
+                clock=self._clock,
                 checkpoints=self._checkpoints,
                 counts=self.counts,
             )

@@ -106,16 +106,21 @@ class RestoreFrame:
         return found
 
     def wanted_whole(self, containers: Mapping[str, ItemRow]) -> set[str]:
-        """Keys of the containers that are wanted with all they hold, those below them included."""
-        return {key for key in containers if self._everything or self._is_below(key, containers)}
+        """Keys of the containers that are wanted with all they hold, those below them included.
+
+        What people had deleted for good comes back only to those who ask for it.
+        """
+        apart = _kept_apart(containers)
+        return {key for key in containers if (self._everything and key not in apart) or self._is_below(key, containers)}
 
     async def wanted(self, kind: str, containers: Mapping[str, ItemRow]) -> list[ItemRow]:
         """The items to restore: named themselves, or within a container that is."""
-        whole = self.wanted_whole(containers)
+        whole, apart = self.wanted_whole(containers), _kept_apart(containers)
 
         def is_wanted(row: ItemRow) -> bool:
             self._unseen.discard(row.key)
-            return self._everything or row.key in self._items or row.parent in whole
+            everything = self._everything and row.parent not in apart
+            return everything or row.key in self._items or row.parent in whole
 
         return await self.rows(kind, is_wanted)
 
@@ -227,3 +232,8 @@ def lineage(key: str, containers: Mapping[str, ItemRow]) -> Iterator[str]:
         seen.add(key)
         yield key
         key = containers[key].parent
+
+
+def _kept_apart(containers: Mapping[str, ItemRow]) -> set[str]:
+    """The recoverable items (see reading.mail_folders)."""
+    return {key for key, row in containers.items() if row.meta.get("recoverable")}

@@ -44,7 +44,9 @@ class MailPlaces:
         return await self._target.folder(self._frame.mailbox, _INBOX)
 
     async def _of(self, row: ItemRow) -> str | None:
-        if not self._order.top and (found := await self._known(row)):
+        apart = bool(row.meta.get("recoverable"))
+        # What people had deleted for good comes back to where they see it.
+        if not self._order.top and not apart and (found := await self._known(row)):
             return found
         parent: str | None = ""
         if row.parent in self._folders or self._order.top:
@@ -52,7 +54,7 @@ class MailPlaces:
         if parent is None:
             self._tally.folders_created += 1
             return None
-        return await self._named(parent, str(row.meta["name"]), hidden=bool(row.meta.get("hidden")))
+        return await self._named(parent, str(row.meta["name"]), hidden=bool(row.meta.get("hidden")) and not apart)
 
     async def _known(self, row: ItemRow) -> str | None:
         """The very folder, in its mailbox, or the one of the same meaning in any."""

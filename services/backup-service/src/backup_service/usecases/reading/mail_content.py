@@ -1,0 +1,85 @@
+"""One mail: its MIME, in memory or streamed, and what the MIME does not carry."""
+
+import asyncio
+from typing import Any
+
+import structlog
+
+from backup_engine.model import ItemRow, NewItem
+from backup_service.domain.mail import MAIL, Message
+from backup_service.ports import Mail
+from backup_service.usecases.reading.frame import Frame
+from graph_client.errors import BodyTooLarge, Forbidden, ItemUnreadable, NotFound, Unreachable
+
+log = structlog.get_logger()
+
+_STREAMS = 3
+"""How often the stream of one mail may break off before the job makes a pause."""
+
+
+class MailContent:
+    """Puts mails into the frame; `frame.parallel` of them are fetched at once."""
+
+    def __init__(self, mail: Mail, frame: Frame) -> None:
+        self._mail = mail
+        self._frame = frame
+        self._slots = asyncio.Semaphore(frame.parallel)
+
+    async def take(self, message: Message) -> bool:
+        """Keep a message as it was told of; what is stored already is not fetched. False: it is not there any more."""
+        known = self._frame.known(message.id)
+        if known is None or _may_have_other_content(message, known):
+            return await self.fetch(message)
+        if known.parent != message.folder or any(known.meta.get(k) != v for k, v in message.sidecar.items()):
+            # The stored MIME is the message's: what is known about it is all that changes.
+            meta = {**known.meta, **message.sidecar}
+            await self._frame.update_meta(known, version=known.version, parent=message.folder, meta=meta)
+        return True
+
+    async def fetch(self, message: Message) -> bool:
+        """Read a mail and keep it, or list why it cannot be read. False: it is not there any more."""
+        async with self._slots:
+            try:
+                if message.partial:
+                    message = await self._mail.message(self._frame.resource, message.id)
+                await self._keep(message)
+            except NotFound:
+                # Deleted between the listing and the read: not an error.
+                self._frame.gone(message.id)
+                return False
+            except (ItemUnreadable, Forbidden) as error:
+                self._frame.fail(message.id, error)
+            return True
+
+    async def _keep(self, message: Message) -> None:
+        meta: dict[str, Any] = dict(message.sidecar)
+        if meta.get("hasAttachments") and (links := await self._mail.references(self._frame.resource, message.id)):
+            meta["references"] = links
+        item = NewItem(message.id, MAIL, message.change_key, message.folder, meta)
+        try:
+            body = await self._mail.mime(self._frame.resource, message.id)
+        except BodyTooLarge:
+            await self._keep_large(item)
+        else:
+            await self._frame.put_item(item, body)
+
+    async def _keep_large(self, item: NewItem) -> None:
+        """Pass it on as it arrives: a few of them at once would fill the memory of a worker."""
+        for tries_left in reversed(range(_STREAMS)):
+            try:
+                async with self._mail.mime_stream(self._frame.resource, item.key) as pieces:
+                    await self._frame.put_stream(item, pieces)
+            except Unreachable:
+                if not tries_left:
+                    raise
+                log.info("the stream of a large mail broke off; it is read again from the start")
+            else:
+                return
+
+
+def _may_have_other_content(message: Message, known: ItemRow) -> bool:
+    """Be careful: only an equal change key, or word that the read state alone has changed, spares the fetching."""
+    if not message.partial:
+        return message.change_key != known.version
+    # A draft's text changes without anybody sending it: nothing less than its change key says that it did not.
+    return bool(known.meta.get("isDraft"))
