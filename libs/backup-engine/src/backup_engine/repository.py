@@ -294,8 +294,15 @@ class Repository:
         return self._reader.stream(row)
 
     def read_many(self, rows: Iterable[ItemRow]) -> Iterator[tuple[ItemRow, bytes]]:
-        """Rows with a body and their bytes, in the order of the packs: the fast way to read many."""
+        """Rows with a body and their bytes, in the order of the packs: the fast way to read many.
+
+        Goes through all rows before it gives the first one. Raises IntegrityError, OSError for a full scratch folder.
+        """
         return self._reader.read_many(rows)
+
+    def read_each(self, rows: Iterable[ItemRow]) -> Iterator[tuple[ItemRow, bytes | IntegrityError]]:
+        """Like read_many, past whatever is damaged: what cannot be given back whole comes with the error instead."""
+        return self._reader.read_each(rows)
 
     def verify(self, shard: str, snapshot: str, level: Literal[0, 1, 2] = 0) -> VerificationReport:
         """Check a restore point; problems are in the report, an error means the check could not run.

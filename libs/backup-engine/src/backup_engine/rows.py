@@ -43,7 +43,7 @@ class StoredMeta(Mapping[str, Any]):
 
 def pack(row: ItemRow) -> bytes:
     recipe = Recipe.of(row.recipe).packed if row.has_body else None
-    return messagepack.encode([row.kind, row.version, row.parent, _text(row.meta), row.size, row.sha256, recipe])
+    return messagepack.encode([row.kind, row.version, row.parent, meta_text(row.meta), row.size, row.sha256, recipe])
 
 
 def unpack(key: str, packed: bytes) -> ItemRow:
@@ -99,12 +99,13 @@ class Tally:
             self.bytes += row.size
         # Canonical JSON by hand: the names in order, so that the text of `meta` need not be parsed.
         self._lines.append(
-            f'{{"key":{_quoted(row.key)},"kind":{_quoted(row.kind)},"meta":{_text(row.meta)},'
+            f'{{"key":{_quoted(row.key)},"kind":{_quoted(row.kind)},"meta":{meta_text(row.meta)},'
             f'"parent":{_quoted(row.parent)},"sha256":{body},"size":{row.size}}}\n'
         )
         if len(self._lines) >= _LINES:
             self.content()
 
 
-def _text(meta: Meta) -> str:
+def meta_text(meta: Meta) -> str:
+    """Canonical JSON; of what was read from storage without parsing it."""
     return meta.text if isinstance(meta, StoredMeta) else canonical_json(meta)

@@ -12,9 +12,12 @@ from backup_engine.exporting.layouts import maildir_folders, maildir_path, mbox_
 from backup_engine.exporting.letters import Letter, letters, letters_by_place
 from backup_engine.exporting.pieces import File, Files, Piece, Wanted
 from backup_engine.repository import Repository
+from backup_engine.rows import meta_text
 
 MANIFEST = "manifest.jsonl"
 """Last member: one JSON line per item with path, original folder, SHA-256 and sidecar; a damaged one has no path."""
+
+_text = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
 
 
 def zip_chunks(letters: Iterable[Letter], files: Iterable[File] = ()) -> Iterator[bytes]:
@@ -22,9 +25,10 @@ def zip_chunks(letters: Iterable[Letter], files: Iterable[File] = ()) -> Iterato
     archive = ZipStream(compress_type=ZIP_STORED)
     manifest: list[bytes] = []
     for letter in letters:
-        manifest.append(_line(letter, None if letter.body is None else letter.path))
-        if letter.body is not None:
-            archive.add(letter.body, letter.path)
+        path = None if letter.body is None else letter.path
+        manifest.append(manifest_line(letter, path))
+        if path is not None:
+            archive.add(letter.body, path)
             yield from archive.all_files()
     yield from _finish(archive, files, manifest)
 
@@ -40,7 +44,7 @@ def maildir_archive(repository: Repository, shard: str, snapshot: str, wanted: W
     manifest: list[bytes] = []
     begun: set[str] = set()
     for letter in letters(repository, shard, snapshot, wanted):
-        manifest.append(_line(letter, None if letter.body is None else maildir_path(letter)))
+        manifest.append(manifest_line(letter, None if letter.body is None else maildir_path(letter)))
         if letter.body is None:
             continue
         for folder in maildir_folders(letter.folder):
@@ -88,7 +92,7 @@ ARCHIVES: Mapping[str, Callable[[Repository, str, str, Wanted | None], Iterator[
 
 def _mbox(name: str, found: Iterable[Letter], manifest: list[bytes]) -> Iterator[bytes]:
     for letter in found:
-        manifest.append(_line(letter, None if letter.body is None else name))
+        manifest.append(manifest_line(letter, None if letter.body is None else name))
         if letter.body is not None:
             yield mbox_entry(letter, letter.body)
 
@@ -104,7 +108,7 @@ def _finish(archive: ZipStream, files: Iterable[File], manifest: list[bytes]) ->
 
 def _joined(path: str, pieces: Iterable[Piece], manifest: list[bytes]) -> Iterator[bytes]:
     for piece in pieces:
-        manifest.append(_dumped(piece_entry(path, piece)))
+        manifest.append(dumped(piece_entry(path, piece)))
         if piece.data is not None:
             yield piece.data
 
@@ -123,23 +127,19 @@ def piece_entry(path: str, piece: Piece) -> dict[str, Any]:
     return {**entry, **damaged, **({} if piece.data is None else {"path": path})}
 
 
-def manifest_entry(letter: Letter, path: str | None = None) -> dict[str, Any]:
-    """What MIME does not carry, and the digest to check the file with."""
+def manifest_line(letter: Letter, path: str | None) -> bytes:
+    """What MIME does not carry, and the digest to check the file with; `path` None: there is no file."""
     row = letter.row
-    entry = {
+    entry: dict[str, Any] = {
         "folder": list(letter.folder),
         "sha256": row.sha256.hex() if row.sha256 else "",
         "size": row.size,
-        "sidecar": dict(row.meta),
     }
-    if letter.body is None:
-        return {**entry, "key": row.key, "damaged": letter.problem}
-    return {**entry, "path": letter.path if path is None else path}
+    entry |= {"key": row.key, "damaged": letter.problem} if path is None else {"path": path}
+    # What is known about a mail is canonical JSON already: its text is put in as it is.
+    return f'{_text(entry)[:-1]}, "sidecar": {meta_text(row.meta)}}}\n'.encode()
 
 
-def _line(letter: Letter, path: str | None) -> bytes:
-    return _dumped(manifest_entry(letter, path))
-
-
-def _dumped(entry: Mapping[str, Any]) -> bytes:
-    return json.dumps(entry, ensure_ascii=False, sort_keys=True).encode() + b"\n"
+def dumped(entry: Mapping[str, Any]) -> bytes:
+    """A line of the manifest."""
+    return f"{_text(entry)}\n".encode()

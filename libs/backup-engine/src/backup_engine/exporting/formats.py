@@ -1,12 +1,12 @@
 """What an export can become on disk. Every writer makes `target` anew and never writes over anything."""
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from backup_engine.exporting.archive import FILES, MANIFEST, manifest_entry, piece_entry, zip_chunks
+from backup_engine.exporting.archive import FILES, MANIFEST, dumped, manifest_line, piece_entry, zip_chunks
+from backup_engine.exporting.files import NewFiles, create
 from backup_engine.exporting.layouts import maildir_folders, maildir_path, mbox_entry, mbox_path, received
 from backup_engine.exporting.letters import Letter
 from backup_engine.exporting.pieces import File, Piece
@@ -29,20 +29,20 @@ def write_eml(letters: Iterable[Letter], target: Path, files: Iterable[File] = (
     """A folder per mail folder, an EML file per mail, and the manifest."""
     target.mkdir(exist_ok=True)
     made: set[str] = set()
-    with (target / MANIFEST).open("x", encoding="utf-8", newline="\n") as manifest:
-        for letter in letters:
-            path = letter.path
-            manifest.write(json.dumps(manifest_entry(letter, path), ensure_ascii=False, sort_keys=True) + "\n")
-            if letter.body is None:
-                continue
-            folder = path.rpartition("/")[0]
-            if folder not in made:
-                (target / folder).mkdir(parents=True, exist_ok=True)
-                made.add(folder)
-            with (target / path).open("xb") as file:
-                file.write(letter.body)
+    with (target / MANIFEST).open("xb") as manifest:
+        with NewFiles() as mails:
+            for letter in letters:
+                path = None if letter.body is None else letter.path
+                manifest.write(manifest_line(letter, path))
+                if letter.body is None or path is None:
+                    continue
+                folder = path.rpartition("/")[0]
+                if folder not in made:
+                    (target / folder).mkdir(parents=True, exist_ok=True)
+                    made.add(folder)
+                mails.add(f"{target}/{path}", letter.body)
         for path, piece in _written(files, target):
-            manifest.write(json.dumps(piece_entry(path, piece), ensure_ascii=False, sort_keys=True) + "\n")
+            manifest.write(dumped(piece_entry(path, piece)))
 
 
 def write_mbox(letters: Iterable[Letter], target: Path, files: Iterable[File] = ()) -> None:
@@ -104,5 +104,4 @@ def _written(files: Iterable[File], target: Path) -> Iterator[tuple[str, Piece]]
 
 def _write(file: Path, body: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("xb") as opened:
-        opened.write(body)
+    create(str(file), body)

@@ -1,6 +1,6 @@
 """The mails of a restore point, one after the other, past whatever is damaged."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -33,13 +33,39 @@ class Letter:
 def letters(repository: Repository, shard: str, snapshot: str, wanted: Wanted | None = None) -> Iterator[Letter]:
     """Every mail, or those `wanted(row, folder)` says, in the order of the packs. Blocking.
 
-    A damaged item costs only itself. Raises NotFound, StorageUnreachable, StorageDenied, KeyUnavailable, and
-    IntegrityError when the list of items itself cannot be read.
+    A damaged item costs only itself. Raises NotFound, StorageUnreachable, StorageDenied, KeyUnavailable, OSError for a
+    full scratch folder, and IntegrityError when the list of items itself cannot be read.
     """
-    places = {row.key: (row, folder) for row, folder in mail_rows(repository, shard, snapshot, wanted)}
-    found = bodies(repository, [row for row, _ in places.values()])
-    for number, (row, body, problem) in enumerate(found, start=1):
-        yield Letter(row, places[row.key][1], number, body, problem)
+    folders: dict[str, tuple[str, str]] = {}
+    if wanted is None:
+        rows = _mails(repository.items(shard, snapshot), folders)
+    else:
+        # Whether a mail is wanted may depend on its folder: these are read before.
+        folders |= {row.key: _place(row) for row in repository.items(shard, snapshot, FOLDER)}
+        rows = _wanted(repository.items(shard, snapshot, MAIL), folder_paths(folders), wanted)
+    paths: dict[str, tuple[str, ...]] | None = None
+    for number, (row, body, problem) in enumerate(bodies(repository, rows), start=1):
+        if paths is None:
+            paths = folder_paths(folders)  # complete: all rows are read before the first body
+        yield Letter(row, paths.get(row.parent, ()), number, body, problem)
+
+
+def _mails(rows: Iterable[ItemRow], folders: dict[str, tuple[str, str]]) -> Iterator[ItemRow]:
+    """The mails; the folders that come by are noted."""
+    for row in rows:
+        if row.kind == FOLDER:
+            folders[row.key] = _place(row)
+        elif row.kind == MAIL:
+            yield row
+
+
+def _wanted(mails: Iterable[ItemRow], paths: Mapping[str, tuple[str, ...]], wanted: Wanted) -> Iterator[ItemRow]:
+    return (row for row in mails if wanted(row, paths.get(row.parent, ())))
+
+
+def _place(row: ItemRow) -> tuple[str, str]:
+    """Of a folder: name and parent."""
+    return str(row.meta["name"]), row.parent
 
 
 def mail_rows(
@@ -47,7 +73,7 @@ def mail_rows(
 ) -> list[tuple[ItemRow, tuple[str, ...]]]:
     """The mails with their folders, without their bytes. Blocking."""
     rows = list(repository.items(shard, snapshot))
-    paths = folder_paths({row.key: (str(row.meta["name"]), row.parent) for row in rows if row.kind == FOLDER})
+    paths = folder_paths({row.key: _place(row) for row in rows if row.kind == FOLDER})
     found = [(row, paths.get(row.parent, ())) for row in rows if row.kind == MAIL]
     return [place for place in found if wanted is None or wanted(*place)]
 

@@ -4,6 +4,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\ud800-\udfff]')
 _RESERVED = re.compile(r"^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?$", re.IGNORECASE)
@@ -42,7 +43,13 @@ def _unlike_a_file(name: str) -> str:
 
 def mail_path(folders: tuple[str, ...], number: int, subject: str) -> str:
     """`Inbox/Projects/000042 Offer.eml`; the number keeps names unique."""
-    return "/".join([*place(folders), f"{number:06d} {part(subject, 'no subject')}.eml"])
+    return f"{_parents(folders)}{number:06d} {part(subject, 'no subject')}.eml"
+
+
+@lru_cache(1024)
+def _parents(folders: tuple[str, ...]) -> str:
+    """Thousands of mails lie in one folder."""
+    return "".join(f"{name}/" for name in place(folders))
 
 
 def folder_paths(folders: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, ...]]:

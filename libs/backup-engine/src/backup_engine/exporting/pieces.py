@@ -29,23 +29,10 @@ Files = Callable[[Repository, str, str, Wanted | None], Iterator[File]]
 """Repository, shard, snapshot, which items: the files of one kind of items. Blocking."""
 
 
-def bodies(repository: Repository, rows: list[ItemRow]) -> Iterator[tuple[ItemRow, bytes | None, str]]:
-    """Each row with its bytes, or with what is wrong with them; in the order of the packs."""
-    left = {row.key: row for row in rows}
-    try:
-        for row, body in repository.read_many(rows):
-            del left[row.key]
-            yield row, body, ""
-    except IntegrityError:
-        # One by one is slow, and it tells the damaged ones from the others.
-        yield from _one_by_one(repository, left.values())
-
-
-def _one_by_one(repository: Repository, rows: Iterable[ItemRow]) -> Iterator[tuple[ItemRow, bytes | None, str]]:
-    for row in rows:
-        try:
-            body = repository.read(row)
-        except IntegrityError as error:
-            yield row, None, str(error)
+def bodies(repository: Repository, rows: Iterable[ItemRow]) -> Iterator[tuple[ItemRow, bytes | None, str]]:
+    """Each row with its bytes, or with what is wrong with them, in the order of the packs; after all rows were read."""
+    for row, body in repository.read_each(rows):
+        if isinstance(body, IntegrityError):
+            yield row, None, str(body)
         else:
             yield row, body, ""

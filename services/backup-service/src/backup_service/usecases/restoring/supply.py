@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from backup_engine import IntegrityError, Repository
@@ -44,23 +44,8 @@ def readable(
     repository: Repository, rows: Sequence[ItemRow], damaged: Callable[[ItemRow, IntegrityError], None]
 ) -> Iterator[Body]:
     """Every row that the repository still gives whole; the others are told. Blocking."""
-    left = {row.key: row for row in rows}
-    try:
-        for row, body in repository.read_many(rows):
-            del left[row.key]
-            yield row, body
-    except IntegrityError:
-        # One by one is slow, and it tells the damaged ones from the others.
-        yield from _one_by_one(repository, left.values(), damaged)
-
-
-def _one_by_one(
-    repository: Repository, rows: Iterable[ItemRow], damaged: Callable[[ItemRow, IntegrityError], None]
-) -> Iterator[Body]:
-    for row in rows:
-        try:
-            body = repository.read(row)
-        except IntegrityError as error:
-            damaged(row, error)
+    for row, body in repository.read_each(rows):
+        if isinstance(body, IntegrityError):
+            damaged(row, body)
         else:
             yield row, body
