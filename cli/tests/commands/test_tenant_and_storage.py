@@ -121,6 +121,34 @@ def test_a_target_with_object_lock_names_its_mode(signed_in: Any, tenantkeep: An
     assert "ja, für alle" in tenantkeep("storage", "list", "--lang", "de", COLUMNS="200").output
 
 
+@pytest.mark.parametrize(("text", "bytes_per_second"), [("500k", 500_000), ("20M", 20_000_000), ("70000", 70_000)])
+def test_a_target_gets_a_proxy_and_a_limit(
+    signed_in: Any, tenantkeep: Any, key_file: Path, text: str, bytes_per_second: int
+) -> None:
+    options = ("--secret-key-file", str(key_file), "--proxy", "http://proxy.example:3128", "--limit", text)
+    done = tenantkeep("storage", "add", "archive", *TARGET, *options)
+    assert done.exit_code == 0, done.output
+    body = signed_in.bodies[-1][1]
+    assert (body["proxy"], body["rate_limit"]) == ("http://proxy.example:3128", bytes_per_second)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--limit", "fast"), "Not a limit"),
+        (("--limit", "10"), "Not a limit"),
+        (("--proxy", "http://user:hush@proxy.example"), "proxy"),
+        (("--proxy", "http://proxy.example", "--embedded"), "--proxy"),
+    ],
+)
+def test_a_proxy_or_limit_that_cannot_be_right_is_a_usage_error(
+    signed_in: Any, tenantkeep: Any, key_file: Path, options: tuple[str, ...], named: str
+) -> None:
+    done = tenantkeep("storage", "add", "archive", *TARGET, "--secret-key-file", str(key_file), *options)
+    assert (done.exit_code, named in done.stderr) == (2, True), done.stderr
+    assert "hush" not in done.stderr
+
+
 SFTP = ("--sftp", "backup.example:22", "--user", "tenantkeep", "--folder", "/srv/backup")
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE"
 

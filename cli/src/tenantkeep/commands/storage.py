@@ -18,7 +18,7 @@ from tenantkeep.commands.errors import usage
 from tenantkeep.commands.options import Json, Lang, TenantName
 from tenantkeep.commands.output import Screen, reported
 from tenantkeep.commands.recover_target import recover
-from tenantkeep.commands.storage_bodies import invalid_fields, sftp_target, tested
+from tenantkeep.commands.storage_bodies import invalid_fields, rate_limit, sftp_target, tested
 from tenantkeep.exit_codes import ExitCode
 from tenantkeep.stack import objects, stack
 from tenantkeep.stack.home import Home
@@ -65,6 +65,10 @@ def add(
     secret_key_file: SecretKeyFile = None,
     style: Annotated[AddressStyle, typer.Option(help="Where the bucket's name stands.")] = AddressStyle.AUTO,
     lock: ObjectLock = None,
+    proxy: Annotated[str | None, typer.Option(help="URL of an HTTP proxy on the way to the S3 service.")] = None,
+    limit: Annotated[
+        str | None, typer.Option(help="Bytes per second in each direction and worker, such as 500k, 20M or 1G.")
+    ] = None,
     sftp: Annotated[str | None, typer.Option(help="host:port of an SFTP server, instead of --endpoint.")] = None,
     user: Annotated[str | None, typer.Option(help="Account on the SFTP server.")] = None,
     folder: Annotated[str | None, typer.Option(help="Folder on the SFTP server.")] = None,
@@ -87,6 +91,9 @@ def add(
     Example: tenantkeep storage add local --embedded
     """
     screen = Screen(lang, as_json=as_json)
+    rate = None if limit is None else rate_limit(limit)
+    if proxy is not None and (embedded or sftp is not None):
+        raise usage("--proxy goes with --endpoint.", "--proxy gehört zu --endpoint.")
     with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         if embedded:
@@ -99,9 +106,9 @@ def add(
         else:
             body = _target(
                 name=name, endpoint=endpoint, bucket=bucket, prefix=prefix, region=region, access_key=access_key,
-                secret_key_file=secret_key_file, style=style, lock=lock,
+                secret_key_file=secret_key_file, style=style, lock=lock, proxy=proxy,
             )  # fmt: skip
-        result = tested(gateway, slug, body, lang)
+        result = tested(gateway, slug, body.model_copy(update={"rate_limit": rate}), lang)
     if as_json:
         screen.document(result)
         return
@@ -205,6 +212,7 @@ def _target(
     secret_key_file: Path | None,
     style: AddressStyle,
     lock: LockMode | None,
+    proxy: str | None,
 ) -> StorageTargetBody:
     if endpoint is None or bucket is None or access_key is None or secret_key_file is None:
         raise usage(
@@ -223,6 +231,7 @@ def _target(
             region=region,
             style=style,
             lock=lock,
+            proxy=proxy,
             credentials=credentials,
         )
     except ValidationError as error:

@@ -1,16 +1,18 @@
 """What `tenantkeep storage add` sends, and how it tells a connection test that failed."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
-from contracts.api import AnyTargetBody, SFTPCredentials, SFTPTargetBody, StorageTargetResult
+from contracts.api import AnyTargetBody, RateLimit, SFTPCredentials, SFTPTargetBody, StorageTargetResult
 from contracts.texts import STORAGE_FINDINGS, render
 from contracts.views import ProbeStep
 from tenantkeep.commands.client import Gateway
 from tenantkeep.commands.errors import CommandError, Refused, usage
 
+_UNITS = {"": 1, "k": 1000, "M": 1_000_000, "G": 1_000_000_000}
 _FORM = 2  # words of a public key: kind and key; what follows is a comment
 
 
@@ -42,6 +44,18 @@ def sftp_target(
         )
     except ValidationError as error:
         raise invalid_fields(error) from None
+
+
+def rate_limit(text: str) -> int:
+    """Bytes per second that a text such as 20M means. Raises a usage error."""
+    found = re.fullmatch(r"(\d{1,9})([kMG]?)", text)
+    try:
+        return TypeAdapter(RateLimit).validate_python(int(found[1]) * _UNITS[found[2]] if found else None)
+    except ValidationError:
+        raise usage(
+            f"Not a limit: {text}. Give bytes per second such as 500k, 20M or 1G, at least 66k.",
+            f"Keine Begrenzung: {text}. Byte je Sekunde angeben, etwa 500k, 20M oder 1G, mindestens 66k.",
+        ) from None
 
 
 def invalid_fields(error: ValidationError) -> CommandError:

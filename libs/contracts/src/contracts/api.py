@@ -60,6 +60,10 @@ class S3Credentials(Body):
     secret_key: SecretStr = Field(min_length=1, max_length=512)
 
 
+RateLimit = Annotated[int, Field(ge=64 << 10, le=1 << 40)]
+_RATE = "bytes per second in each direction, for each worker process; null: as fast as it goes"
+
+
 class StorageTargetBody(Body):
     name: str = Field(min_length=1, max_length=100)
     kind: Literal["s3"] = "s3"
@@ -71,6 +75,13 @@ class StorageTargetBody(Body):
     lock: LockMode | None = Field(
         default=None, description="lock objects; the bucket was created with object lock, which the test proves"
     )
+    proxy: str | None = Field(
+        default=None,
+        max_length=300,
+        pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$",
+        description="URL of an HTTP proxy on the way to the service, without a password",
+    )
+    rate_limit: RateLimit | None = Field(default=None, description=_RATE)
     credentials: S3Credentials
 
 
@@ -110,6 +121,7 @@ class SFTPTargetBody(Body):
     )
     user: str = Field(min_length=1, max_length=64, pattern=r"^[^\s:@/]+$")
     host_keys: tuple[HostKey, ...] = Field(min_length=1, max_length=8, description="only a server owning one is used")
+    rate_limit: RateLimit | None = Field(default=None, description=_RATE)
     credentials: SFTPCredentials
 
 

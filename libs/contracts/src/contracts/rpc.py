@@ -140,6 +140,8 @@ class CreateTarget(_Question):
     lock: LockMode | None = None
     user: str = ""
     host_keys: tuple[str, ...] = ()
+    proxy: str | None = None
+    rate_limit: int | None = Field(default=None, ge=1)
 
 
 class CreatedTarget(_Question):

@@ -130,6 +130,10 @@ class StorageTarget(View):
     lock: LockMode | None = Field(default=None, description="proved by the connection test: objects are immutable")
     user: str = ""
     host_keys: tuple[str, ...] = Field(default=(), description="pinned public keys of the SFTP server")
+    proxy: str | None = Field(default=None, description="URL of an HTTP proxy on the way to the S3 service")
+    rate_limit: int | None = Field(
+        default=None, description="bytes per second in each direction, for each worker process; null: no limit"
+    )
     created_at: AwareDatetime
     tested_at: AwareDatetime
     recovery_key: str = Field(

@@ -12,6 +12,7 @@ from backup_engine import KeyUnavailable, NewItem, ObjectLocked, RecoveryKey, Re
 from backup_engine.retention import Scheme
 from backup_engine.storage import LockMode
 from backup_engine.testing.seaweed import BUCKET, LOCK_BUCKET, SeaweedServer
+from backup_engine.testing.tunnel import Tunnel
 from backup_service.adapters.engine_repositories import EngineRepositories
 from backup_service.adapters.mongo_store import Store
 from chassis.testing.clock import ManualClock
@@ -95,6 +96,19 @@ async def test_what_a_locking_target_keeps_cannot_be_deleted_with_its_own_creden
         with pytest.raises(ObjectLocked):
             storage.delete(name)
     storage.close()
+
+
+async def test_a_target_behind_a_proxy_is_tested_and_used_through_it(world: World) -> None:
+    host, _, port = world.seaweed.endpoint.partition(":")
+    with Tunnel((host, int(port))) as tunnel:
+        through = {"proxy": tunnel.url, "rate_limit": 50_000_000}
+        await world.store.targets.update_one({"_id": "contoso/t1"}, {"$set": through})
+        place = {**DOCUMENT, "endpoint": f"https://{world.seaweed.endpoint}", "prefix": world.prefix, **through}
+        assert all(step.ok for step in await world.process().probe("contoso", "t1", place))
+        tested = len(tunnel.hosts)
+        assert tested
+        await world.process().open("contoso", "t1")
+        assert len(tunnel.hosts) > tested
 
 
 async def test_the_recovery_key_opens_what_a_process_creates(world: World) -> None:

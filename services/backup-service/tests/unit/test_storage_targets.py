@@ -3,9 +3,17 @@
 import pytest
 
 from backup_engine.errors import StorageDenied
-from backup_engine.storage import Finding, LockMode, S3Storage, SFTPStorage
+from backup_engine.storage import (
+    Finding,
+    LimitedStorage,
+    LockMode,
+    MemoryStorage,
+    RetryingStorage,
+    S3Storage,
+    SFTPStorage,
+)
 from backup_engine.testing.sftp import KeyPair
-from backup_service.adapters.storage_targets import storage_of
+from backup_service.adapters.storage_targets import storage_of, wrapped
 from contracts import names
 
 S3 = {"endpoint": "https://s3.example:9000", "bucket": "backups", "region": "", "prefix": "team/"}
@@ -43,6 +51,20 @@ def test_an_sftp_target_has_a_folder_per_tenant() -> None:
     storage.close()
     with pytest.raises(StorageDenied):
         storage_of({**where, "host_keys": []}, {"password": "p"}, "contoso", None)
+
+
+def test_a_proxy_and_a_limit_of_the_target_are_used() -> None:
+    storage = storage_of({**S3, "proxy": "http://proxy.example:3128"}, KEYS, "contoso", None)
+    assert isinstance(storage, S3Storage)
+    assert storage._http.proxy is not None
+    assert storage._http.proxy.host == "proxy.example"
+    storage.close()
+    assert isinstance(wrapped(MemoryStorage(), {"rate_limit": None}), RetryingStorage)
+    limited = wrapped(MemoryStorage(), {"rate_limit": 100_000})
+    assert isinstance(limited, LimitedStorage)
+    assert (limited._upload._per_second, limited._download._per_second) == (100_000, 100_000)
+    limited.put("k", b"body")
+    assert limited.get("k") == b"body"
 
 
 def test_engine_and_contracts_use_the_same_words() -> None:

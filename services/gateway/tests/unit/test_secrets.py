@@ -108,6 +108,17 @@ async def test_an_sftp_target_that_cannot_be_right_is_refused_without_its_secret
     assert _paths(gateway) == []
 
 
+async def test_a_proxy_and_a_limit_go_to_the_service_and_a_password_does_not(gateway: Any, attempts: Any) -> None:
+    wanted = {"proxy": "http://proxy.example:3128", "rate_limit": 1_000_000}
+    answer = await gateway.call("POST", TARGETS, json={**_body(attempts), **wanted})
+    assert answer.status_code == 201
+    [asked] = gateway.world.of("target.create")
+    assert (asked.question.proxy, asked.question.rate_limit) == (wanted["proxy"], wanted["rate_limit"])
+    for wrong in ({"proxy": "http://user:PLANTED@proxy.example"}, {"rate_limit": 10}):
+        answer = await gateway.call("POST", TARGETS, json={**_body(attempts), **wrong})
+        assert (answer.status_code, "PLANTED" in answer.text) == (422, False)
+
+
 async def test_a_refused_target_leaves_no_secret_and_shows_the_steps(gateway: Any, attempts: Any) -> None:
     gateway.world.steps = (
         rpc.ProbeStep(name="connect", ok=True),

@@ -9,9 +9,9 @@ import structlog
 
 from backup_engine import RecoveryPublicKey, Repository, Tuning
 from backup_engine.errors import KeyUnavailable, StorageDenied
-from backup_engine.storage import RetryingStorage, S3Storage, SFTPStorage, probe
+from backup_engine.storage import S3Storage, SFTPStorage, probe
 from backup_service.adapters.mongo_store import Store, key
-from backup_service.adapters.storage_targets import storage_of
+from backup_service.adapters.storage_targets import storage_of, wrapped
 from backup_service.adapters.transit_wrapper import TransitWrapper
 from chassis.vault import Vault, VaultNotFound
 from contracts.names import StorageFinding
@@ -49,7 +49,7 @@ class EngineRepositories:
         document = await self._targets.find_one({"_id": key(tenant, target)})
         if document is None:
             raise not_found("storage target")
-        storage = RetryingStorage(await self._storage(tenant, target, document))
+        storage = wrapped(await self._storage(tenant, target, document), document)
         return await asyncio.to_thread(
             Repository.open_or_create,
             storage,

@@ -5,7 +5,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from backup_engine.storage import AddressStyle, LockMode, S3Storage, SFTPLogin, SFTPStorage
+from backup_engine.storage import (
+    AddressStyle,
+    LimitedStorage,
+    Limits,
+    LockMode,
+    RetryingStorage,
+    S3Storage,
+    SFTPLogin,
+    SFTPStorage,
+    Storage,
+)
 
 _SSH_PORT = 22
 _REGION = "us-east-1"  # what services without regions call theirs
@@ -28,7 +38,15 @@ def storage_of(
         prefix=f"{str(where['prefix']).strip('/')}/{tenant}".lstrip("/"),
         style=AddressStyle(where.get("style", AddressStyle.AUTO)),
         lock=None if lock is None else LockMode(lock),
+        proxy=where.get("proxy"),
     )
+
+
+def wrapped(storage: Storage, where: Mapping[str, Any]) -> Storage:
+    """As jobs use it: tried again, and no faster than the target allows, all jobs of this process together."""
+    retrying = RetryingStorage(storage)
+    limit = where.get("rate_limit")
+    return retrying if limit is None else LimitedStorage(retrying, Limits(upload=limit, download=limit))
 
 
 def _sftp(where: Mapping[str, Any], credentials: Mapping[str, str], tenant: str) -> SFTPStorage:

@@ -43,6 +43,8 @@ _TARGET_BODY = {
     "prefix": "tenantkeep",
     "style": "auto",
     "lock": "COMPLIANCE",
+    "proxy": "http://proxy.contoso.example:3128",
+    "rate_limit": 25_000_000,
 }
 _TARGET: dict[str, Any] = {
     **_TARGET_BODY,
