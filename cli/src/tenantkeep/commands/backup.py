@@ -99,7 +99,7 @@ def export(
     out: Annotated[Path, typer.Option(help="New ZIP file, or a folder to unpack into.")],
     kind: Annotated[
         ExportFormat,
-        typer.Option("--format", help="eml: a file per mail; mbox: a file per folder; maildir; vcf: contacts."),
+        typer.Option("--format", help="eml: a file per mail; mbox: one per folder; maildir; ics: calendars; vcf."),
     ] = ExportFormat.EML,
     items: restore.Items = None,
     folders: restore.Folders = None,
@@ -108,7 +108,7 @@ def export(
     lang: Lang = "en",
     as_json: Json = False,
 ) -> None:
-    """Save a mailbox or parts of it: mail byte for byte as delivered (EML, mboxrd, Maildir), contacts as vCards.
+    """Save a mailbox or parts of it: mail byte for byte (EML, mboxrd, Maildir), calendars, vCards.
 
     Example: tenantkeep backup export anna@contoso.com --out anna.zip
     Example: tenantkeep backup export anna@contoso.com --format maildir --out ~/Maildir-anna

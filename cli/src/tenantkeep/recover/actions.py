@@ -104,7 +104,7 @@ def export(
             with download_bar(screen, snapshot.bytes) as watch:
                 done.append(write(repository, snapshot, target, name=form, selection=selection, watch=watch))
             _tell(screen, done[-1])
-    if items and not any(written.mails or written.others or written.damaged for written in done):
+    if items and not any(written.mails or written.events or written.contacts or written.damaged for written in done):
         raise usage("Nothing has such a key.", "Nichts hat diesen Schlüssel.")
     if screen.as_json:
         screen.document({"exports": [_document(written) for written in done]})
@@ -229,12 +229,13 @@ def _file_name(snapshot: Snapshot, form: str) -> str:
 def _tell(screen: Screen, written: Written) -> None:
     screen.say(
         Text(
-            "{}: {} mails, {} contacts, {}, each compared with its SHA-256 → {}",
-            "{}: {} Nachrichten, {} Kontakte, {}, jede und jeder mit SHA-256 verglichen → {}",
+            "{}: {} mails, {} events, {} contacts, {}, each compared with its SHA-256 → {}",
+            "{}: {} Nachrichten, {} Termine, {} Kontakte, {}, alle mit SHA-256 verglichen → {}",
         ),
         written.snapshot.label or written.snapshot.shard,
         written.mails,
-        written.others,
+        written.events,
+        written.contacts,
         figures.size(written.bytes),
         written.place,
     )
@@ -249,7 +250,8 @@ def _document(written: Written) -> dict[str, object]:
         "restore_point": points.shown(written.snapshot),
         "place": str(written.place),
         "mails": written.mails,
-        "contacts": written.others,
+        "events": written.events,
+        "contacts": written.contacts,
         "bytes": written.bytes,
         "damaged": [{"key": letter.row.key, "problem": letter.problem} for letter in written.damaged],
     }

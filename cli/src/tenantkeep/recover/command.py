@@ -32,6 +32,7 @@ class Format(StrEnum):
     EML = "eml"
     MBOX = "mbox"
     MAILDIR = "maildir"
+    ICS = "ics"
     VCF = "vcf"
 
 
@@ -147,11 +148,11 @@ def export(
     *,
     out: Annotated[Path, typer.Option(help="File (zip) or folder to make; nothing is written over.")],
     form: Annotated[
-        Format, typer.Option("--format", help="zip and eml with a manifest; mbox is mboxrd; vcf: contacts only.")
+        Format, typer.Option("--format", help="zip and eml with a manifest; mbox is mboxrd; ics, vcf: only those.")
     ] = Format.ZIP,
     every: Annotated[bool, typer.Option("--all", help="The newest restore point of every mailbox.")] = False,
     folder: Annotated[list[str] | None, typer.Option(help="Only this folder and those below.")] = None,
-    item: Annotated[list[str] | None, typer.Option(help="Only this mail or contact, by key.")] = None,
+    item: Annotated[list[str] | None, typer.Option(help="Only this mail, event or contact, by key.")] = None,
     lang: Lang = "en",
     as_json: Json = False,
 ) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backup_engine import Repository, Snapshot
-from backup_engine.exporting import FILES, FORMATS, File, Letter, Piece, letters, other_files
+from backup_engine.exporting import CALENDAR_KINDS, EVENT, FILES, FORMATS, File, Letter, Piece, letters, other_files
 from backup_engine.model import ItemRow
 from tenantkeep.commands.download import refuse_existing
 
@@ -38,8 +38,9 @@ class Written:
     place: Path
     snapshot: Snapshot
     mails: int = 0
-    others: int = 0
-    """Items in files of their own kind: contacts."""
+    events: int = 0
+    contacts: int = 0
+    """With entries of the tenant's address book."""
     bytes: int = 0
     damaged: list[Letter | Piece] = field(default_factory=list)
 
@@ -87,7 +88,8 @@ def _counted_pieces(pieces: Iterator[Piece], written: Written, watch: Watch) -> 
         if piece.problem:
             written.damaged.append(piece)
         if piece.data is not None:
-            written.others += 1
+            written.events += piece.row.kind == EVENT
+            written.contacts += piece.row.kind not in CALENDAR_KINDS
             written.bytes += len(piece.data)
             watch(piece.row.size)
         yield piece

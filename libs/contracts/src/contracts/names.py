@@ -32,8 +32,10 @@ class ExportFormat(StrEnum):
     EML = "eml"
     MBOX = "mbox"
     MAILDIR = "maildir"
+    ICS = "ics"
+    """Calendars and nothing else; those above hold calendars and contacts beside the mail."""
     VCF = "vcf"
-    """Contacts and nothing else; the others hold contacts beside the mail."""
+    """Contacts and nothing else."""
 
 
 class UpkeepKind(StrEnum):

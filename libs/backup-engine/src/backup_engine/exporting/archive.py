@@ -7,6 +7,7 @@ from typing import Any
 
 from zipstream import ZIP_STORED, ZipStream
 
+from backup_engine.exporting.calendars import ics_files
 from backup_engine.exporting.contacts import vcard_files
 from backup_engine.exporting.layouts import maildir_folders, maildir_path, mbox_entry, mbox_path
 from backup_engine.exporting.letters import Letter, letters, letters_by_place
@@ -79,7 +80,7 @@ def other_files(repository: Repository, shard: str, snapshot: str, wanted: Wante
         yield from files(repository, shard, snapshot, wanted)
 
 
-FILES: Mapping[str, Files] = {"vcf": vcard_files}
+FILES: Mapping[str, Files] = {"ics": ics_files, "vcf": vcard_files}
 """What an export holds beside mail, by the name of the format that holds nothing else."""
 
 ARCHIVES: Mapping[str, Callable[[Repository, str, str, Wanted | None], Iterator[bytes]]] = {
