@@ -13,7 +13,7 @@ import pytest
 from backup_engine import NewItem, Repository, Snapshot
 from backup_engine.storage import MemoryStorage
 from backup_engine.testing.keys import LocalKeyWrapper
-from backup_service.adapters import search_schema
+from backup_service.adapters import search_file, search_schema
 from backup_service.adapters.error_classes import Judgement
 from backup_service.adapters.search_shelf import SearchShelf
 from backup_service.domain.export_order import ExportOrder
@@ -198,6 +198,20 @@ async def test_search(mailbox: Mailbox, first: str, asked: dict[str, Any], hits:
     assert await found(mailbox, first, **asked) == hits
 
 
+async def test_a_word_that_most_items_have_is_found_the_other_way_round(
+    mailbox: Mailbox, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = [
+        {"q": "nummer", "limit": 3},
+        {"q": "nummer", "folder": "in", "since": datetime(2026, 2, 1, 8, 5, tzinfo=UTC)},
+        {"q": "nummer", "everywhere": True},
+    ]
+    usual = [await found(mailbox, first, **words) for words in asked]
+    monkeypatch.setattr(search_file, "_MANY", 2)
+    assert [await found(mailbox, first, **words) for words in asked] == usual
+    assert usual[0] == ["m6", "m5", "m4"]
+
+
 async def test_a_hit_shows_where_the_words_are(mailbox: Mailbox, first: str) -> None:
     page = await mailbox.browse.search("contoso", rpc.SearchItems(restore_point=first, q="straße* Muller"))
     (hit,) = page.items
@@ -255,15 +269,40 @@ async def test_only_what_changed_is_read_again(mailbox: Mailbox, first: str, tmp
         return read_many(rows)
 
     mailbox.repository.read_many = counted  # type: ignore[method-assign] # counts, and then does the same
+    fetches: list[str] = []
+    fetch = mailbox.repository.derived.fetch
+    mailbox.repository.derived.fetch = lambda file, into: (fetches.append(file.id), fetch(file, into))[1]  # type: ignore[method-assign] # as above
     second = mailbox.back_up(update("m1", "in", 1, isRead=True), put("new", "in", mail("Neues"), 40))
     await mailbox.shelf.prepare(mailbox.repository, SHARD)
-    assert reads == ["new"]
+    assert (reads, fetches) == (["new"], []), "what is at hand is not fetched"
     before = mailbox.derived()
     await mailbox.shelf.close()
     mailbox.shelf = mailbox.new_shelf()  # another worker
     assert await found(mailbox, second, q="neues") == ["new"]
     assert await found(mailbox, first, q="neues") == []
-    assert (reads, mailbox.derived()) == (["new"], before)
+    assert (reads, len(fetches), mailbox.derived()) == (["new"], 1, before)
+
+
+async def test_a_file_is_stored_again_when_much_of_it_is_new_or_it_is_old(mailbox: Mailbox) -> None:
+    mailbox.back_up(folder("in", "Posteingang"), *(put(f"m{n}", "in", mail(f"Bericht {n}"), n) for n in range(50)))
+    await mailbox.shelf.prepare(mailbox.repository, SHARD)
+    first = mailbox.derived()
+    for n in range(3):
+        last = mailbox.back_up(put(f"new{n}", "in", mail(f"Neues {n}")))
+        await mailbox.shelf.prepare(mailbox.repository, SHARD)
+    assert mailbox.derived() == first
+    await mailbox.shelf.close()
+    mailbox.shelf = mailbox.new_shelf()  # another worker makes up for what is missing
+    assert sorted(await found(mailbox, last, q="neues")) == ["new0", "new1", "new2"]
+    assert mailbox.derived() == first
+    mailbox.back_up(*(put(f"many{n}", "in", mail(f"Viele {n}")) for n in range(5)))
+    await mailbox.shelf.prepare(mailbox.repository, SHARD)
+    second = mailbox.derived()
+    assert len(second) > len(first)
+    for _ in range(7):
+        mailbox.back_up()
+    await mailbox.shelf.prepare(mailbox.repository, SHARD)
+    assert len(mailbox.derived()) > len(second), "its restore points are a week old"
 
 
 async def test_a_lost_damaged_or_foreign_search_file_is_made_anew(mailbox: Mailbox, first: str) -> None:

@@ -48,6 +48,7 @@ def test_a_question_is_made_of_quoted_words_whatever_is_typed() -> None:
         '"grusse" AND "neue strasse" AND "ange" * AND "and" AND "near" AND subject : "a b" AND files : "plan pdf"'
     )
     assert Query(text="() *").match == ""
+    assert [Query(text=text).has_prefix for text in ("ange*", "ange* plan", "ange plan")] == [True, True, False]
 
 
 def test_an_excerpt_shows_the_place() -> None:

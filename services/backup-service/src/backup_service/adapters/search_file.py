@@ -4,7 +4,9 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from backup_engine.errors import NotFound
@@ -32,16 +34,21 @@ Values = dict[str, Any]
 class SearchFile:
     """Implements ports.SearchFile."""
 
-    def __init__(self, connection: sqlite3.Connection, size: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, size: int, version: str) -> None:
         self._sql = connection
         self._lock = threading.Lock()
         self.size = size  # bytes
+        self.version = version  # of the derived file it equals, or was brought up from; "" when it could not be stored
         self._points = {str(ident): int(n) for ident, n in connection.execute("SELECT id, n FROM points")}
         self._order = sorted((n, ident) for ident, n in self._points.items())
 
     def close(self) -> None:
         with self._lock:
             self._sql.close()
+
+    def copy_to(self, path: Path) -> None:
+        with self._lock, closing(sqlite3.connect(path)) as copy:
+            self._sql.backup(copy)
 
     def covers(self, point: str) -> bool:
         return point in self._points
@@ -76,12 +83,21 @@ class SearchFile:
         else:
             where.append(_THERE)
             values["n"] = self._number(point)
-        for condition, added in _conditions(query):
+        for condition, added in _conditions(query, frequent=self._is_frequent(query)):
             where.append(condition)
             values |= added
         shown = _HEADER if point else _HEADER.replace("i.first, i.last", _LIFE)
         asked = _select(f"{shown}, t.body", " AND ".join(where), _ORDER)
         return self._page(self._all(asked, values), limit, query.asked_words)
+
+    def _is_frequent(self, query: Query) -> bool:
+        """Whether so many items have the words that it is faster to look for them from the newest item on.
+
+        Not for prefixes: what they stand for is put together anew for each item.
+        """
+        if not query.match or query.has_prefix:
+            return False
+        return bool(self._all(_COUNT, {"match": query.match, "many": _MANY}) == [(_MANY,)])
 
     def differences(self, before: str, after: str, change: str | None, cursor: str | None, limit: int) -> Differences:
         """What became of the items between two restore points, in order of their keys."""
@@ -173,9 +189,9 @@ def _select(columns: str, where: str, rest: str = "") -> str:
     return f"SELECT {columns} {_FROM} WHERE {where} {rest}"
 
 
-def _conditions(query: Query) -> Iterable[tuple[str, Values]]:
+def _conditions(query: Query, *, frequent: bool) -> Iterable[tuple[str, Values]]:
     if query.match:
-        yield "t.id IN (SELECT rowid FROM words WHERE words MATCH :match)", {"match": query.match}
+        yield _HAS_WORDS if frequent else _AMONG_HITS, {"match": query.match}
     if query.since is not None:
         yield "i.date >= :since", {"since": _seconds(query.since)}
     if query.until is not None:
@@ -188,6 +204,10 @@ def _conditions(query: Query) -> Iterable[tuple[str, Values]]:
         yield "i.kind = :kind", {"kind": query.kind}
 
 
+_AMONG_HITS = "t.id IN (SELECT rowid FROM words WHERE words MATCH :match)"
+_HAS_WORDS = "EXISTS (SELECT 1 FROM words WHERE words MATCH :match AND rowid = i.text)"
+_COUNT = "SELECT count(*) FROM (SELECT rowid FROM words WHERE words MATCH :match LIMIT :many)"
+_MANY = 3000
 _HAS_FILE = "EXISTS (SELECT 1 FROM json_each(t.files) f WHERE NOT json_extract(f.value, '$.inline'))"
 
 

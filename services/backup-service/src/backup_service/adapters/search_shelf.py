@@ -8,14 +8,15 @@ import asyncio
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
 
-from backup_engine import IntegrityError, Repository, Snapshot
+from backup_engine import DerivedFile, IntegrityError, Repository, Snapshot
 from backup_engine.errors import FormatUnsupported, NotFound, StorageError
 from backup_service.adapters import search_schema
 from backup_service.adapters.search_file import SearchFile
@@ -26,6 +27,8 @@ log = structlog.get_logger()
 
 KIND = "search"
 _FAST = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768;"
+_NEWS = 0.1  # share of a file that is new before it is stored again: what is less is quickly read from the repository
+_OLD = timedelta(days=7)  # after which it is stored all the same, before its restore points expire
 _MAPPED = 1 << 31  # bytes of a file that are read through the system's cache
 
 
@@ -59,17 +62,14 @@ class SearchShelf:
         shelved = self._shelved.get(key)
         if shelved is None or not shelved.file.covers(wanted):
             await self._made(repository, shard)
-            shelved = self._shelved[key]
+            shelved = self._shelved.get(key)
+            if shelved is None:  # made, and gone again for others that were made at the same moment
+                raise Preparing
             if not shelved.file.covers(wanted):
                 raise NotFound(f"the search file of {shard} knows no restore point {wanted}", key=wanted)
         self._shelved.move_to_end(key)
-        shelved.users += 1
-        try:
+        with self._in_use(shelved, key):
             yield shelved.file
-        finally:
-            shelved.users -= 1
-            if shelved is not self._shelved.get(key) and not shelved.users:
-                shelved.file.close()
 
     async def prepare(self, repository: Repository, shard: str) -> None:
         """Bring the file up to the newest restore point and store it, however long that takes."""
@@ -96,18 +96,37 @@ class SearchShelf:
         key = (repository.tenant, shard)
         if key not in self._making:
             self._making[key] = asyncio.create_task(self._put(repository, shard))
-            self._making[key].add_done_callback(lambda _: self._making.pop(key, None))
+            self._making[key].add_done_callback(lambda task: self._is_made(key, task))
         return self._making[key]
+
+    def _is_made(self, key: tuple[str, str], task: asyncio.Task[SearchFile]) -> None:
+        del self._making[key]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Whoever waited hears it, too; perhaps nobody has.
+            log.warning("a search file could not be made", shard=key[1], error=str(error))
 
     async def _put(self, repository: Repository, shard: str) -> SearchFile:
         key = (repository.tenant, shard)
-        file = await asyncio.to_thread(self._make, repository, shard)
+        held = self._shelved.get(key)
+        with nullcontext() if held is None else self._in_use(held, key):
+            file = await asyncio.to_thread(self._make, repository, shard, None if held is None else held.file)
         old = self._shelved.pop(key, None)
         if old is not None and not old.users:
             old.file.close()
         self._shelved[key] = _Shelved(file)
         self._bound(key)
         return file
+
+    @contextmanager
+    def _in_use(self, shelved: _Shelved, key: tuple[str, str]) -> Iterator[None]:
+        """Nobody closes it meanwhile; the last user does when it was replaced."""
+        shelved.users += 1
+        try:
+            yield
+        finally:
+            shelved.users -= 1
+            if shelved is not self._shelved.get(key) and not shelved.users:
+                shelved.file.close()
 
     def _bound(self, newest: tuple[str, str]) -> None:
         """Close what was not asked for the longest time; what is in use, and the newest, stay."""
@@ -118,7 +137,7 @@ class SearchShelf:
                 del self._shelved[key]
                 shelved.file.close()
 
-    def _make(self, repository: Repository, shard: str) -> SearchFile:
+    def _make(self, repository: Repository, shard: str, held: SearchFile | None) -> SearchFile:
         """Blocking. Raises Stopped, NotFound without a restore point, and what the engine raises."""
         points = repository.snapshots(shard)[::-1]
         if not points:
@@ -126,38 +145,35 @@ class SearchShelf:
         path = self._folder / f"{self._new_id()}.part"
         try:
             path.touch(mode=0o600, exist_ok=False)
-            if not self._current(repository, shard, points, path):
+            version = self._current(repository, points, path, held)
+            if version is None:
                 path.unlink()
                 path.touch(mode=0o600, exist_ok=False)
                 self._bring_up(repository, points, path)
-                self._store(repository, shard, points, path, shared=False)
-            return _opened(path)
+                version = self._store(repository, points, path, shared=False)
+            return _opened(path, version)
         finally:
             path.unlink(missing_ok=True)
 
-    def _current(self, repository: Repository, shard: str, points: list[Snapshot], path: Path) -> bool:
-        """Put the stored file, brought up to date if needed, at `path`; False when there is none to build on."""
-        try:
-            stored = repository.derived.newest(KIND, shard)
-            if stored is None:
-                return False
-            with path.open("wb") as file:
-                repository.derived.fetch(stored, file)
-        except (IntegrityError, FormatUnsupported) as error:
-            log.warning("the stored search file cannot be read: it is made anew", shard=shard, error=str(error))
-            return False
+    def _current(
+        self, repository: Repository, points: list[Snapshot], path: Path, held: SearchFile | None
+    ) -> str | None:
+        """Put the stored file, brought up to date if needed, at `path`; its version, None when there is none."""
+        stored = _fetched(repository, points[0].shard, path, held)
+        if stored is None:
+            return None
         with closing(sqlite3.connect(path)) as connection:
-            if not search_schema.is_current(connection):
-                return False
             writer = SearchWriter(connection, repository, self._stopping.is_set)
-            if not writer.can_reach(points):
-                return False
+            if not search_schema.is_current(connection) or not writer.can_reach(points):
+                return None
             if set(writer.covers()) >= {point.id for point in points}:
-                return True
+                return stored.id
             connection.executescript(_FAST)
             writer.bring_up(points)
-        self._store(repository, shard, points, path, shared=True)
-        return True
+            news = writer.news_since(stored.snapshots)
+        if news < _NEWS and _age(points, stored.snapshots) < _OLD:
+            return stored.id
+        return self._store(repository, points, path, shared=True)
 
     def _bring_up(self, repository: Repository, points: list[Snapshot], path: Path) -> None:
         with closing(sqlite3.connect(path)) as connection:
@@ -165,14 +181,15 @@ class SearchShelf:
             search_schema.create(connection)
             SearchWriter(connection, repository, self._stopping.is_set).bring_up(points)
 
-    def _store(self, repository: Repository, shard: str, points: list[Snapshot], path: Path, *, shared: bool) -> None:
-        """Into the repository, for other workers and later; what fails here costs only that."""
+    def _store(self, repository: Repository, points: list[Snapshot], path: Path, *, shared: bool) -> str:
+        """Into the repository, for other workers and later; what fails here costs only that. Its version."""
+        shard, covered = points[0].shard, [point.id for point in points]
         try:
             with path.open("rb") as file:
-                covered = [point.id for point in points]
-                repository.derived.store(KIND, shard, self._new_id(), file, covered, shared=shared)
+                return repository.derived.store(KIND, shard, self._new_id(), file, covered, shared=shared).id
         except StorageError as error:
             log.warning("a search file could not be stored: the next one will be", shard=shard, error=str(error))
+            return ""
 
 
 def _newest(repository: Repository, shard: str) -> str:
@@ -182,12 +199,35 @@ def _newest(repository: Repository, shard: str) -> str:
     return points[0].id
 
 
-def _opened(path: Path) -> SearchFile:
+def _fetched(repository: Repository, shard: str, path: Path, held: SearchFile | None) -> DerivedFile | None:
+    """Put the stored file, or what is at hand of it, at `path`; None when there is none that can be read."""
+    try:
+        stored = repository.derived.newest(KIND, shard)
+        if stored is not None and held is not None and held.version == stored.id:
+            held.copy_to(path)
+        elif stored is not None:
+            with path.open("wb") as file:
+                repository.derived.fetch(stored, file)
+    except (IntegrityError, FormatUnsupported) as error:
+        log.warning("the stored search file cannot be read: it is made anew", shard=shard, error=str(error))
+        return None
+    return stored
+
+
+def _age(points: list[Snapshot], stored: Sequence[str]) -> timedelta:
+    """How far the newest restore point is ahead of the newest stored one; `points` are oldest first."""
+    known = [point.taken_at for point in points if point.id in set(stored)]
+    return points[-1].taken_at - known[-1] if known else timedelta.max
+
+
+def _opened(path: Path, version: str) -> SearchFile:
     size = path.stat().st_size
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
     try:
         connection.execute(f"PRAGMA mmap_size = {_MAPPED}")
-        return SearchFile(connection, size)  # which reads, so that SQLite has opened the file when it loses its name
+        return SearchFile(
+            connection, size, version
+        )  # which reads, so that SQLite has opened the file when it loses its name
     except BaseException:
         connection.close()
         raise

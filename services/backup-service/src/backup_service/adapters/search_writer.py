@@ -56,6 +56,13 @@ class SearchWriter:
         lacks = [point.id not in known for point in points]
         return lacks == sorted(lacks)
 
+    def news_since(self, points: Sequence[str]) -> float:
+        """The share of the file that the newest of these restore points did not have; 1 if it knows none of them."""
+        last = "SELECT max(n) FROM points WHERE id IN (SELECT value FROM json_each(?))"
+        (n,) = self._sql.execute(last, (json.dumps(list(points)),)).fetchone()
+        new, total = self._sql.execute("SELECT sum(first > ?), count(*) FROM items", (n,)).fetchone()
+        return 1.0 if n is None or not total else float(new / total)
+
     def bring_up(self, points: Sequence[Snapshot]) -> None:
         """Take in what is missing of `points` (of one shard, oldest first) and drop what only others needed.
 

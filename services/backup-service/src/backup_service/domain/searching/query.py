@@ -37,6 +37,10 @@ class Query:
         return " AND ".join(part for column, text in asked for part in _expressions(text, column))
 
     @property
+    def has_prefix(self) -> bool:
+        return self.match.endswith("*") or " * AND" in self.match
+
+    @property
     def asked_words(self) -> list[str]:
         """Folded, for excerpts."""
         return words(self.text)
