@@ -242,6 +242,22 @@ def test_what_was_collected_under_a_writer_makes_it_start_again(backups: Backups
     backups.check(snapshot)
 
 
+def test_progress_whose_segments_were_collected_is_none(backups: Backups) -> None:
+    """A writer that stalls may write its checkpoint after a collector has removed what the checkpoint names."""
+    backups.backup(*range(20), expires_at=BEFORE)
+    backups.maintain(grace=DAY)
+    with backups.open("other") as session:
+        backups.put(session, *range(100, 110))
+        session.checkpoint(b"as far as here")
+    for name in backups.names("manifests/other/"):
+        backups.storage.delete(name)
+    with backups.open("other", adopt=session.id) as again:
+        assert again.cursor is None
+        backups.put(again, *range(100, 110))
+        snapshot = backups.finish(again)
+    backups.check(snapshot)
+
+
 def test_a_parent_that_is_being_removed_counts_as_none(backups: Backups) -> None:
     parent = backups.backup(*range(20), expires_at=BEFORE)
     backups.maintain(grace=DAY)

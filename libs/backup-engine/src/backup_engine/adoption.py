@@ -100,10 +100,14 @@ def _progress_of(backing: Backing, shard: str, session: str) -> Progress | None:
     inherited = from_parent(backing, shard, progress.parent).segments
     own = [name for name in progress.segments if name not in inherited]
     backing.index.refresh()
-    if recheck.is_lost(backing, manifest.items(backing.objects, own)):
+    if not _are_stored(backing, shard, own) or recheck.is_lost(backing, manifest.items(backing.objects, own)):
         _log.warning("progress of a dead session was collected: starting from its parent", extra={"session": session})
         return None
     return progress
+
+
+def _are_stored(backing: Backing, shard: str, segments: list[str]) -> bool:
+    return set(segments) <= {info.key for info in backing.storage.list(names.segments(shard))}
 
 
 def encode_checkpoint(shard: str, progress: Progress) -> dict[str, Any]:
