@@ -1,12 +1,12 @@
 """`python -m token_service` among the real servers: asked over the bus, killed, drained."""
 
 import asyncio
+import random
 import ssl
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from chassis import tls
 from chassis.bus import Bus, Caller, connect
 from chassis.clock import SystemClock
+from chassis.ids import new_ulid
 from chassis.openbao import AppRoleVault, open_vault
 from chassis.settings import ServiceSettings
 from chassis.testing.process import Server, free_port
@@ -34,7 +35,7 @@ pytestmark = pytest.mark.integration
 CALLER = Caller("anna", ("operator",), "request-1")
 SUBJECT = "m365.evt.v1.contoso.token.refreshed"
 TOKEN = "tenants/contoso/tokens/exchange-backup"
-_INTAKES = count()
+_DRAWN = random.Random(5)
 
 
 class Running:
@@ -105,7 +106,7 @@ class Running:
 
     async def bring_secret(self, secret: str | None = None) -> rpc.SetCredential:
         app = self.bench.simulator.apps["exchange-backup"]
-        intake = f"i{next(_INTAKES)}"
+        intake = new_ulid(SystemClock(), _DRAWN)
         async with self.vault("gateway") as vault:
             data = {"client_secret": secret or app["client_secret"]}
             await vault.kv_create(f"tenants/contoso/intake/{intake}", data)
@@ -247,6 +248,24 @@ async def test_sigterm_ends_it_quickly_and_cleanly(service: Running) -> None:
     assert '"event": "draining"' in log
     assert "drain timed out" not in log
     assert "process failed" not in log
+
+
+async def test_what_a_gateway_that_died_left_is_destroyed_and_what_is_awaited_is_not(service: Running) -> None:
+    async with service.bus("gateway") as bus:
+        await service.register(bus)
+    awaited = (await service.bring_secret()).intake
+    forgotten = f"01ARZ3NDEK{awaited[10:]}"  # drawn years ago
+    async with service.vault("gateway") as vault:
+        await vault.kv_create(f"tenants/contoso/intake/{forgotten}", {"client_secret": "forgotten"})
+    service.process.kill()
+    service.start()
+    async with service.vault("token-service") as vault:
+
+        async def cleared() -> bool:
+            return await vault.kv_list("tenants/contoso/intake") == (awaited,)
+
+        await eventually(cleared)
+        await vault.kv_delete(f"tenants/contoso/intake/{awaited}")
 
 
 async def test_its_log_holds_no_secret(service: Running) -> None:
