@@ -8,12 +8,11 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import combinations
-from pathlib import Path
 from time import monotonic
 
 import chaos_page
 import pytest
-from drill import QUICK, Drill, Fault, ended, gateway_of, holders
+from drill import PROFILE, QUICK, Drill, Fault, ended, expire_secret, gateway_of, holders, new_secret
 from main_job import MainJob
 from stack_fixture import running_stack, wait_until
 
@@ -29,7 +28,6 @@ WIPED = (Fault(("nats",), wiped=True),)
 ALL = (*WIPED, *KILLS, *AWAY, *PAIRS)
 BUDGET = float(os.environ.get("TENANTKEEP_SOAK_SECONDS", "3600"))  # noqa: TID251 - a test reads its own budget
 
-PROFILE = "exchange-backup"
 RESUMED_WITHIN = 10.0
 """Seconds from the healing until a held job goes on."""
 
@@ -87,19 +85,6 @@ def away(name: str) -> tuple[Trouble, Trouble]:
         wait_until(lambda: drill.is_ready(name), seconds=60, what=f"{name} is back")
 
     return lambda drill: drill.take_away(name), heal
-
-
-def expire_secret(drill: Drill) -> None:
-    drill.job.simulator("POST", f"tenants/contoso/apps/{PROFILE}/expire-secret")
-    drill.job.simulator("POST", "tenants/contoso/revoke-tokens")
-
-
-def new_secret(drill: Drill) -> None:
-    app = drill.job.simulator("POST", f"tenants/contoso/apps/{PROFILE}/rotate-secret")
-    secret: Path = drill.job.folder / "new.secret"
-    secret.write_text(app["client_secret"])
-    arguments = ("--client-id", app["client_id"], "--client-secret-file", str(secret))
-    drill.job.command("tenant", "credential", PROFILE, *arguments)
 
 
 def revoke_consent(drill: Drill) -> None:

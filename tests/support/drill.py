@@ -42,6 +42,10 @@ QUICK = {
 """Every interval of the product scaled down, so that an outage of seconds stands for one of minutes."""
 
 
+PROFILE = "exchange-backup"
+"""Whose credential and consent are taken away."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """What happens to the processes `of`: killed and started again at once, or kept away for `away` seconds."""
@@ -231,3 +235,16 @@ def holders(gateway: Gateway, run: str) -> dict[str, str]:
 
 def ended(gateway: Gateway, run: str) -> bool:
     return gateway.run("contoso", run).state.finished
+
+
+def expire_secret(drill: Drill) -> None:
+    drill.job.simulator("POST", f"tenants/contoso/apps/{PROFILE}/expire-secret")
+    drill.job.simulator("POST", "tenants/contoso/revoke-tokens")
+
+
+def new_secret(drill: Drill) -> None:
+    app = drill.job.simulator("POST", f"tenants/contoso/apps/{PROFILE}/rotate-secret")
+    secret = drill.job.folder / "new.secret"
+    secret.write_text(app["client_secret"])
+    arguments = ("--client-id", app["client_id"], "--client-secret-file", str(secret))
+    drill.job.command("tenant", "credential", PROFILE, *arguments)

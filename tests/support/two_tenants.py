@@ -92,7 +92,7 @@ class Api:
             found: Json = answer.json()
             return found if answer.is_success and found["state"] in DONE else None
 
-        found = wait_until(ended, seconds=60, what=f"run {run} of {tenant} ends")
+        found = wait_until(ended, seconds=120, what=f"run {run} of {tenant} ends")
         assert found is not None
         return found
 
