@@ -106,6 +106,12 @@ def fabrikam(simulator: SimulatorProcess, http: httpx.Client) -> Tenant:
     return make_tenant("fabrikam", simulator, http, "--generate", "12", "--mailboxes", "1")
 
 
+@pytest.fixture(scope="session")
+def globex(simulator: SimulatorProcess, http: httpx.Client) -> Tenant:
+    """A tenant with a directory; what a test creates in it is its own."""
+    return make_tenant("globex", simulator, http, "--generate", "0", "--mailboxes", "1", "--people", "130")
+
+
 @pytest.fixture
 def faults(simulator: SimulatorProcess, contoso: Tenant) -> Iterator[Any]:
     """Add faults that are gone after the test; the unreadable message of the seed stays."""

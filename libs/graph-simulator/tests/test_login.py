@@ -126,7 +126,14 @@ def test_an_administrator_can_take_an_app_apart(fabrikam: Any) -> None:
     assert "roles" not in claims
     act("grant-consent")
     claims = jwt.decode(sign_in().json()["access_token"], options={"verify_signature": False})
-    assert claims["roles"] == ["Calendars.Read", "Contacts.Read", "Mail.Read", "User.Read.All"]
+    assert claims["roles"] == [
+        "Calendars.Read",
+        "Contacts.Read",
+        "GroupMember.Read.All",
+        "Mail.Read",
+        "OrgContact.Read.All",
+        "User.Read.All",
+    ]
 
 
 def test_revoked_tokens_answer_401_and_new_ones_work(fabrikam: Any) -> None:

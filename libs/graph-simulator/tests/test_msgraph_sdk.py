@@ -12,6 +12,9 @@ from kiota_abstractions.base_request_configuration import RequestConfiguration
 from kiota_abstractions.headers_collection import HeadersCollection
 from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
 from msgraph import GraphRequestAdapter, GraphServiceClient
+from msgraph.generated.groups.item.transitive_members.graph_user.graph_user_request_builder import (
+    GraphUserRequestBuilder,
+)
 from msgraph.generated.models.contact import Contact
 from msgraph.generated.models.email_address import EmailAddress
 from msgraph.generated.models.event import Event
@@ -41,6 +44,13 @@ async def connect(contoso: Any) -> AsyncIterator[Any]:
 async def connect_northwind(northwind: Any) -> AsyncIterator[Any]:
     """The same for the tenant with calendars."""
     async for client in _clients(northwind):
+        yield client
+
+
+@pytest.fixture
+async def connect_globex(globex: Any) -> AsyncIterator[Any]:
+    """The same for the tenant with a directory."""
+    async for client in _clients(globex):
         yield client
 
 
@@ -184,6 +194,35 @@ async def test_calendar_delta_to_its_end(northwind: Any, connect_northwind: Any)
         found += page.value
     assert EventType.Occurrence in {event.type for event in found}
     assert page.odata_delta_link
+
+
+async def test_users_and_groups_of_a_directory(connect_globex: Any) -> None:
+    graph = connect_globex("directory")
+    groups = (await graph.groups.get()).value
+    assert {group.display_name for group in groups} >= {"KlarKonform-Globex-Admin", "Verteiler unified"}
+    assert set().union(*(unknown(group) for group in groups)) == set()
+    role = next(group for group in groups if group.display_name == "KlarKonform-Globex-User")
+    members = (await graph.groups.by_group_id(role.id).members.get()).value
+    assert {type(member).__name__ for member in members} == {"User", "Group"}
+    query = GraphUserRequestBuilder.GraphUserRequestBuilderGetQueryParameters(count=True, select=["id", "displayName"])
+    eventual = RequestConfiguration(query_parameters=query)
+    eventual.headers.add("ConsistencyLevel", "eventual")
+    people = await graph.groups.by_group_id(role.id).transitive_members.graph_user.get(eventual)
+    assert people.odata_count == len(people.value) >= len(members) - 1
+    page = await graph.users.delta.get()
+    seen = list(page.value)
+    while page.odata_next_link:
+        page = await graph.users.delta.with_url(page.odata_next_link).get()
+        seen += page.value
+    assert len({user.id for user in seen}) > 100
+    person = next(user for user in seen if user.display_name)
+    assert (await graph.users.by_user_id(person.id).get()).display_name == person.display_name
+
+
+async def test_organisational_contacts(connect_globex: Any) -> None:
+    contacts = (await connect_globex("exchange-backup").contacts.get()).value
+    assert contacts[0].phones[0].number.startswith("+49")
+    assert set().union(*(unknown(contact) for contact in contacts)) == set()
 
 
 async def test_a_throttled_call_is_repeated_by_the_sdk(contoso: Any, connect: Any, faults: Any) -> None:

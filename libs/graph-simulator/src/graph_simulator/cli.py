@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
@@ -21,9 +21,11 @@ from graph_simulator.database import open_database
 from graph_simulator.directory import UnknownNameError, create_tenant, find_tenant, find_user
 from graph_simulator.seed import change as changing
 from graph_simulator.seed import contacts as seed_contacts
+from graph_simulator.seed import directory as seed_directory
 from graph_simulator.seed import dump as dumping
 from graph_simulator.seed import ics, maildir, mbox, texts, vcf
 from graph_simulator.seed.contacts import ContactGenerator
+from graph_simulator.seed.directory import Invented
 from graph_simulator.seed.event_generator import EventGenerator
 from graph_simulator.seed.generator import EMPTY_FOLDER, MailGenerator
 from graph_simulator.seed.load import Mailboxes, create_restore_target, limited, load, load_events, write_manifest
@@ -99,6 +101,7 @@ def seed(
     generate: Annotated[int | None, typer.Option(min=0, help="Invent this many mails.")] = None,
     mailboxes: Annotated[int, typer.Option(min=1, help="Mailboxes to spread invented mail over.")] = 4,
     contacts: Annotated[int, typer.Option(min=0, help="Invent this many contacts per invented mailbox.")] = 0,
+    people: Annotated[int, typer.Option(min=0, help="Invent a directory of so many users, of every sort.")] = 0,
     vcf_file: Annotated[Path | None, typer.Option("--vcf", help="A vCard file.", exists=True)] = None,
     events: Annotated[int, typer.Option("--calendars", min=0, help="Invent this many calendar events.")] = 0,
     ics_file: Annotated[Path | None, typer.Option("--ics", help="An iCalendar file.", exists=True)] = None,
@@ -125,6 +128,7 @@ def seed(
             source = _imported(mbox_file, maildir_path, user)
         cards = _load_contacts(boxes, _mailbox_names(mailboxes), contacts, random_seed)
         cards += _load_cards(boxes, user, vcf_file)
+        company = seed_directory.invent(connection, created, people, random_seed) if people else Invented(0, 0, 0)
         create_restore_target(boxes)
         with _open_manifest(manifest) as stream, _progress(source, quiet=as_json) as advance:
             loaded = load(boxes, limited(source.mails, max_messages, max_bytes), stream, advance)
@@ -143,6 +147,7 @@ def seed(
         "messages": loaded.messages,
         "bytes": loaded.bytes,
         "contacts": cards,
+        "directory": asdict(company),
         "events": stored,
         "mailboxes": _mailbox_counts(boxes),
         "unreadable": marked,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 FILE_NAME = "simulator.db"
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 BUSY_TIMEOUT_SECONDS = 30.0
 
 SCHEMA = """
@@ -141,6 +141,23 @@ CREATE TABLE upload (
     5: """
 -- The change number that the change key shows, while the read state alone has changed since.
 ALTER TABLE message ADD COLUMN key_seq INTEGER;
+""",
+    6: """
+ALTER TABLE user ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE user ADD COLUMN state TEXT NOT NULL DEFAULT 'live';
+ALTER TABLE user ADD COLUMN previous TEXT;
+ALTER TABLE user ADD COLUMN is_admin INTEGER NOT NULL DEFAULT 0;
+UPDATE user SET seq = pk;
+CREATE INDEX user_seq ON user (tenant_id, seq);
+CREATE TABLE directory_object (
+    pk INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant_id TEXT NOT NULL REFERENCES tenant, kind TEXT NOT NULL,
+    profile TEXT NOT NULL, previous TEXT, seq INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'live');
+CREATE INDEX directory_object_seq ON directory_object (tenant_id, kind, seq);
+CREATE TABLE group_member (
+    group_pk INTEGER NOT NULL REFERENCES directory_object, member_id TEXT NOT NULL, PRIMARY KEY (group_pk, member_id));
+CREATE INDEX group_member_of ON group_member (member_id);
+CREATE TABLE directory_change (seq INTEGER NOT NULL, object_id TEXT NOT NULL, property TEXT NOT NULL);
+CREATE INDEX directory_change_object ON directory_change (object_id, seq);
 """,
 }
 """What each schema version adds to the one before it."""

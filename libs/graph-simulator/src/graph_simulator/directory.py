@@ -11,7 +11,7 @@ from datetime import timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from graph_simulator.database import state_secret, transaction
+from graph_simulator.database import next_seq, state_secret, transaction
 from graph_simulator.identifiers import derived_guid
 from graph_simulator.permissions import APP_ROLES, PROFILES
 from graph_simulator.times import iso, now
@@ -160,7 +160,19 @@ def credentials(connection: sqlite3.Connection, tenant: Tenant) -> dict[str, obj
 def create_user(connection: sqlite3.Connection, tenant: Tenant, mailbox: str, **properties: object) -> int:
     """Return the key of the user `mailbox@domain`, created with these Graph properties if it is new."""
     upn = f"{mailbox}@{tenant.domain}".lower()
+    with transaction(connection):
+        known = connection.execute("SELECT pk FROM user WHERE upn = ?", (upn,)).fetchone()
+        pk: int = _insert_user(connection, tenant, mailbox, upn, properties) if known is None else known["pk"]
+    return pk
+
+
+def _insert_user(
+    connection: sqlite3.Connection, tenant: Tenant, mailbox: str, upn: str, properties: dict[str, object]
+) -> int:
+    seq = next_seq(connection)
     user_id = derived_guid(state_secret(connection), "user", upn)
+    if connection.execute("SELECT 1 FROM user WHERE id = ?", (user_id,)).fetchone():
+        user_id = derived_guid(state_secret(connection), "user", upn, str(seq))  # of that name there was another one
     profile = {
         "displayName": mailbox,
         "givenName": None,
@@ -182,18 +194,19 @@ def create_user(connection: sqlite3.Connection, tenant: Tenant, mailbox: str, **
         "id": user_id,
         "userPrincipalName": upn,
     }
-    connection.execute(
-        "INSERT OR IGNORE INTO user (id, tenant_id, upn, profile) VALUES (?, ?, ?, ?)",
-        (user_id, tenant.id, upn, json.dumps(profile, ensure_ascii=False)),
+    cursor = connection.execute(
+        "INSERT INTO user (id, tenant_id, upn, profile, seq) VALUES (?, ?, ?, ?, ?)",
+        (user_id, tenant.id, upn, json.dumps(profile, ensure_ascii=False), seq),
     )
-    pk: int = connection.execute("SELECT pk FROM user WHERE upn = ?", (upn,)).fetchone()["pk"]
-    return pk
+    connection.execute("INSERT INTO directory_change VALUES (?, ?, '@created')", (seq, user_id))
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
 
 
 def find_user(connection: sqlite3.Connection, tenant_id: str, key: str) -> sqlite3.Row:
-    """Find a user of the tenant by id or user principal name. Raises UnknownNameError."""
+    """Find a user of the tenant who is not deleted by id or user principal name. Raises UnknownNameError."""
     row: sqlite3.Row | None = connection.execute(
-        "SELECT * FROM user WHERE tenant_id = ? AND ? IN (id, upn)", (tenant_id, key.lower())
+        "SELECT * FROM user WHERE tenant_id = ? AND ? IN (id, upn) AND state = 'live'", (tenant_id, key.lower())
     ).fetchone()
     if row is None:
         raise UnknownNameError(key)

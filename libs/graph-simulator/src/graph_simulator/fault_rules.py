@@ -30,6 +30,7 @@ class FaultKind(StrEnum):
     GZIP = "gzip"
     CHUNKED = "chunked"
     STATUS = "status"
+    STALE_READ = "stale-read"
     DELAY = "delay"
     UNAVAILABLE = "unavailable"
 

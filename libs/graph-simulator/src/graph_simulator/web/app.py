@@ -1,8 +1,9 @@
 """The ASGI application: one origin that is sign-in host, Graph, upload host and control API at once."""
 
+import itertools
 import json
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email.utils import format_datetime
@@ -56,6 +57,7 @@ class Simulator:
     throttle: OutlookThrottle
     check_answers: bool = False
     """Compare every JSON answer of Graph with the published types; `GET stats` tells what does not fit."""
+    _lookups: Iterator[int] = field(default_factory=itertools.count)
     _graph: RouteTable[GraphHandler] = field(default_factory=graph_routes)
     _login: RouteTable[LoginHandler] = field(default_factory=login_routes)
 
@@ -143,7 +145,7 @@ class Simulator:
         route, values = _matched(found)
         if not route.roles & caller.roles:
             raise forbidden(exchange=bool(route.roles & EXCHANGE))
-        return Call(
+        call = Call(
             request=request,
             connection=self.connection,
             state=self.state,
@@ -154,6 +156,9 @@ class Simulator:
             options=parse_options(request.scope["query_string"]),
             preferences=preferences,
         )
+        if route.roles & EXCHANGE and "user" in values:
+            call.require_mailbox(next(self._lookups))
+        return call
 
     def _caller(self, request: Request) -> Caller:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")

@@ -64,6 +64,19 @@ class Call:
         except UnknownNameError as error:
             raise user_not_found(self.path["user"]) from error
 
+    def require_mailbox(self, lookup: int) -> None:
+        """Refuse the mail, calendars and contacts of a user without a mailbox, in turn as the two say who look it up.
+
+        Reported in microsoftgraph/microsoft-graph-docs#10481.
+        """
+        user = self.user()
+        if self.connection.execute("SELECT 1 FROM folder WHERE user_pk = ? LIMIT 1", (user["pk"],)).fetchone():
+            return
+        if lookup % 2:
+            raise GraphProblem(404, "ResourceNotFound", "Resource could not be discovered.")
+        text = "The mailbox is either inactive, soft-deleted, or is hosted on-premise."
+        raise GraphProblem(404, "MailboxNotEnabledForRESTAPI", text)
+
     def folder(self, user_pk: int, key: str | None = None) -> sqlite3.Row:
         try:
             return folders.find_folder(self.connection, user_pk, key or self.path["folder"])

@@ -22,7 +22,7 @@ from graph_simulator.directory import App, Tenant, UnknownNameError
 from graph_simulator.fault_rules import FaultInvalidError, FaultRules
 from graph_simulator.times import WALL, iso, now
 from graph_simulator.tokens import Tokens, rotate_signing_key
-from graph_simulator.web import calendar_control
+from graph_simulator.web import calendar_control, directory_control
 from graph_simulator.web.limits import OutlookThrottle
 from graph_simulator.web.stats import Stats
 
@@ -118,7 +118,7 @@ class Control:
         tenant = directory.find_tenant(self.connection, name)
         match (method, *rest):
             case (_, "users", *what):
-                return self._users_of(method, tenant, what)
+                return self._users_of(method, tenant, what, body)
             case ("POST", "revoke-tokens"):
                 return JSONResponse({"revoked": self.tokens.revoke_all(tenant.id)})
             case ("GET", "invitations"):
@@ -128,9 +128,9 @@ class Control:
             case (_, "apps", profile, *what):
                 return self._app(method, directory.find_app(self.connection, tenant.id, profile), what, body)
             case _:
-                return JSONResponse({"error": "no such control operation"}, 404)
+                return directory_control.answer(self.connection, tenant, method, rest, body)
 
-    def _users_of(self, method: str, tenant: Tenant, what: list[str]) -> Response:
+    def _users_of(self, method: str, tenant: Tenant, what: list[str], body: bytes) -> Response:
         match (method, *what):
             case ("GET",):
                 return JSONResponse({"tenant_id": tenant.id, "users": self._users(tenant.id)})
@@ -138,7 +138,7 @@ class Control:
                 folders.give_archive(self.connection, directory.find_user(self.connection, tenant.id, upn)["pk"])
                 return Response(status_code=204)
             case _:
-                return JSONResponse({"error": "no such control operation"}, 404)
+                return directory_control.answer(self.connection, tenant, method, ["users", *what], body)
 
     def _app(self, method: str, app: App, what: list[str], body: bytes) -> Response:
         match (method, *what):

@@ -5,17 +5,15 @@ the number reached. What changes again during the round moves to its end, hence 
 https://learn.microsoft.com/graph/delta-query-messages
 """
 
-import base64
-import hmac
-import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 from starlette.responses import Response
 
-from graph_simulator.database import last_seq, state_secret
+from graph_simulator.database import last_seq
 from graph_simulator.fault_rules import FaultKind
+from graph_simulator.web import sealing
 from graph_simulator.web.call import Call, Json
 from graph_simulator.web.delta_faults import Links, disturbed, page_size
 from graph_simulator.web.message_view import listed, read_state, selected
@@ -23,7 +21,6 @@ from graph_simulator.web.problems import GraphProblem, bad_request, json_respons
 
 DEFAULT_PAGE = 10
 LARGEST_PAGE = 1000
-_MAC_LENGTH = 16
 _BAKED = ("select", "filter", "changetype", "expand", "orderby", "startdatetime", "enddatetime")
 
 
@@ -171,21 +168,14 @@ def _page_size(call: Call) -> int:
 
 
 def _seal(call: Call, position: Position) -> str:
-    payload = json.dumps(asdict(position), separators=(",", ":")).encode()
-    mac = hmac.digest(state_secret(call.connection), payload, "sha256")[:_MAC_LENGTH]
-    return base64.urlsafe_b64encode(mac + payload).decode().rstrip("=")
+    return sealing.seal(call.connection, asdict(position))
 
 
 def _unseal(call: Call, token: str) -> Position:
     try:
-        sealed = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-    except ValueError as error:
+        return Position(**sealing.unseal(call.connection, token))
+    except (sealing.SealBrokenError, TypeError) as error:
         raise _invalid_token() from error
-    mac, payload = sealed[:_MAC_LENGTH], sealed[_MAC_LENGTH:]
-    expected = hmac.digest(state_secret(call.connection), payload, "sha256")[:_MAC_LENGTH]
-    if not hmac.compare_digest(mac, expected):
-        raise _invalid_token()
-    return Position(**json.loads(payload))
 
 
 def _invalid_token() -> GraphProblem:

@@ -8,7 +8,6 @@ from graph_simulator.permissions import (
     READ_APPLICATIONS,
     READ_MAIL,
     READ_ORGANIZATION,
-    READ_USERS,
     WRITE_MAIL,
 )
 from graph_simulator.web import (
@@ -26,6 +25,7 @@ from graph_simulator.web import (
 from graph_simulator.web.calendar_routes import add_calendar_routes
 from graph_simulator.web.call import Call
 from graph_simulator.web.contact_routes import add_contact_routes
+from graph_simulator.web.directory_routes import add_directory_routes
 from graph_simulator.web.login import LoginCall
 from graph_simulator.web.paths import RouteTable
 
@@ -50,6 +50,7 @@ def graph_routes() -> RouteTable[GraphHandler]:
         _attachments(table, f"{prefix}/{{message}}/attachments")
     add_calendar_routes(table)
     add_contact_routes(table)
+    add_directory_routes(table)
     return table
 
 
@@ -69,8 +70,6 @@ def login_routes() -> RouteTable[LoginHandler]:
 
 
 def _directory(table: RouteTable[GraphHandler]) -> None:
-    table.add("GET", "/users", users.list_users, READ_USERS)
-    table.add("GET", "/users/{user}", users.get_user, READ_USERS)
     table.add("GET", "/organization", users.get_organization, READ_ORGANIZATION)
     table.add("GET", "/servicePrincipals", applications.list_service_principals, READ_APPLICATIONS)
     for path in ("/servicePrincipals/{principal}", "/servicePrincipals(appId)/{principal}"):

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from graph_simulator.web.problems import bad_request
 
 _CONDITION = re.compile(r"([A-Za-z/]+)\s+(eq|ne|ge|gt|le|lt)\s+('(?:[^']|'')*'|[^\s'()]+)", re.IGNORECASE)
+_STARTS_WITH = re.compile(r"startswith\(\s*([A-Za-z]+)\s*,\s*('(?:[^']|'')*')\s*\)", re.IGNORECASE)
+_ANY = re.compile(r"([A-Za-z]+)/any\(\s*(\w+)\s*:\s*\2\s+eq\s+('(?:[^']|'')*')\s*\)", re.IGNORECASE)
 _PROPERTY_ANY = re.compile(
     r"singleValueExtendedProperties/any\(\s*(\w+)\s*:\s*\1/id\s+eq\s+'((?:[^']|'')*)'"
     r"\s+and\s+\1/value\s+eq\s+'((?:[^']|'')*)'\s*\)",
@@ -21,7 +23,10 @@ _EXPANSION = re.compile(r"([A-Za-z./]+)(?:\((.*)\))?", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`name operator value`; value is None for null, and text or a truth value otherwise."""
+    """`name operator value`, also `startswith` and `any` (one of a list).
+
+    The value is None for null, and text or a truth value otherwise.
+    """
 
     name: str
     operator: str
@@ -36,13 +41,20 @@ class ExtendedCondition:
     value: str
 
 
-def parse_filter(text: str) -> list[Condition | ExtendedCondition]:
-    """Read conditions joined by `and`; anything else is a 400."""
+def parse_filter(text: str, *, directory: bool = False) -> list[Condition | ExtendedCondition]:
+    """Read conditions joined by `and`; anything else is a 400.
+
+    The `directory` knows functions that Exchange does not.
+    """
     conditions: list[Condition | ExtendedCondition] = []
     rest = text.strip()
     while rest:
         if (found := _PROPERTY_ANY.match(rest)) is not None:
             conditions.append(ExtendedCondition(_unquote(found[2]), _unquote(found[3])))
+        elif directory and (found := _STARTS_WITH.match(rest)) is not None:
+            conditions.append(Condition(found[1], "startswith", _literal(found[2])))
+        elif directory and (found := _ANY.match(rest)) is not None:
+            conditions.append(Condition(found[1], "any", _literal(found[3])))
         elif (found := _CONDITION.match(rest)) is not None:
             conditions.append(Condition(found[1], found[2].lower(), _literal(found[3])))
         else:
