@@ -7,6 +7,7 @@ Facts: learn.microsoft.com/graph/api/user-post-mailfolders, /graph/api/singleval
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from backup_service.adapters.graph_calendar_restore import GraphCalendarTarget
 from backup_service.adapters.graph_contact_restore import GraphContactTarget
 from backup_service.adapters.graph_mail import GraphMail
 from backup_service.domain.graph_message import ITEM_TAG, REPLACES_TAG, RESTORE_TAG
@@ -30,6 +31,7 @@ class GraphRestore:
     def __init__(self, client: GraphClient) -> None:
         self._client = client
         self.mail = GraphMailTarget(client)
+        self.calendars = GraphCalendarTarget(client)
         self.contacts = GraphContactTarget(client)
 
     @property

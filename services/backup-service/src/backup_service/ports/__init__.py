@@ -13,7 +13,7 @@ from backup_service.domain.jobs import Cause, Claim, Outcome
 from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
 from backup_service.domain.restored_mail import CreatedMail, PresentMail
 from backup_service.domain.upkeep import DueUpkeep
-from backup_service.ports.calendars import Calendars
+from backup_service.ports.calendars import Calendars, CalendarTarget
 from backup_service.ports.contacts import Contacts, ContactTarget
 from contracts.errors import ErrorClass
 from contracts.events import Counts, JobWakeUp
@@ -195,6 +195,9 @@ class RestoreTarget(Protocol):
 
     @property
     def mail(self) -> MailTarget: ...
+
+    @property
+    def calendars(self) -> CalendarTarget: ...
 
     @property
     def contacts(self) -> ContactTarget: ...

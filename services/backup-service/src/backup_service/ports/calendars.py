@@ -1,9 +1,10 @@
 """Calendars, as the use cases need them."""
 
-from collections.abc import AsyncIterator
-from typing import Protocol
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Protocol
 
 from backup_service.domain.calendar import Calendar, EventAttachment, FoundEvent, WholeEvent
+from backup_service.domain.restored_event import CreatedEvent
 
 
 class Calendars(Protocol):
@@ -36,4 +37,40 @@ class Calendars(Protocol):
 
     def content(self, mailbox: str, attachment: EventAttachment) -> AsyncIterator[bytes]:
         """The bytes of a file, or the MIME of an attached item."""
+        ...
+
+
+class CalendarTarget(Calendars, Protocol):
+    """Where events are restored to. Raises the error tree of graph_client."""
+
+    async def calendar_called(self, mailbox: str, name: str) -> str | None:
+        """Id of the mailbox's own calendar of this name, whatever its case; None when there is none."""
+        ...
+
+    async def ensure_calendar(self, mailbox: str, name: str, color: str) -> tuple[str, bool]:
+        """Id of the mailbox's own calendar of this name, and whether this call has created it."""
+        ...
+
+    async def created(self, mailbox: str, calendar: str, restore: str) -> list[CreatedEvent]:
+        """What attempts of this restore have created in the calendar."""
+        ...
+
+    async def create(self, mailbox: str, calendar: str, event: Mapping[str, Any]) -> WholeEvent:
+        """Create an event. Whoever it names as attendee is sent an invitation."""
+        ...
+
+    async def days(self, mailbox: str, series: str, start: str, end: str) -> list[Mapping[str, Any]]:
+        """What of a series takes place between two instants: id, start, and when it should have started."""
+        ...
+
+    async def change(self, mailbox: str, event: str, changes: Mapping[str, Any]) -> None:
+        """Change an event or one day of a series. Repeating is fine."""
+        ...
+
+    async def attach(self, mailbox: str, event: str, item: Mapping[str, Any], content: bytes) -> None:
+        """Attach a file to an event or one day of a series."""
+        ...
+
+    async def remove(self, mailbox: str, event: str) -> None:
+        """Delete an event, or cancel one day of a series; attendees of an organizer are told. Repeating is fine."""
         ...

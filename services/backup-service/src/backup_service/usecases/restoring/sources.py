@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
 from backup_service.ports import RestoreTarget
+from backup_service.usecases.restoring.calendars import CalendarRestore
 from backup_service.usecases.restoring.contacts import ContactRestore
 from backup_service.usecases.restoring.frame import RestoreFrame
 from backup_service.usecases.restoring.mail import MailRestore
@@ -28,6 +29,7 @@ class SourceRestore(Protocol):
 
 RESTORERS: Mapping[Source, type[SourceRestore]] = {
     Source.MAIL: MailRestore,
+    Source.CALENDAR: CalendarRestore,
     Source.CONTACTS: ContactRestore,
 }
 """In the order of restoring."""
