@@ -118,3 +118,10 @@ def test_a_repeated_creation_carries_the_same_key(gateway: Any, server_tls: Any)
         assert connected.start_backup("contoso", "configuration-1") == "run-1"
     assert len(gateway.keys) == 3
     assert len(set(gateway.keys)) == 1
+
+
+def test_a_mailbox_that_is_being_made_searchable_is_said_to_be() -> None:
+    preparing = httpx.Response(503, json={"code": "preparing", "status": 503, "title": "Not ready yet"})
+    outcome, _, told, _ = asked(preparing, httpx.Response(200))
+    assert outcome.status_code == 200
+    assert ["searchable" in text.en and "durchsuchbar" in text.de for text in told] == [True]

@@ -42,7 +42,7 @@ class Patience:
             if pause is None or self.clock.now() + pause > begun + self._limit(outcome):
                 return _settled(outcome)
             if not repeated:
-                self.notice(_notice(self._limit(outcome)))
+                self.notice(_notice(outcome, self._limit(outcome)))
                 repeated = True
             self.clock.pause(pause)
 
@@ -82,7 +82,12 @@ def _stays(error: BaseException | None) -> bool:
     return False
 
 
-def _notice(seconds: float) -> Text:
+def _notice(outcome: httpx.Response | Exception, seconds: float) -> Text:
+    if isinstance(outcome, httpx.Response) and b'"preparing"' in outcome.content:
+        return Text(
+            f"This mailbox is being made searchable. Asking again for up to {seconds:.0f} s.",
+            f"Dieses Postfach wird durchsuchbar gemacht. Es wird bis zu {seconds:.0f} s lang weiter gefragt.",
+        )
     return Text(
         f"No answer at the moment: something restarts. Asking again for up to {seconds:.0f} s.",
         f"Derzeit keine Antwort: etwas startet neu. Es wird bis zu {seconds:.0f} s lang weiter gefragt.",
