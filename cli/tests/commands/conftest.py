@@ -44,6 +44,7 @@ from contracts.views import (
     ConsentView,
     FloorChange,
     HealthView,
+    ItemProblem,
     Job,
     LegalHold,
     Listing,
@@ -90,6 +91,7 @@ class FakeGateway:
     script: list[tuple[Run, list[Job]] | Problem] = field(default_factory=list)
     looks: list[tuple[Run, list[Job]]] = field(default_factory=list)
     points: list[RestorePoint] = field(default_factory=list)
+    restore_problems: list[ItemProblem] = field(default_factory=list)
     archive: bytes = b""
     cut_after: int | None = None
     letters: list[DeadLetter] = field(default_factory=list)
@@ -135,6 +137,7 @@ class FakeGateway:
             "follow_run": lambda _: Response(status_code=404),
             "list_jobs": lambda r: self._page(r, self.looks[-1][1]),
             "get_job": lambda r: next(j for j in self.looks[-1][1] if j.id == r.path_params["job"]),
+            "list_restore_problems": lambda r: self._page(r, self.restore_problems),
             "list_restore_points": lambda r: self._page(r, self.points),
             "list_folders": lambda r: self._page(r, self.folders),
             "list_items": lambda r: self._asked(r, Listing[Item](items=self.items, cursor="next")),

@@ -77,6 +77,20 @@ def test_a_partial_restore_names_its_items_and_ends_with_3(tenantkeep: Any, rest
         assert shown in done.stdout
 
 
+def test_problems_beyond_the_first_are_listed_by_their_own_command(
+    signed_in: Any, tenantkeep: Any, restored: Any
+) -> None:
+    report = RestoreReport(problems=250)
+    job = restored(JobState.PARTIAL, restored=report)
+    done = tenantkeep("backup", "restore", "anna@contoso.com", "--wait")
+    assert f"250 items have problems. All of them: tenantkeep jobs problems {job.id}" in " ".join(done.stdout.split())
+    signed_in.restore_problems = [
+        ItemProblem(item=f"AAk{n}", error=ErrorClass.INTEGRITY, detail="differs") for n in range(250)
+    ]
+    listed = json.loads(tenantkeep("jobs", "problems", job.id, "--json").stdout)
+    assert [problem["item"] for problem in listed["items"]] == [f"AAk{n}" for n in range(250)]
+
+
 def test_a_dry_run_is_called_one(tenantkeep: Any, restored: Any) -> None:
     restored(JobState.SUCCEEDED, dry_run=True)
     done = tenantkeep("backup", "restore", "anna@contoso.com", "--original", "--dry-run", "--wait")

@@ -113,6 +113,7 @@ class World:
             rpc.CONFIGURATION_LIST: "list_backup_configurations",
             rpc.RUN_LIST: "list_runs",
             rpc.JOB_GET: "get_job",
+            rpc.RESTORE_PROBLEMS: "list_restore_problems",
             rpc.RESTORE_POINT_LIST: "list_restore_points",
             rpc.BROWSE_FOLDERS: "list_folders",
             rpc.BROWSE_ITEMS: "list_items",
@@ -366,6 +367,7 @@ ATTEMPTS: dict[str, Attempt] = {
     "compare_restore_points": Attempt("/tenants/contoso/restore-points/p1/compare?with=p2", 200),
     "open_export": Attempt("/tenants/contoso/restore-points/p1/exports", 201, {"format": "eml"}),
     "download": Attempt("/tenants/contoso/downloads/ticket-1", 200),
+    "list_restore_problems": Attempt("/tenants/contoso/jobs/j1/restore-problems", 200),
     "start_restore": Attempt(
         "/tenants/contoso/restores", 202, {"restore_point": "p1", "target_user": "restore@contoso.example"}
     ),

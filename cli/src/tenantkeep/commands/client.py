@@ -19,6 +19,7 @@ from contracts.views import (
     BackupConfiguration,
     ConsentLink,
     HealthView,
+    ItemProblem,
     Job,
     LegalHold,
     Listing,
@@ -150,6 +151,10 @@ class Gateway:
     def start_backup(self, tenant: str, configuration: str, key: str | None = None) -> str:
         """Returns the run's id. The same `key` never starts a second run."""
         return self._post(f"{_configuration(tenant, configuration)}/runs", None, api.Accepted, key).run
+
+    def restore_problems(self, tenant: str, job: str) -> list[ItemProblem]:
+        """Every item that a restore job could not bring back."""
+        return self._list(f"/tenants/{_part(tenant)}/jobs/{_part(job)}/restore-problems", ItemProblem)
 
     def start_restore(self, tenant: str, body: api.RestoreBody, key: str | None = None) -> str:
         """Returns the run's id. The same `key` never starts a second run."""

@@ -83,6 +83,28 @@ def show(
     _problems(screen, [found])
 
 
+@app.command("problems")
+@reported
+def problems(
+    *,
+    job: Annotated[str, typer.Argument(help="Id of a restore job.")],
+    tenant: TenantName = None,
+    lang: Lang = "en",
+    as_json: Json = False,
+) -> None:
+    """List every item that a restore could not bring back, or not as it was, and why; `jobs show` has the first 100.
+
+    Example: tenantkeep jobs problems 01JD… --json > missing.json
+    """
+    screen = Screen(lang, as_json=as_json)
+    with connect(screen) as gateway:
+        found = gateway.restore_problems(tenant_of(gateway, tenant), job)
+    if as_json:
+        screen.document({"items": found})
+        return
+    _items(screen, labels.ITEM_ERRORS, found)
+
+
 def show_run(screen: Screen, progress: Progress) -> None:
     """A run with its jobs, and their three lists if there are any."""
     if screen.as_json:

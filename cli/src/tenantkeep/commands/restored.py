@@ -17,6 +17,8 @@ def show_restored(screen: Screen, jobs: Sequence[Job]) -> None:
         if job.restored is not None:
             title = labels.WOULD_RESTORE if job.restored.dry_run else labels.RESTORED
             screen.table(_HEADERS, [_row(found) for found in job.restored.sources], title=title)
+            if job.restored.problems > len(job.item_errors):
+                screen.say(_ALL_PROBLEMS, job.restored.problems, job.id)
         if job.kind is JobKind.RESTORE and job.fatal is not None and job.fatal.error is ErrorClass.NOT_FOUND:
             screen.say(_ELSEWHERE)
 
@@ -31,6 +33,10 @@ _HEADERS = (
     labels.COMPARED,
     labels.FAILED,
     labels.NEW_FOLDERS,
+)
+_ALL_PROBLEMS = Text(
+    "{} items have problems. All of them: tenantkeep jobs problems {}",
+    "{} Elemente haben Probleme. Alle: tenantkeep jobs problems {}",
 )
 _ELSEWHERE = Text(
     "Restore into another user with --to, or save it: tenantkeep backup export RESTORE_POINT --out mailbox.zip",

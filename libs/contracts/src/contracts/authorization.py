@@ -62,6 +62,7 @@ ROUTES: dict[str, Route] = {
     "open_export": Route("POST", "/tenants/{tenant}/restore-points/{restore_point}/exports", _MANAGE),
     "download": Route("GET", "/tenants/{tenant}/downloads/{ticket}", _MANAGE),
     "start_restore": Route("POST", "/tenants/{tenant}/restores", _MANAGE),
+    "list_restore_problems": Route("GET", "/tenants/{tenant}/jobs/{job}/restore-problems", _MANAGE),
     "list_dead_letters": Route("GET", "/dead-letters", _OPERATE),
     "get_dead_letter": Route("GET", "/dead-letters/{letter}", _OPERATE),
     "replay_dead_letter": Route("POST", "/dead-letters/{letter}/replay", _OPERATE),

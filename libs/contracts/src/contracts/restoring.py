@@ -11,7 +11,7 @@ MOST_KEYS = 1000
 MOST_KEY_BYTES = 48 << 10
 """A request on the bus has 64 KiB; ids of Exchange have 70 to 150 characters."""
 
-ItemKey = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+SelectedKey = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
 
 class RestoreSelection(BaseModel):
@@ -23,8 +23,8 @@ class RestoreSelection(BaseModel):
     # Unlike elsewhere on the bus an unknown field is refused: it would narrow what is restored.
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    items: tuple[ItemKey, ...] = Field(default=(), max_length=MOST_KEYS)
-    folders: tuple[ItemKey, ...] = Field(default=(), max_length=MOST_KEYS)
+    items: tuple[SelectedKey, ...] = Field(default=(), max_length=MOST_KEYS)
+    folders: tuple[SelectedKey, ...] = Field(default=(), max_length=MOST_KEYS)
     sources: tuple[Source, ...] = ()
 
     @model_validator(mode="after")

@@ -31,6 +31,7 @@ from contracts.views import (
     ConsentResult,
     DownloadTicket,
     HealthView,
+    ItemProblem,
     Job,
     LegalHold,
     Listing,
@@ -197,6 +198,12 @@ class JobsOf(Page):
     run: Token
 
 
+class ProblemsOf(Page):
+    """Fewer than `limit` when they would be too much for one answer."""
+
+    job: Token
+
+
 class RestorePointsOf(Page):
     configuration: Token | None = None
     resource: str | None = None
@@ -297,6 +304,7 @@ RUN_LIST = Operation("backup-service", "run.list", RunsOf, Listing[Run])
 RUN_GET = Operation("backup-service", "run.get", ById, Run)
 JOB_LIST = Operation("backup-service", "job.list", JobsOf, Listing[Job])
 JOB_GET = Operation("backup-service", "job.get", ById, Job)
+RESTORE_PROBLEMS = Operation("backup-service", "restore.problems", ProblemsOf, Listing[ItemProblem])
 RESTORE_POINT_LIST = Operation("backup-service", "restore-point.list", RestorePointsOf, Listing[RestorePoint])
 RESTORE_POINT_GET = Operation("backup-service", "restore-point.get", ById, RestorePoint)
 EXPORT_OPEN = Operation("backup-service", "export.open", OpenExport, DownloadTicket)
@@ -342,6 +350,7 @@ OPERATIONS: tuple[Operation[BaseModel, BaseModel], ...] = (
     RUN_GET,
     JOB_LIST,
     JOB_GET,
+    RESTORE_PROBLEMS,
     RESTORE_POINT_LIST,
     RESTORE_POINT_GET,
     EXPORT_OPEN,

@@ -29,6 +29,7 @@ QUESTIONS: dict[str, Any] = {
     "legal-hold.release": rpc.ReleaseLegalHold(id="unknown", reason="settled"),
     "configuration.change": rpc.ChangeConfiguration(id="unknown", paused=True),
     "job.list": rpc.JobsOf(run="run-1"),
+    "restore.problems": rpc.ProblemsOf(job="unknown"),
     "export.open": rpc.OpenExport(restore_point="unknown"),
     "browse.folders": rpc.FoldersOf(restore_point="unknown"),
     "browse.items": rpc.ItemsOf(restore_point="unknown", folder="f"),
@@ -72,7 +73,7 @@ async def test_question_is_answered(gateway: Bus, operation: Any) -> None:
     await gateway.ask(rpc.TARGET_CREATE, "contoso", TARGET, CALLER)
     look_up = (
         operation.request is rpc.ById
-        or operation in {rpc.EXPORT_OPEN, rpc.LEGAL_HOLD_RELEASE, rpc.CONFIGURATION_CHANGE}
+        or operation in {rpc.EXPORT_OPEN, rpc.LEGAL_HOLD_RELEASE, rpc.CONFIGURATION_CHANGE, rpc.RESTORE_PROBLEMS}
         or operation.name.startswith("browse.")
     )
     if look_up:

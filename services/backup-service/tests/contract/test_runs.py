@@ -8,10 +8,12 @@ import pytest
 
 from backup_service.adapters.mongo_jobs import new_job
 from backup_service.domain.jobs import Finished, Held, Retried, failed
+from backup_service.ports import SessionLost
 from chassis.pending import PendingEvents
 from contracts.errors import ErrorClass
 from contracts.events import Counts
 from contracts.names import HoldReason, JobKind, JobState
+from contracts.views import ItemProblem
 
 DONE = Finished(JobState.SUCCEEDED, Counts(listed=3, stored=2), "p")
 PARTIAL = Finished(JobState.PARTIAL, Counts(listed=3, failed=1), "p")
@@ -248,3 +250,33 @@ async def test_small_tenant_does_not_wait_behind_a_large_one(planner: Any, clock
     (job,) = await planner.plan(await planner.start("run-2", tenant="fabrikam"), "anna")
     assert await planner.runs.admit(1) == 2
     assert job.id in {wake.job for wake in planner.ledger.wakes()}
+
+
+async def test_all_that_a_restore_could_not_bring_back_is_listed_for_its_tenant_alone(planner: Any) -> None:
+    (job,) = await planner.plan(await planner.start(kind=JobKind.RESTORE), "anna")
+    await planner.runs.admit(8)
+    found = tuple(ItemProblem(item=f"i{n:04d}", error=ErrorClass.INTEGRITY, detail="differs") for n in range(701))
+    await conclude(planner, job, Finished(JobState.PARTIAL, Counts(), "p", item_errors=found[:100], unrestored=found))
+    listed: list[ItemProblem] = []
+    cursor: str | None = None
+    while page := await planner.catalogue.unrestored("contoso", job.id, cursor, 500):
+        assert len(page.items) <= 200
+        listed += page.items
+        if (cursor := page.cursor) is None:
+            break
+    assert tuple(listed) == found
+    assert (await planner.catalogue.unrestored("fabrikam", job.id, None, 500)).items == ()
+    assert (await planner.catalogue.unrestored("contoso", "another", None, 500)).items == ()
+
+
+async def test_what_a_fenced_worker_left_is_not_listed(planner: Any) -> None:
+    (job,) = await planner.plan(await planner.start(kind=JobKind.RESTORE), "anna")
+    await planner.runs.admit(8)
+    (wake,) = planner.ledger.wakes()
+    first = await planner.jobs.claim(wake, 1)
+    second = await planner.jobs.claim(wake, 2)
+    lost = ItemProblem(item="i", error=ErrorClass.INTEGRITY)
+    with pytest.raises(SessionLost):
+        await planner.jobs.conclude(first, Finished(JobState.PARTIAL, Counts(), "p", unrestored=(lost,)))
+    await planner.jobs.conclude(second, DONE)
+    assert (await planner.catalogue.unrestored("contoso", job.id, None, 500)).items == ()

@@ -47,6 +47,7 @@ MATRIX = {
     "open_export": "operator admin",
     "download": "operator admin",
     "start_restore": "operator admin",
+    "list_restore_problems": "operator admin",
     "start_upkeep": "operator admin",
     "list_dead_letters": "operator",
     "get_dead_letter": "operator",

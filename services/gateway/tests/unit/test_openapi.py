@@ -38,6 +38,7 @@ MODELS: dict[str, tuple[Any, Any]] = {
     "list_restore_points": (views.Listing[views.RestorePoint], None),
     "open_export": (api.Download, api.ExportBody),
     "download": (None, None),
+    "list_restore_problems": (views.Listing[views.ItemProblem], None),
     "start_restore": (api.Accepted, api.RestoreBody),
     "start_upkeep": (api.Accepted, api.UpkeepBody),
     "get_health": (views.Listing[views.HealthView], None),

@@ -7,10 +7,21 @@ from typing import Any, TypeVar
 
 from backup_service.adapters.mongo_runs import job_sums
 from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, key, plain
+from backup_service.adapters.mongo_unrestored import MongoUnrestored
 from backup_service.domain.export_order import ExportOrder
 from chassis.documents import SCHEMA, Collection, Document
 from chassis.errors import GiveUp
-from contracts.views import BackupConfiguration, Job, Listing, RestorePoint, Run, StorageTarget, Verification, View
+from contracts.views import (
+    BackupConfiguration,
+    ItemProblem,
+    Job,
+    Listing,
+    RestorePoint,
+    Run,
+    StorageTarget,
+    Verification,
+    View,
+)
 
 V = TypeVar("V", bound=View)
 
@@ -99,6 +110,9 @@ class MongoCatalogue:
 
     async def jobs(self, tenant: str, run: str, cursor: str | None, limit: int) -> Listing[Job]:
         return await _page(self._store.jobs, Job, {"tenant": tenant, "run": run}, cursor, limit)
+
+    async def unrestored(self, tenant: str, job: str, cursor: str | None, limit: int) -> Listing[ItemProblem]:
+        return await MongoUnrestored(self._store).page(tenant, job, cursor, limit)
 
     async def _with_jobs(self, document: Document) -> Run:
         sums = await job_sums(self._store.jobs, document["tenant"], document["id"])

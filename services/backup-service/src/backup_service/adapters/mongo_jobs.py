@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, key, plain
+from backup_service.adapters.mongo_unrestored import MongoUnrestored
 from backup_service.domain.jobs import (
     Claim,
     Finished,
@@ -64,6 +65,7 @@ class MongoJobs:
 
     def __init__(self, store: Store, bus: Bus, clock: Clock, timing: JobTiming) -> None:
         self._jobs = store.jobs
+        self._unrestored = MongoUnrestored(store)
         self._bus = bus
         self._clock = clock
         self._timing = timing
@@ -165,6 +167,7 @@ class MongoJobs:
 
     async def _end(self, document: Document, end: Finished, session: str | None) -> None:
         now = self._clock.now()
+        await self._unrestored.keep(document["tenant"], document["id"], session, end.unrestored, now)
         duration = (now - document["started_at"]).total_seconds() if document.get("started_at") else 0.0
         update = {
             "$set": {

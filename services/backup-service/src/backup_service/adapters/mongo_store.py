@@ -9,6 +9,8 @@ from pymongo import ASCENDING, IndexModel
 from chassis.documents import Collection, Database, open_collection
 
 SCHEMA_VERSION = 1
+_KEPT = 400 * 86400
+"""Seconds; as long as job events are."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Store:
     restore_points: Collection
     tickets: Collection
     graph_budgets: Collection
+    unrestored: Collection
     retention_floors: Collection
     legal_holds: Collection
     resources: Collection
@@ -56,6 +59,9 @@ async def open_store(db: Database) -> Store:
         ),
         tickets=await open_collection(
             db, "tickets", SCHEMA_VERSION, {}, [IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=60)]
+        ),
+        unrestored=await open_collection(
+            db, "unrestored", SCHEMA_VERSION, {}, [IndexModel([("at", ASCENDING)], expireAfterSeconds=_KEPT)]
         ),
         graph_budgets=await open_collection(db, "graph_budgets", SCHEMA_VERSION, {}),
         retention_floors=await open_collection(db, "retention_floors", SCHEMA_VERSION, {}),

@@ -70,6 +70,8 @@ class Finished:
     check: CheckReport | None = None
     maintenance: MaintenanceReport | None = None
     restored: RestoreReport | None = None
+    unrestored: tuple[ItemProblem, ...] = ()
+    """All that a restore could not bring back; `item_errors` are the first of them."""
 
     @property
     def errors(self) -> dict[ErrorClass, int]:

@@ -16,6 +16,7 @@ from contracts.problem import not_found
 from contracts.views import (
     BackupConfiguration,
     DownloadTicket,
+    ItemProblem,
     Job,
     LegalHold,
     Listing,
@@ -163,6 +164,12 @@ def _bind_lists(server: RpcServer, catalogue: Catalogue) -> None:
         page = call.question
         return await catalogue.jobs(call.one_tenant(), page.run, page.cursor, page.limit)
 
+    async def unrestored(call: Call[rpc.ProblemsOf]) -> Listing[ItemProblem]:
+        page, tenant = call.question, call.one_tenant()
+        _there(await catalogue.job(tenant, page.job), "job")
+        return await catalogue.unrestored(tenant, page.job, page.cursor, page.limit)
+
+    server.answer(rpc.RESTORE_PROBLEMS, unrestored)
     server.answer(rpc.TARGET_LIST, targets)
     server.answer(rpc.CONFIGURATION_LIST, configurations)
     server.answer(rpc.RUN_LIST, runs)

@@ -20,6 +20,7 @@ from contracts.events import Counts, JobWakeUp
 from contracts.names import HoldReason, JobKind, UpkeepKind
 from contracts.views import (
     BackupConfiguration,
+    ItemProblem,
     Job,
     LeftOut,
     Listing,
@@ -313,6 +314,10 @@ class Catalogue(RestorePoints, Protocol):
     async def job(self, tenant: str, job: str) -> Job | None: ...
 
     async def jobs(self, tenant: str, run: str, cursor: str | None, limit: int) -> Listing[Job]: ...
+
+    async def unrestored(self, tenant: str, job: str, cursor: str | None, limit: int) -> Listing[ItemProblem]:
+        """All that a restore job could not bring back, in order; empty while it goes on and for other jobs."""
+        ...
 
     async def add_ticket(self, tenant: str, order: ExportOrder, secret: str, expires_at: datetime) -> None: ...
 

@@ -108,6 +108,7 @@ _COUNTS = {
     "bytes_read": 58_720_256,
     "bytes_stored": 31_457_280,
     "requests": 1402,
+    "reconciled": 0,
     "verified": 1279,
 }
 _RUN = {
@@ -363,6 +364,9 @@ EXAMPLES: dict[str, Example] = {
         {"url": "/api/v1/tenants/contoso/downloads/6mJ0yq7s", "filename": "anna.schmidt.zip"}, {"format": "eml"}
     ),
     "download": Example(),
+    "list_restore_problems": Example(
+        _page({"item": _ITEM["id"], "error": "integrity", "detail": "the restored mail differs in: received"})
+    ),
     "start_restore": Example(
         {"run": _RUN_ID},
         {

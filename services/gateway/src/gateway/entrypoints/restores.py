@@ -9,10 +9,11 @@ from starlette.types import Receive, Scope, Send
 
 from contracts import rpc
 from contracts.api import Accepted, Download, ExportBody, ItemDownloadBody, RestoreBody
-from contracts.views import Listing, RestorePoint
+from contracts.views import ItemProblem, Listing, RestorePoint
 from gateway.entrypoints.backups import Id
 from gateway.entrypoints.browsing import Key
 from gateway.entrypoints.gate import PREFIX, Api, Asked, Creating, Gated, Tenant
+from gateway.entrypoints.tenants import PageQuery
 from gateway.ports import OpenDownload
 from gateway.usecases import requests
 
@@ -75,6 +76,18 @@ async def start_restore(
     accepted = await requests.start_restore(gate.services, tenant, body, at=at, asking=asking)
     response.headers["location"] = f"{PREFIX}/tenants/{tenant}/runs/{accepted.run}"
     return accepted
+
+
+@api.route("list_restore_problems")
+async def list_restore_problems(
+    gate: Gated, asking: Asked, tenant: Tenant, job: Id, page: Annotated[PageQuery, Query()]
+) -> Listing[ItemProblem]:
+    """List every item that a restore job could not bring back, or not as it was, and why.
+
+    The job itself shows the first 100.
+    """
+    question = rpc.ProblemsOf(job=job, cursor=page.cursor, limit=page.limit)
+    return await gate.services.ask(rpc.RESTORE_PROBLEMS, tenant, question, asking)
 
 
 class RelayedDownload(StreamingResponse):

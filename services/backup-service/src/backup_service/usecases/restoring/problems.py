@@ -3,6 +3,8 @@
 from contracts.errors import ErrorClass
 from contracts.views import ItemProblem
 
+_LONGEST = 400
+
 
 class Problems:
     """All of them, in the order they happened; no subject or name of an item is among it."""
@@ -11,7 +13,7 @@ class Problems:
         self._found: list[ItemProblem] = []
 
     def add(self, key: str, error: ErrorClass, detail: str) -> None:
-        self._found.append(ItemProblem(item=key, error=error, detail=detail))
+        self._found.append(ItemProblem(item=key, error=error, detail=detail[:_LONGEST]))
 
     def __len__(self) -> int:
         return len(self._found)

@@ -84,4 +84,5 @@ def _finished(frame: RestoreFrame) -> Finished:
         frame.order.restore_point,
         item_errors=shown(frame.problems.all()),
         restored=frame.report(),
+        unrestored=tuple(frame.problems.all()),
     )
