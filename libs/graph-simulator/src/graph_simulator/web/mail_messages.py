@@ -106,8 +106,10 @@ async def get_mime(call: Call) -> Response:
     return Response(mime_writer.generate(call.connection, row) if mime is None else mime, media_type=MIME_TYPE)
 
 
-async def refuse_mime_in_folder(_call: Call) -> Response:
-    """GET …/mailFolders/{folder}/messages/{message}/$value is not served by Exchange; the short path is."""
+async def get_mime_in_folder(call: Call) -> Response:
+    """GET …/mailFolders/{folder}/messages/{message}/$value: recoverable items only; others have the short path."""
+    if call.folder(call.user()["pk"])["well_known"] == DELETIONS:
+        return await get_mime(call)
     raise GraphProblem(405, "ErrorInvalidRequest", "The OData request is not supported.")
 
 

@@ -43,7 +43,7 @@ def graph_routes() -> RouteTable[GraphHandler]:
     _directory(table)
     _folders(table)
     table.add("GET", f"{_FOLDER}/messages/delta", delta.message_delta, READ_MAIL)
-    table.add("GET", f"{_FOLDER}/messages/{{message}}/$value", mail_messages.refuse_mime_in_folder, READ_MAIL)
+    table.add("GET", f"{_FOLDER}/messages/{{message}}/$value", mail_messages.get_mime_in_folder, READ_MAIL)
     table.add("GET", f"{_MESSAGES[0]}/{{message}}/$value", mail_messages.get_mime, READ_MAIL)
     for prefix in _MESSAGES:
         _messages(table, prefix)

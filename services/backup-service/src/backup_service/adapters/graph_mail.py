@@ -4,14 +4,15 @@ Facts: learn.microsoft.com/graph/delta-query-messages, /graph/outlook-immutable-
 """
 
 import dataclasses
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import AbstractAsyncContextManager
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar
 
 from backup_service.domain.mail import SIDECAR_FIELDS, ChangePage, Folder, Message
 from graph_client import GraphClient, segment
 from graph_client.errors import NotFound
 
+T = TypeVar("T")
 _IMMUTABLE = 'IdType="ImmutableId"'
 _SELECT = ",".join(("id", "changeKey", "parentFolderId", *SIDECAR_FIELDS))
 _PAGE_SIZE = 200
@@ -27,6 +28,8 @@ class GraphMail:
     def __init__(self, client: GraphClient, *, in_memory: int = _IN_MEMORY) -> None:
         self._client = client
         self._in_memory = in_memory
+        self._deletions: dict[str, str] = {}
+        """By mailbox, the folder with the recoverable items, where one is known."""
 
     @property
     def requests(self) -> int:
@@ -58,6 +61,8 @@ class GraphMail:
 
     async def deletions(self, mailbox: str) -> Folder | None:
         entry = await self._found(mailbox, _DELETIONS)
+        if entry is not None:
+            self._deletions[mailbox] = entry["id"]
         # What contains it, the root of all recoverable items, cannot be reached.
         return None if entry is None else dataclasses.replace(_folder(entry, ""), hidden=True, recoverable=True)
 
@@ -91,8 +96,24 @@ class GraphMail:
         return [_message(entry, folder) for entry in page.get("value", ())]
 
     async def message(self, mailbox: str, message: str) -> Message:
-        entry = await self._client.get(_item(mailbox, message), params={"$select": _SELECT}, prefer=(_IMMUTABLE,))
+        async def get(item: str) -> Any:
+            return await self._client.get(item, params={"$select": _SELECT}, prefer=(_IMMUTABLE,))
+
+        entry = await self._of_item(mailbox, message, get)
         return _message(entry, entry["parentFolderId"])
+
+    async def _of_item(self, mailbox: str, message: str, get: Callable[[str], Awaitable[T]]) -> T:
+        """What is deleted for good may not be found but through its folder."""
+        try:
+            return await get(_item(mailbox, message))
+        except NotFound:
+            if mailbox not in self._deletions:
+                raise
+        return await get(self._deleted(mailbox, message))
+
+    def _deleted(self, mailbox: str, message: str) -> str:
+        folder = segment(self._deletions[mailbox])
+        return f"{_user(mailbox)}/mailFolders/{folder}/messages/{segment(message)}"
 
     async def change_keys(self, mailbox: str, folder: str) -> AsyncIterator[dict[str, str]]:
         path = f"{_user(mailbox)}/mailFolders/{segment(folder)}/messages"
@@ -101,15 +122,29 @@ class GraphMail:
             yield {entry["id"]: entry.get("changeKey", "") for entry in page.items}
 
     async def mime(self, mailbox: str, message: str) -> bytes:
-        return await self._client.read(_mime(mailbox, message), max_bytes=self._in_memory, prefer=(_IMMUTABLE,))
+        # The short path: the one through the folder answers 405 for some items.
+        async def read(item: str) -> bytes:
+            return await self._client.read(f"{item}/$value", max_bytes=self._in_memory, prefer=(_IMMUTABLE,))
 
-    def mime_stream(self, mailbox: str, message: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        return self._client.stream(_mime(mailbox, message), prefer=(_IMMUTABLE,))
+        return await self._of_item(mailbox, message, read)
+
+    @asynccontextmanager
+    async def mime_stream(self, mailbox: str, message: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        async with AsyncExitStack() as stack:
+
+            async def open_(item: str) -> AsyncIterator[bytes]:
+                return await stack.enter_async_context(self._client.stream(f"{item}/$value", prefer=(_IMMUTABLE,)))
+
+            yield await self._of_item(mailbox, message, open_)
 
     async def references(self, mailbox: str, message: str) -> list[dict[str, Any]]:
         # Without contentBytes: of the other attachments nothing is wanted here. The list is never paged.
         params = {"$select": "id,name,contentType,size"}
-        found = await self._client.get(f"{_item(mailbox, message)}/attachments", params=params, prefer=(_IMMUTABLE,))
+
+        async def get(item: str) -> Any:
+            return await self._client.get(f"{item}/attachments", params=params, prefer=(_IMMUTABLE,))
+
+        found = await self._of_item(mailbox, message, get)
         return [
             {"name": entry.get("name"), "content_type": entry.get("contentType"), "size": entry.get("size")}
             for entry in found.get("value", ())
@@ -148,11 +183,6 @@ def _item(mailbox: str, message: str) -> str:
 def _children(mailbox: str, parent: str) -> str:
     root = f"{_user(mailbox)}/mailFolders"
     return f"{root}/{segment(parent)}/childFolders" if parent else root
-
-
-def _mime(mailbox: str, message: str) -> str:
-    # The short path: the one through the folder answers 405 for some items.
-    return f"{_item(mailbox, message)}/$value"
 
 
 def _folder(entry: Mapping[str, Any], parent: str) -> Folder:
