@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from backup_fakes.exchange import ANNA, Exchange
 
+from backup_service.domain.mail import Folder
+from backup_service.usecases.reading.mail import grouped
 from contracts.errors import ErrorClass
 from contracts.names import JobState
 
@@ -174,3 +176,15 @@ async def test_a_damaged_mail_does_not_keep_a_folder_from_being_compared_next_we
     job = await worker.backup()
     assert job.state is JobState.SUCCEEDED
     assert await worker.mirror() == exchange.mirror(ANNA)
+
+
+def test_folders_are_compared_together_up_to_a_number_of_mails() -> None:
+    def folders(*totals: int) -> list[Folder]:
+        return [Folder(f"f{n}", "name", "", hidden=False, total=total) for n, total in enumerate(totals)]
+
+    def sizes(*totals: int) -> list[list[int]]:
+        return [[folder.total for folder in group] for group in grouped(folders(*totals))]
+
+    assert sizes() == []
+    assert sizes(*[100] * 150) == [[100] * 150]
+    assert sizes(15_000, 4_000, 30_000, 0, 7) == [[15_000, 4_000, 30_000], [0, 7]]

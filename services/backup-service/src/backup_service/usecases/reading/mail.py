@@ -1,7 +1,7 @@
 """Mail of one mailbox: the delta of every folder, and what changed fetched once."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from typing import ClassVar
 
 import structlog
@@ -17,6 +17,8 @@ from contracts.errors import ErrorClass
 from graph_client.errors import DeltaLoop, Forbidden, ItemUnreadable, NotFound, ResyncRequired, Unreachable
 
 log = structlog.get_logger()
+
+_TOGETHER = 20_000  # mails of the folders that are compared at a time; in memory are their ids
 
 
 class MailSource:
@@ -45,11 +47,11 @@ class MailSource:
         await self._ask_again()
         left = [folder for folder in folders if folder.id not in self._done]
         stored = await uninterrupted(self._stored_in, {folder.id for folder in left} - self._links.keys())
-        for folder in left:
-            if await self._read_folder(folder, stored.get(folder.id, set())):
-                if full:
-                    await self._compare(folder)
-                self._done[folder.id] = 1
+        for group in grouped(left) if full else ([folder] for folder in left):
+            whole = [folder for folder in group if await self._read_folder(folder, stored.get(folder.id, set()))]
+            if full:
+                await self._compare_all(whole)
+            self._done.update((folder.id, 1) for folder in whole)
         await self._apply_removals({folder.id for folder in folders})
         if full:
             self._frame.cursor["full_look_at"] = self._frame.now().isoformat()
@@ -160,7 +162,12 @@ class MailSource:
                 group.create_task(self._take(message))
         await self._frame.flush()
 
-    async def _compare(self, folder: Folder) -> None:
+    async def _compare_all(self, folders: Sequence[Folder]) -> None:
+        stored = await uninterrupted(self._stored_in, {folder.id for folder in folders})
+        for folder in folders:
+            await self._compare(folder, stored.get(folder.id, set()))
+
+    async def _compare(self, folder: Folder, stored: set[str]) -> None:
         """Find what change tracking has missed, in both directions: ids and change keys against what is stored."""
         listed: dict[str, str] = {}
         try:
@@ -173,7 +180,7 @@ class MailSource:
                 raise
             log.warning("a folder could not be compared: a page of it cannot be listed")
             return
-        missed = await uninterrupted(self._differences, folder, listed)
+        missed = await uninterrupted(self._differences, folder, listed, stored)
         if missed and folder.id in self._links:
             # What came, changed or went since the delta ended is no finding: the delta names it.
             missed -= await self._follow(folder, self._links[folder.id], set())
@@ -184,9 +191,14 @@ class MailSource:
         if missed:
             log.warning("change tracking had missed items of a folder", items=len(missed))
 
-    def _differences(self, folder: Folder, listed: dict[str, str]) -> set[str]:
+    def _differences(self, folder: Folder, listed: dict[str, str], stored: set[str]) -> set[str]:
         """In a thread: what is listed and not stored like that, and what is stored and not listed."""
-        found = {row.key for row in self._frame.keys(MAIL, folder.id)} - listed.keys() - self._moved_out.keys()
+        found = {
+            item
+            for item in stored - listed.keys() - self._moved_out.keys()
+            # The comparison of another folder may have found it there meanwhile.
+            if (row := self._frame.known(item)) is not None and row.parent == folder.id
+        }
         for item, change_key in listed.items():
             known = self._frame.known(item)
             if known is None or (known.parent, known.version) != (folder.id, change_key):
@@ -232,3 +244,18 @@ class MailSource:
             if row is not None and row.parent == folder:
                 gone.add(item)
         return gone, lost_folders
+
+
+def grouped(folders: Sequence[Folder]) -> Iterator[list[Folder]]:
+    """Folders that together hold some 20,000 mails, so that one pass over all rows serves them all.
+
+    A pass for each folder costs folders times rows: half of the CPU of the first backup of 5,000 mails in 200 folders.
+    """
+    group: list[Folder] = []
+    for folder in folders:
+        group.append(folder)
+        if sum(one.total for one in group) >= _TOGETHER:
+            yield group
+            group = []
+    if group:
+        yield group
