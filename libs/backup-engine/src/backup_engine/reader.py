@@ -11,7 +11,8 @@ from backup_engine.fetching import Blobs, Fetcher
 from backup_engine.model import BlobSlice, ItemRow
 from backup_engine.sweep import Read, Sweep, assembled, checked, mismatch
 
-_STREAM_WINDOW = 8 << 20  # bytes a stream reads ahead
+_STREAM_WINDOW = 8 << 20  # bytes a stream fetches at once
+_STREAM_AHEAD = 2  # windows being fetched while one is used
 
 
 class Reader:
@@ -45,11 +46,11 @@ class Reader:
 
     def _pieces(self, row: ItemRow) -> Iterator[bytes]:
         """Slice by slice; the next few MiB are fetched while these are used."""
-        with ThreadPoolExecutor(1, thread_name_prefix="fetch") as fetcher:
+        with ThreadPoolExecutor(_STREAM_AHEAD, thread_name_prefix="fetch") as fetcher:
             ahead: deque[tuple[list[BlobSlice], Future[Blobs]]] = deque()
             for group in _groups(row.recipe):
                 ahead.append((group, fetcher.submit(self._blobs, row, group)))
-                if len(ahead) > 1:
+                if len(ahead) > _STREAM_AHEAD:
                     yield from _taken(*ahead.popleft())
             while ahead:
                 yield from _taken(*ahead.popleft())

@@ -1,9 +1,9 @@
 """Reading many items: every pack once, in order; what items of later packs need is put aside on disk.
 
-Memory does not depend on how many items there are nor on how much they share: three packs as stored (one being
-opened, one that is next, one being fetched), `_SHARED` bytes of opened blobs, `_WINDOW` bytes of items, `_ROWS` bytes
-of rows. The rest of the rows, and the records put aside, lie in encrypted files without a name. What grows is 24 bytes
-an item and some 400 for each blob that is put aside. A single item is in memory twice while it is put together.
+Memory does not depend on how many items there are nor on how much they share: three packs as stored (two being
+opened, one being fetched), `_SHARED` bytes of opened blobs, `_WINDOW` bytes of items, `_ROWS` bytes of rows. The rest
+of the rows, and the records put aside, lie in encrypted files without a name. What grows is 24 bytes an item and some
+400 for each blob that is put aside. A single item is in memory twice while it is put together.
 """
 
 import hashlib
@@ -28,7 +28,8 @@ T = TypeVar("T")
 U = TypeVar("U")
 Read = tuple[ItemRow, bytes | IntegrityError]
 
-_FETCHERS = 2  # threads, and packs in memory
+_FETCHERS = 2  # threads
+_PACKS = 2  # the one being opened, and the one fetched meanwhile
 _OPENERS = 2  # threads that put items together
 _GROUP = 1 << 20  # bytes of items opened by one task
 _WINDOW = 8 << 20  # bytes of items under way or finished
@@ -63,7 +64,7 @@ class Sweep:
         with ExitStack() as stack:
             fetchers = stack.enter_context(ThreadPoolExecutor(_FETCHERS, thread_name_prefix="fetch"))
             openers = stack.enter_context(ThreadPoolExecutor(_OPENERS, thread_name_prefix="open"))
-            arrived = _ahead(fetchers, self._arrive, self._itinerary.stops(), _FETCHERS, lambda _: 1)
+            arrived = _ahead(fetchers, self._arrive, self._itinerary.stops(), _PACKS, lambda _: 1)
             groups = (group for one in arrived for group in _groups(one))
             for found in _ahead(openers, self._open, groups, _WINDOW, _size):
                 yield from found
