@@ -120,6 +120,8 @@ def set_state(connection: sqlite3.Connection, kind: Kind, row: sqlite3.Row, stat
             shown = upn if state is State.LIVE else f"{row['id'].replace('-', '')}{upn}"
             connection.execute("UPDATE user SET upn = ? WHERE pk = ?", (shown, row["pk"]))
         _log(connection, seq, row["id"], [f"@{state}"])
+        for group in groups_of(connection, row["id"], transitive=False):
+            _note_member(connection, group, row["id"], member=state is State.LIVE)
 
 
 def set_member(connection: sqlite3.Connection, group: sqlite3.Row, member_id: str, *, member: bool) -> None:
@@ -131,9 +133,7 @@ def set_member(connection: sqlite3.Connection, group: sqlite3.Row, member_id: st
             else ("DELETE FROM group_member WHERE group_pk = ? AND member_id = ?")
         )
         if connection.execute(sql, (group["pk"], member_id)).rowcount:
-            seq = next_seq(connection)
-            connection.execute("UPDATE directory_object SET seq = ? WHERE pk = ?", (seq, group["pk"]))
-            _log(connection, seq, group["id"], [(MEMBER_ADDED if member else MEMBER_REMOVED) + member_id])
+            _note_member(connection, group, member_id, member=member)
 
 
 def members(connection: sqlite3.Connection, group_id: str) -> list[tuple[Kind, sqlite3.Row]]:
@@ -191,6 +191,12 @@ def _object(connection: sqlite3.Connection, object_id: str) -> tuple[Kind, sqlit
         "SELECT * FROM directory_object WHERE id = ? AND state = 'live'", (object_id,)
     ).fetchone()
     return None if other is None else (Kind(other["kind"]), other)
+
+
+def _note_member(connection: sqlite3.Connection, group: sqlite3.Row, member_id: str, *, member: bool) -> None:
+    seq = next_seq(connection)
+    connection.execute("UPDATE directory_object SET seq = ? WHERE pk = ?", (seq, group["pk"]))
+    _log(connection, seq, group["id"], [(MEMBER_ADDED if member else MEMBER_REMOVED) + member_id])
 
 
 def _log(connection: sqlite3.Connection, seq: int, object_id: str, properties: Iterable[str]) -> None:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from backup_fakes.calendars import MemoryCalendars
 from backup_fakes.exchange import DELETIONS, Exchange, Letter
 from backup_fakes.fuse import Fuse
+from backup_service.domain.address_book import Entry, EntryPage
 from backup_service.domain.contacts import Contact, ContactFolder, ContactPage
 from backup_service.domain.discovery import MailboxFinding, User
 from backup_service.domain.graph_message import ITEM_TAG, REPLACES_TAG, RESTORE_TAG
@@ -356,6 +357,19 @@ def _people(recipients: list[Any]) -> str:
     return ", ".join(formataddr(pair, "utf-8") for pair in pairs)
 
 
+class NoAddressBook:
+    """Implements ports.AddressBook for an empty directory: it is tested on the simulated tenant."""
+
+    async def changes(self, kind: str, link: str | None) -> AsyncIterator[EntryPage]:
+        yield EntryPage((), (), None, "nothing")
+
+    async def entry(self, kind: str, identity: str) -> Entry:
+        raise NotFound("no such object")
+
+    async def members(self, group: str) -> list[str]:
+        raise NotFound("no such group")
+
+
 class NoContacts:
     """Implements ports.Contacts for mailboxes without any: contacts are tested on the simulated tenant."""
 
@@ -394,6 +408,7 @@ class MemoryTenants:
             mail=mail,
             calendars=calendars,
             contacts=NoContacts(),
+            address_book=NoAddressBook(),
             requests=lambda: mail.requests + calendars.requests,
         )
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from backup_service.adapters.graph_address_book import GraphAddressBook
 from backup_service.adapters.graph_calendars import GraphCalendars
 from backup_service.adapters.graph_contacts import GraphContacts
 from backup_service.adapters.graph_directory import GraphDirectory
@@ -111,6 +112,7 @@ def workloads(client: GraphClient) -> Workloads:
         mail=GraphMail(client),
         calendars=GraphCalendars(client),
         contacts=GraphContacts(client),
+        address_book=GraphAddressBook(client),
         requests=lambda: client.counters.requests,
     )
 

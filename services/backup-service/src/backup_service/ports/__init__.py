@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from backup_engine import Repository
+from backup_service.domain.address_book import Entry, EntryPage
 from backup_service.domain.discovery import KnownResource, MailboxFinding, User
 from backup_service.domain.export_order import ExportOrder
 from backup_service.domain.jobs import Cause, Claim, Outcome
@@ -137,6 +138,22 @@ class Mail(Protocol):
         ...
 
 
+class AddressBook(Protocol):
+    """A tenant's directory, by the kinds of domain.address_book. Raises the error tree of graph_client."""
+
+    def changes(self, kind: str, link: str | None) -> AsyncIterator[EntryPage]:
+        """Go on from a stored link, or enumerate from the start. ResyncRequired when the link has expired."""
+        ...
+
+    async def entry(self, kind: str, identity: str) -> Entry:
+        """One entry in full."""
+        ...
+
+    async def members(self, group: str) -> list[str]:
+        """Ids of the direct members of a group."""
+        ...
+
+
 @dataclass(frozen=True)
 class Workloads:
     """What one connection of the backup profile reads: a port for each workload, all over one client."""
@@ -145,6 +162,7 @@ class Workloads:
     mail: Mail
     calendars: Calendars
     contacts: Contacts
+    address_book: AddressBook
     requests: Callable[[], int]
     """Graph requests sent through the connection so far, retries included."""
 

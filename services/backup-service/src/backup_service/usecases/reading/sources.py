@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
 from backup_service.ports import Workloads
+from backup_service.usecases.reading.address_book import AddressBookSource
 from backup_service.usecases.reading.calendars import CalendarSource
 from backup_service.usecases.reading.contacts import ContactSource
 from backup_service.usecases.reading.frame import Frame
@@ -28,5 +29,6 @@ READERS: Mapping[Source, type[SourceReader]] = {
     Source.MAIL: MailSource,
     Source.CALENDAR: CalendarSource,
     Source.CONTACTS: ContactSource,
+    Source.ADDRESS_BOOK: AddressBookSource,
 }
 """In the order of reading. A source that is not among them is refused when somebody asks for it."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
 from backup_service.ports import RestoreTarget
+from backup_service.usecases.restoring.address_book import AddressBookRestore
 from backup_service.usecases.restoring.calendars import CalendarRestore
 from backup_service.usecases.restoring.contacts import ContactRestore
 from backup_service.usecases.restoring.frame import RestoreFrame
@@ -31,5 +32,6 @@ RESTORERS: Mapping[Source, type[SourceRestore]] = {
     Source.MAIL: MailRestore,
     Source.CALENDAR: CalendarRestore,
     Source.CONTACTS: ContactRestore,
+    Source.ADDRESS_BOOK: AddressBookRestore,
 }
 """In the order of restoring."""

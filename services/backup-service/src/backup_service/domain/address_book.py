@@ -1,0 +1,56 @@
+"""The address book of a tenant: users with a mail address, groups with their members, organisational contacts."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+USER, GROUP, ORG_CONTACT = "user", "group", "org-contact"
+KINDS = (USER, GROUP, ORG_CONTACT)
+
+_GUEST = "Guest"
+_MEMBERS = "memberIds"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An object of the directory; `document` is Graph's JSON without annotations."""
+
+    id: str
+    kind: str
+    document: Mapping[str, Any]
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether people find it in their address book: it has a mail address, and is no guest."""
+        if self.kind == GROUP and not self.document.get("mailEnabled"):
+            return False
+        return bool(self.document.get("mail")) and self.document.get("userType") != _GUEST
+
+    def with_members(self, members: list[str]) -> "Entry":
+        return Entry(self.id, self.kind, {**self.document, _MEMBERS: sorted(members)})
+
+    def body(self) -> bytes:
+        """What is stored: the same entry gives the same bytes."""
+        return json.dumps(self.document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True)
+class EntryPage:
+    """One delta page of one kind; exactly one of the links is set. An entry may tell changed properties only."""
+
+    entries: tuple[Entry, ...]
+    removed: tuple[str, ...]
+    next_link: str | None
+    delta_link: str | None
+
+    @property
+    def link(self) -> str:
+        """The link to go on from."""
+        return self.next_link or self.delta_link or ""
+
+
+def version_of(body: bytes) -> str:
+    """The directory has no change keys: the content is its own version."""
+    return hashlib.sha256(body).hexdigest()[:32]
