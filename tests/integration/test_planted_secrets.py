@@ -3,26 +3,28 @@
 import asyncio
 import json
 import os
-import signal
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import planted_life
 import pytest
 import secret_scan
-from main_job import settings_of
+from main_job import MainJob, settings_of
 from minio import Minio
+from planted_life import Planted
 from secret_scan import Scan
 from stack_fixture import RunningStack, wait_until
 from two_tenants import MINE, PROFILES, Api, Customer, Pair, target_body
 from urllib3 import PoolManager
 
+from backup_engine.testing.openssh import OpenSSHServer
 from chassis.clock import SystemClock
 from chassis.openbao import open_vault
 from tenantkeep.stack import objects, secrets, trust
 from token_service.settings import TokenServiceSettings
 
-pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(600)]
 
 TENANT = MINE
 WRONG = {
@@ -31,12 +33,6 @@ WRONG = {
     "secret_key": "PLANTED-wrong-storage-key-Xv9_2Lm4",
     "bearer": "PLANTED-no-token-at-all-Hq7.4Rt2",
 }
-CRASHES = {
-    "backup-worker": signal.SIGKILL,
-    "gateway": signal.SIGABRT,
-    "vault": signal.SIGKILL,
-}
-
 NO_LEAK = {"planted access_key in logs:objects.log"}
 """An S3 server names the access key id it does not know; it is the name of a key, and travels with every request."""
 
@@ -45,23 +41,28 @@ NO_LEAK = {"planted access_key in logs:objects.log"}
 class Life:
     api: Api
     customer: Customer
-    tickets: list[str]
+    planted: Planted
 
 
 @pytest.fixture(scope="module")
-def life(pair: Pair) -> Life:
+def life(pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> Life:
     """Fail in every way a secret can take part in, crash during a backup, export, restore."""
-    api, customer = pair.api, pair.mine
+    api, customer, planted = pair.api, pair.mine, Planted()
     _fail(api, customer.apps)
     _crash_during_a_backup(api, customer)
-    tickets = [_export(api, customer)]
+    planted_life.tickets(api, customer, planted)
+    planted_life.certificates(api, MainJob(api.stack, tmp_path_factory.mktemp("life"), TENANT), customer, planted)
+    planted_life.consent(api, customer, planted)
+    with OpenSSHServer() as server:
+        planted_life.sftp(api, customer, server.address, planted)
+    planted_life.unhandled(api, planted)
     wish = {"restore_point": customer.restore_point, "target_user": f"restore-target@{TENANT}.onmicrosoft.com"}
     ends = {}
     for target in (wish["target_user"], "nobody@nowhere.example"):
         run = api.done("POST", f"/tenants/{TENANT}/restores", {**wish, "target_user": target})["run"]
         ends[target] = api.finished(TENANT, run)["state"]
     assert list(ends.values()) == ["succeeded", "failed"]
-    return Life(api, customer, tickets)
+    return Life(api, customer, planted)
 
 
 def _fail(api: Api, apps: Any) -> None:
@@ -95,29 +96,17 @@ def _fail(api: Api, apps: Any) -> None:
 def _crash_during_a_backup(api: Api, customer: Customer) -> None:
     stack = api.stack
     run = api.done("POST", f"/tenants/{TENANT}/backup-configurations/{customer.configuration}/runs")["run"]
-    before = {name: stack.pid(name) for name in CRASHES}
-    for name, how in CRASHES.items():
+    before = {name: stack.pid(name) for name in planted_life.CRASHES}
+    for name, how in planted_life.CRASHES.items():
         os.kill(before[name], how)
-    wait_until(lambda: all(_restarted(stack, n, pid) for n, pid in before.items()), seconds=60, what="all run again")
-    wait_until(lambda: stack.status()["ready"], seconds=60, what="the stack is ready again")
+    wait_until(lambda: all(_restarted(stack, n, pid) for n, pid in before.items()), seconds=150, what="all run again")
+    wait_until(lambda: stack.status()["ready"], seconds=150, what="the stack is ready again")
     assert api.finished(TENANT, run)["state"] == "succeeded"
 
 
 def _restarted(stack: RunningStack, name: str, before: int) -> bool:
     identity = stack.state.processes[name].identity
     return identity is not None and identity.pid != before
-
-
-def _export(api: Api, customer: Customer) -> str:
-    path = f"/tenants/{TENANT}/restore-points/{customer.restore_point}/exports"
-    answer = api.call("POST", path, {"format": "eml"}, tenants=[TENANT])
-    api.answers.pop()  # the one answer that must hold the ticket
-    url: str = answer.json()["url"]
-    ticket = url.rpartition("/")[2]
-    for _ in range(2):  # the second is refused
-        downloaded = api.client.get(url, headers={"authorization": f"Bearer {api.token([TENANT])}"})
-        api.keep(str(downloaded.headers) + (downloaded.text if downloaded.is_error else ""))
-    return ticket
 
 
 async def _secrets_of(life: Life) -> Scan:
@@ -131,10 +120,11 @@ async def _secrets_of(life: Life) -> Scan:
         **{f"access token of {profile}": token for profile, token in (await _access_tokens(stack)).items()},
         **{f"planted {name}": value for name, value in WRONG.items()},
         **{f"bearer token {number}": token for number, token in enumerate(life.api.tokens)},
-        **{f"download ticket {number}": ticket for number, ticket in enumerate(life.tickets)},
     }
     for name, value in known.items():
         scan.know(name, value)
+    for name, text in life.planted.texts.items():
+        scan.know_text(name, text)
     return scan
 
 
@@ -178,6 +168,8 @@ async def test_no_secret_is_in_anything_that_can_be_read(life: Life) -> None:
     await secret_scan.streams(scan, stack)
     _read_metrics(scan, stack)
     await asyncio.to_thread(_read_objects, scan, stack)
+    for name, said in life.planted.outputs.items():
+        scan.read(f"crash output:{name}", said)
     for answer in life.api.answers:
         scan.read(f"answers:{answer[:80]}", answer)
     print(f"{len(scan.needles)} forms of secrets looked for in bytes: {json.dumps(scan.bytes_read)}")
@@ -193,6 +185,7 @@ async def test_no_secret_is_in_anything_that_can_be_read(life: Life) -> None:
         "metrics",
         "objects",
         "answers",
+        "crash output",
     }
     assert {place for place, size in scan.bytes_read.items() if size > 1_000} >= places, "not read is not proven"
 

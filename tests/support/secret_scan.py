@@ -50,12 +50,14 @@ class Scan:
         """Every long word of a file that holds secrets; the whole of it where that is no text."""
         raw = path.read_bytes()
         try:
-            words = _WORDS.findall(raw.decode())
+            self.know_text(path.name, raw.decode())
         except UnicodeDecodeError:
             self.know(path.name, raw)
-            return
-        for word in words:
-            self.know(path.name, word)
+
+    def know_text(self, name: str, text: str) -> None:
+        """Every long word of a text that is secret, as the lines of a PEM key are."""
+        for word in _WORDS.findall(text):
+            self.know(name, word)
 
     def read(self, place: str, content: str | bytes) -> None:
         """Look into one text; `place` names it in a finding, up to the first colon in the counts."""
