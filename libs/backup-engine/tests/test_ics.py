@@ -171,7 +171,7 @@ def test_everything_an_event_says_is_there(backup: Any) -> None:
         {
             "type": kind,
             "status": {"response": answer},
-            "emailAddress": {"name": 'Jürgen "JM" Müller', "address": f"{kind}@x.example"},
+            "emailAddress": {"name": 'Jürgen "JM"\nMüller', "address": f"{kind}@x.example"},
         }
         for kind, answer in (("required", "accepted"), ("optional", "tentativelyAccepted"), ("resource", "none"))
     ]
@@ -182,7 +182,7 @@ def test_everything_an_event_says_is_there(backup: Any) -> None:
         subject="Größe, Maße; und \\ 日本",
         body={
             "contentType": "html",
-            "content": "<head><style>p{}</style></head><p>Zeile&nbsp;1</p><p>Zeile &lt;2&gt;</p>",
+            "content": "<head><style>p{}</style></head><p>Zeile&nbsp;1</p>\r\n\n<p>Zeile &lt;2&gt;</p>",
         },
         location={"displayName": "Raum 4, Köln"},
         attendees=people,
@@ -205,7 +205,7 @@ def test_everything_an_event_says_is_there(backup: Any) -> None:
     calendar = Calendar.from_ical(files["calendars/Kalender.ics"])
     [found] = calendar.walk("VEVENT")
     assert str(found["SUMMARY"]) == full["subject"]
-    assert str(found["DESCRIPTION"]) == "Zeile 1\nZeile <2>"
+    assert str(found["DESCRIPTION"]) == "Zeile 1\n\nZeile <2>"
     assert (str(found["LOCATION"]), str(found["CLASS"]), str(found["TRANSP"])) == (
         "Raum 4, Köln",
         "PRIVATE",
@@ -240,11 +240,13 @@ def test_a_file_per_calendar_with_names_for_every_system(backup: Any) -> None:
 
 def test_what_cannot_be_written_or_read_costs_itself(backup: Any, tmp_path: Path) -> None:
     strange = event("strange", "never", "never")
+    torn = event("torn", "2026-03-16T08:00:00", "2026-03-16T09:00:00", iCalUId="one\ntwo\r\nBEGIN:VALARM")
     good = event("good", "2026-03-16T08:00:00", "2026-03-16T09:00:00")
     attached = [("a1", "good", {"name": "x", "attachment_type": "file"}, b"y" * 9_000)]
-    repository, snapshot = backup(stored(strange), stored(good), attached=attached)
+    repository, snapshot = backup(stored(strange), stored(torn), stored(good), attached=attached)
     files = unzipped(repository, snapshot)
-    assert len(Calendar.from_ical(files["calendars/Kalender.ics"]).walk("VEVENT")) == 1
+    found = Calendar.from_ical(files["calendars/Kalender.ics"]).walk("VEVENT")
+    assert sorted(str(each["SUMMARY"]) for each in found) == ["good", "torn"]
     [bad] = [json.loads(line) for line in files[MANIFEST].splitlines() if b'"damaged"' in line]
     assert bad["key"] == "strange"
     assert "path" not in bad

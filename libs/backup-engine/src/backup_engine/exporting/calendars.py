@@ -96,7 +96,7 @@ def _pieces(repository: Repository, file: _File, attached: Mapping[str, list[Ite
             continue
         try:
             data, missing = _event(repository, file, json.loads(body), attached.get(row.key, []), zones)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AssertionError) as error:  # the library asserts what it can write
             yield Piece(row, file.folder, None, f"cannot be written as iCalendar: {type(error).__name__}")
             continue
         yield held

@@ -23,6 +23,7 @@ _BUSY = {"free": "FREE", "tentative": "TENTATIVE", "oof": "OOF", "workingElsewhe
 _BREAK = re.compile(r"<(?:br|/p|/div|/tr|/li|/h\d)\b[^>]*>", re.IGNORECASE)
 _UNSEEN = re.compile(r"<(style|script|head)\b.*?</\1>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,8 @@ def _describe(component: Event, event: Json) -> None:
     body = event.get("body") or {}
     content = str(body.get("content") or "")
     if str(body.get("contentType")).lower() == "html":
-        component.add("x-alt-desc", content, parameters={"FMTTYPE": "text/html"})
+        # As text, because the library does not escape the line ends of what it does not know.
+        component.add("x-alt-desc", vText(content), parameters={"FMTTYPE": "text/html"})
         content = plain_text(content)
     if content:
         component.add("description", content)
@@ -134,7 +136,7 @@ def _describe(component: Event, event: Json) -> None:
         component.add("location", place)
     link = (event.get("onlineMeeting") or {}).get("joinUrl") or event.get("onlineMeetingUrl")
     if link:
-        component.add("url", str(link))
+        component.add("url", _line(link))
 
 
 def _classify(component: Event, event: Json) -> None:
@@ -163,22 +165,27 @@ def _invite(component: Event, event: Json) -> None:
 
 def _person(recipient: Json) -> vCalAddress:
     address = recipient.get("emailAddress") or {}
-    person = vCalAddress(f"mailto:{address.get('address') or ''}")
+    person = vCalAddress(f"mailto:{_line(address.get('address') or '')}")
     if address.get("name"):
-        person.params["CN"] = vText(str(address["name"]).replace('"', "'"))
+        person.params["CN"] = vText(_line(address["name"]))
     return person
 
 
 def _attach(component: Event, attached: Attached) -> None:
-    parameters = {"X-FILENAME": attached.name.replace('"', "'")}
+    parameters = {"X-FILENAME": _line(attached.name)}
     if attached.content_type:
-        parameters["FMTTYPE"] = attached.content_type
+        parameters["FMTTYPE"] = _line(attached.content_type)
     if attached.data is None:
         component.add("attach", vUri(attached.link), parameters=parameters)
     else:
         # Encoded here: the library takes binary values for text.
         parameters |= {"ENCODING": "BASE64", "VALUE": "BINARY"}
         component.add("attach", vUri(base64.b64encode(attached.data).decode()), parameters=parameters)
+
+
+def _line(value: Any) -> str:
+    """What stands in a parameter or an address: one line, no double quotes."""
+    return _CONTROL.sub(" ", str(value)).replace('"', "'")
 
 
 def _instant(value: Any) -> datetime | None:
