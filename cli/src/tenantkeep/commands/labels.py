@@ -10,6 +10,7 @@ from contracts.texts import Text, code_text, render
 TENANT = Text("Tenant", "Mandant")
 RESTORED = Text("Restored and compared", "Wiederhergestellt und verglichen")
 WOULD_RESTORE = Text("Dry run: this would be restored", "Probelauf: das würde wiederhergestellt")
+WITHOUT = Text("without", "ohne")
 NEW = Text("Created", "Neu")
 REPLACED = Text("Replaced", "Ersetzt")
 THERE_ALREADY = Text("Left, there already", "Belassen, schon da")

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from contracts.api import CertificateBody, CredentialBody, TenantBody
 from contracts.names import Profile, TokenStatus
-from contracts.texts import Text
+from contracts.texts import Text, render
 from contracts.views import Tenant, TokenView
 from tenantkeep.commands import figures, labels
 from tenantkeep.commands.choose import tenant_of
@@ -265,5 +265,7 @@ def _token_row(token: TokenView, language: str) -> tuple[str, ...]:
     if token.problem is not None:
         title, remedy = labels.error_title(token.problem, language), labels.error_remedy(token.problem, language)
         problem = f"{title} → {remedy} {token.detail}".strip()
+    elif token.without:
+        problem = f"{render(labels.WITHOUT, language)} {', '.join(token.without)}"
     status = labels.code(token.status, language)
     return token.profile, status, token.client_id or "", figures.moment(token.expires_at), problem

@@ -103,6 +103,9 @@ class TokenView(View):
     consent_proven_at: AwareDatetime | None = Field(
         default=None, description="when a call of every workload last proved the app's permissions"
     )
+    without: tuple[str, ...] = Field(
+        default=(), description="optional workloads that the app was not proven to be let into, with Graph's code"
+    )
     consent: ConsentView | None = None
 
 

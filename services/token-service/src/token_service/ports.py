@@ -52,7 +52,12 @@ class Authority(Protocol):
 
 @dataclass(frozen=True)
 class Effective:
-    """Graph let the token into every workload of the profile."""
+    """Graph let the token into every workload that the profile is for.
+
+    `without` are optional ones that it was not proven to let it into: name and Graph's code.
+    """
+
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,30 @@ async def test_reading_alone_does_not_prove_a_restore(simulator: Any, workloads:
     assert await workloads.prove(Profile.EXCHANGE_BACKUP, people) == NotEffective("mail: ErrorAccessDenied")
 
 
+DENIED = {"error": {"code": "ErrorAccessDenied", "message": "Access is denied."}}
+
+
+@pytest.mark.parametrize(
+    ("fault", "without"),
+    [
+        ({"status": 403, "body": DENIED, "match": "/calendars$"}, "calendars: ErrorAccessDenied"),
+        ({"status": 403, "body": DENIED, "match": "/events/"}, "calendars, writing: ErrorAccessDenied"),
+        ({"status": 403, "body": DENIED, "match": "/contactFolders"}, "contacts: ErrorAccessDenied"),
+        ({"status": 503, "match": "/contacts/"}, "contacts, writing: HTTP 503"),
+    ],
+)
+async def test_an_optional_workload_that_is_not_proven_is_told_and_costs_mail_nothing(
+    simulator: Any, workloads: GraphWorkloads, fault: dict[str, Any], without: str
+) -> None:
+    restore = token(simulator, Profile.EXCHANGE_RESTORE)
+    added = simulator.server.control("POST", "faults", {"kind": "status", **fault})
+    try:
+        proof = await workloads.prove(Profile.EXCHANGE_RESTORE, restore)
+    finally:
+        simulator.server.control("DELETE", f"faults/{added['id']}")
+    assert proof == Effective((without,))
+
+
 async def test_a_graph_in_trouble_proves_nothing_either_way(simulator: Any, workloads: GraphWorkloads) -> None:
     good = token(simulator, Profile.EXCHANGE_BACKUP)
     for fault, error in (

@@ -71,6 +71,22 @@ async def test_a_token_without_permissions_means_consent_required_until_graph_le
     assert (await world.token())["access_token"] == world.workloads.tried[-1]
 
 
+async def test_optional_workloads_that_are_missing_are_shown_and_proven_again_until_they_are_there(world: Any) -> None:
+    await world.register()
+    world.workloads.proof = Effective(("calendars: ErrorAccessDenied",))
+    view = await world.set_credential()
+    assert (view.status, view.without) == (TokenStatus.ACTIVE, ("calendars: ErrorAccessDenied",))
+    world.workloads.proof = Effective()
+    await world.clock.advance(3600)
+    await world.app.renew.sweep()
+    state = await world.state()
+    assert (state.without, await status(world)) == ((), TokenStatus.ACTIVE)
+    tried = len(world.workloads.tried)
+    await world.clock.advance(3600)
+    await world.app.renew.sweep()
+    assert len(world.workloads.tried) == tried
+
+
 async def test_a_grant_that_has_effect_at_once_is_proven_at_once(world: Any) -> None:
     await world.register()
     world.workloads.proof = REFUSED

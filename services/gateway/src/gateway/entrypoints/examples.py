@@ -32,6 +32,7 @@ _TOKEN = {
     "problem": None,
     "detail": "",
     "consent_proven_at": "2026-03-02T08:00:05Z",
+    "without": ["calendars: ErrorAccessDenied"],
     "consent": None,
 }
 _TARGET_BODY = {

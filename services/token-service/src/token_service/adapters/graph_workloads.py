@@ -1,10 +1,13 @@
 """One harmless call per workload tells whether Microsoft Graph lets an app do what its profile is for.
 
+Mail is what the Exchange profiles are for; calendars and contacts are optional, and told apart.
+
 A decodable `roles` claim is only a hint, and appears before it has effect; a call is the proof.
 """
 
 import re
 import ssl
+from collections.abc import Collection
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
@@ -21,8 +24,17 @@ _TIMEOUT = httpx.Timeout(2.0)
 _USERS = 10
 """So many users are tried for one with a mailbox (not everybody has one)."""
 
-_NO_MESSAGE = "AAMkTenantkeepProof="
-"""No message has this id: who may write is told that it is not there, who may not is refused before."""
+_NO_ITEM = "AAMkTenantkeepProof%3D"
+"""No item has this id: who may write is told that it is not there, who may not is refused before."""
+
+_MISSING = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST})
+"""What a change of something that does not exist is answered when changing is allowed."""
+
+_OPTIONAL = (
+    ("calendars", "calendars", f"events/{_NO_ITEM}"),
+    ("contacts", "contactFolders", f"contacts/{_NO_ITEM}"),
+)
+"""Workloads of the Exchange profiles that mail can do without: name, what is listed, what would be changed."""
 
 _CODE = re.compile(r"[A-Za-z_.]{1,60}")
 
@@ -60,7 +72,7 @@ class GraphWorkloads:
         try:
             users = await self._users(headers)
             if profile is not Profile.DIRECTORY:
-                await self._mail(headers, users, writes=profile is Profile.EXCHANGE_RESTORE)
+                return await self._mailbox(headers, users, writes=profile is Profile.EXCHANGE_RESTORE)
         except _Stopped as stopped:
             return stopped.proof
         except httpx.HTTPError as error:
@@ -73,8 +85,11 @@ class GraphWorkloads:
         _refuse("users", answer, {HTTPStatus.OK})
         return [str(user["id"]) for user in _json(answer).get("value", []) if isinstance(user, dict) and "id" in user]
 
-    async def _mail(self, headers: dict[str, str], users: list[str], *, writes: bool) -> None:
-        """GET mailFolders, and for a restore PATCH a message that does not exist (graph/api/message-update)."""
+    async def _mailbox(self, headers: dict[str, str], users: list[str], *, writes: bool) -> Effective:
+        """GET mailFolders, and for a restore PATCH a message that does not exist (graph/api/message-update).
+
+        Then the same of the workloads that mail can do without, which spoils nothing.
+        """
         for user in users:
             mailbox = f"/users/{quote(user, safe='')}"
             params = {"$select": "id", "$top": "1"}
@@ -83,14 +98,32 @@ class GraphWorkloads:
             if answer.status_code == HTTPStatus.NOT_FOUND:  # no mailbox
                 continue
             if writes:
-                path = f"{mailbox}/messages/{quote(_NO_MESSAGE, safe='')}"
+                path = f"{mailbox}/messages/{_NO_ITEM}"
                 answer = await self._client.patch(path, json={"isRead": True}, headers=headers)
-                _refuse("mail, writing", answer, {HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST})
-            return
+                _refuse("mail, writing", answer, _MISSING)
+            tried = [await self._optional(headers, mailbox, *each, writes=writes) for each in _OPTIONAL]
+            return Effective(tuple(found for found in tried if found))
         raise _Stopped(Unproven(ErrorClass.NOT_FOUND, "no user with a mailbox to prove the permissions on"))
 
+    async def _optional(
+        self, headers: dict[str, str], mailbox: str, name: str, listed: str, changed: str, *, writes: bool
+    ) -> str:
+        """Why the workload is not proven; empty when it is (graph/api/event-update, graph/api/contact-update)."""
+        try:
+            params = {"$select": "id", "$top": "1"}
+            answer = await self._client.get(f"{mailbox}/{listed}", params=params, headers=headers)
+            _refuse(name, answer, {HTTPStatus.OK})
+            if writes:
+                answer = await self._client.patch(f"{mailbox}/{changed}", json={"categories": []}, headers=headers)
+                _refuse(f"{name}, writing", answer, _MISSING)
+        except _Stopped as stopped:
+            return stopped.proof.detail
+        except httpx.HTTPError as error:
+            return f"{name}: {type(error).__name__}"
+        return ""
 
-def _refuse(workload: str, answer: httpx.Response, good: set[HTTPStatus]) -> None:
+
+def _refuse(workload: str, answer: httpx.Response, good: Collection[HTTPStatus]) -> None:
     if answer.status_code in good:
         return
     error = _json(answer).get("error")

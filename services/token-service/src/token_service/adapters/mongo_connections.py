@@ -110,5 +110,6 @@ def _connection(stored: Document) -> Connection:
         if consent is None
         else ConsentAttempt(**{**consent, "outcome": ConsentOutcome(consent["outcome"])}),
         consent_proven_at=document["consent_proven_at"],
+        without=tuple(document.get("without", ())),
         proof_wanted=document["proof_wanted"],
     )

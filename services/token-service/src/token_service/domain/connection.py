@@ -102,6 +102,8 @@ class Connection:
     claimed_until: datetime | None = None
     consent: ConsentAttempt | None = None
     consent_proven_at: datetime | None = None
+    without: tuple[str, ...] = ()
+    """Optional workloads that the last proof did not get into, with Graph's code; the proof is repeated for them."""
     proof_wanted: bool = False
     """The next token counts only when Graph lets it into every workload of the profile."""
 
@@ -158,9 +160,10 @@ class Connection:
             consent_proven_at=self.consent_proven_at if client_id == self.client_id else None,
         )
 
-    def proven(self, now: datetime) -> "Connection":
-        """Record that Graph let the app into every workload of the profile."""
-        return replace(self._consent(ConsentOutcome.EFFECTIVE, ""), consent_proven_at=now, proof_wanted=False)
+    def proven(self, now: datetime, without: tuple[str, ...] = ()) -> "Connection":
+        """Record that Graph let the app into every workload of the profile, but for some optional ones."""
+        effective = self._consent(ConsentOutcome.EFFECTIVE, "")
+        return replace(effective, consent_proven_at=now, proof_wanted=False, without=without)
 
     def _consent(self, outcome: ConsentOutcome, detail: str) -> "Connection":
         if self.consent is None or self.consent.outcome not in _REPORTED:

@@ -114,6 +114,7 @@ class Questions:
             problem=None if trouble is None else trouble.error,
             detail="" if trouble is None else trouble.detail,
             consent_proven_at=connection.consent_proven_at,
+            without=connection.without,
             consent=None if connection.consent is None else _consent_view(connection.consent),
         )
 

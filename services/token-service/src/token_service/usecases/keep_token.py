@@ -77,8 +77,8 @@ class KeepToken:
 
     def _judged(self, renewed: Connection, proof: Proof | None, now: datetime, *, missing: bool) -> Connection:
         match proof:
-            case Effective():
-                return renewed.proven(now)
+            case Effective(without=without):
+                return renewed.proven(now, without)
             case NotEffective(detail=detail) | Unproven(detail=detail) if missing or isinstance(proof, NotEffective):
                 # What was missing stays missing until it is proven; what was not is only tried again.
                 retry_at = now + timedelta(seconds=self._policy.retry_after(1, self._rng))

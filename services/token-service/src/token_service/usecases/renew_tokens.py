@@ -125,7 +125,8 @@ class RenewTokens:
 
     async def _judge(self, claimed: Connection, client_id: str, issued: Issued) -> Result:
         """Sign-in issues tokens without permissions too: where consent is in doubt, Graph has the last word."""
-        proof = await self._workloads.prove(claimed.profile, issued.token) if claimed.proof_wanted else None
+        wanted = claimed.proof_wanted or bool(claimed.without)
+        proof = await self._workloads.prove(claimed.profile, issued.token) if wanted else None
         match proof:
             case NotEffective(detail=detail):
                 return await self._fail(claimed, ErrorClass.CONSENT_REQUIRED, detail, "refused")
