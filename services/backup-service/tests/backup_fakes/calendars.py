@@ -194,6 +194,4 @@ class MemoryCalendars:
 
 
 def _found(whole: WholeEvent) -> FoundEvent:
-    return FoundEvent(
-        whole.id, whole.change_key, whole.event["type"] == "seriesMaster", bool(whole.event["hasAttachments"])
-    )
+    return FoundEvent(whole.id, whole.change_key, whole.event["type"] == "seriesMaster")

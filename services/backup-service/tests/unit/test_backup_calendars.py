@@ -7,7 +7,7 @@ import pytest
 from backup_fakes.calendars import Planner
 from backup_fakes.exchange import ANNA, Exchange
 
-from backup_service.domain.calendar import CALENDAR, EVENT, EVENT_ATTACHMENT
+from backup_service.domain.calendar import CALENDAR, EVENT, EVENT_ATTACHMENT, WholeEvent
 from contracts.errors import ErrorClass
 from contracts.names import JobState, Source
 from contracts.views import Job
@@ -74,6 +74,12 @@ async def test_everything_a_mailbox_has_is_in_the_restore_point(worker: Any, pla
     assert {row.parent for row in attached if row.meta["event"] == series} == {series, f"{series}.{DAY}"}
     assert [problem.error for problem in job.skipped] == [ErrorClass.UNSUPPORTED_ITEM]
     assert job.counts.listed == len(planner.mirror()) + 1
+
+
+def test_a_picture_inside_the_text_is_an_attachment_that_graph_does_not_count() -> None:
+    event = {"id": "e1", "hasAttachments": False, "body": {"content": '<img src="cid:logo@x">'}}
+    day = {"id": "d1", "hasAttachments": False, "body": {"content": "no picture"}}
+    assert WholeEvent(event, (day, {"id": "d2", "hasAttachments": True})).attachment_owners() == ["e1", "d2"]
 
 
 async def test_what_did_not_change_costs_a_list_of_ids(worker: Any, planner: Planner) -> None:

@@ -18,7 +18,7 @@ from graph_client import GraphClient, segment
 
 IMMUTABLE = 'IdType="ImmutableId"'
 _FIELDS = ",".join(EVENT_FIELDS)
-_IDENTITY = "id,changeKey,type,hasAttachments"
+_IDENTITY = "id,changeKey,type"
 _MOST = 1000
 _WHOLE = 200
 """Events per page with their bodies: a page of meetings with long texts stays at some megabytes."""
@@ -115,7 +115,6 @@ def _found(entry: Mapping[str, Any], document: Mapping[str, Any] | None) -> Foun
         entry["id"],
         entry.get("changeKey", ""),
         entry.get("type") == "seriesMaster",
-        bool(entry.get("hasAttachments")),
         document,
     )
 

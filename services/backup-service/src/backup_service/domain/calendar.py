@@ -71,7 +71,6 @@ class FoundEvent:
     id: str
     change_key: str
     is_series: bool
-    has_attachments: bool
     document: Mapping[str, Any] | None = None
 
 
@@ -95,8 +94,11 @@ class WholeEvent:
         return str(self.event.get("changeKey", ""))
 
     def attachment_owners(self) -> list[str]:
-        """Ids of the event and of its days that have attachments."""
-        return [str(each["id"]) for each in (self.event, *self.exceptions) if each.get("hasAttachments")]
+        """Ids of the event and of its days that have attachments.
+
+        Graph does not count pictures inside the text among them, so a text that names one is a sign, too.
+        """
+        return [str(each["id"]) for each in (self.event, *self.exceptions) if _has_attachments(each)]
 
     def dump(self) -> bytes:
         """The stored document: the same bytes for the same content."""
@@ -119,6 +121,11 @@ class EventAttachment:
     type: str
     size: int
     meta: Mapping[str, Any]
+
+
+def _has_attachments(event: Mapping[str, Any]) -> bool:
+    content = str((event.get("body") or {}).get("content") or "")
+    return bool(event.get("hasAttachments")) or "cid:" in content
 
 
 def plain(entry: Mapping[str, Any]) -> dict[str, Any]:
