@@ -71,9 +71,8 @@ class People:
         return found
 
     def folders(self) -> dict[str, str]:
-        """Names of the folders by id; the default folder counts once it holds anything."""
-        used = {row["folder_pk"] for row in self._rows()}
-        return {row["id"]: row["name"] for row in self._tree() if row["parent_pk"] is not None or row["pk"] in used}
+        """Names of the folders by id; the default folder is not among them, as in Graph."""
+        return {row["id"]: row["name"] for row in self._tree() if row["parent_pk"] is not None}
 
     def _rows(self) -> list[sqlite3.Row]:
         return self._connection.execute("SELECT * FROM contact WHERE user_pk = ? ORDER BY pk", (self._user,)).fetchall()
@@ -99,7 +98,9 @@ def stored(repository: Any, shard: str, snapshot: str) -> tuple[dict[str, Any], 
     folders: dict[str, str] = {}
     for row in repository.items(shard, snapshot):
         if row.kind == "contact-folder":
-            folders[row.key] = row.meta["name"]
+            assert row.meta["is_default"] == (row.meta["name"] == contacts.DEFAULT_NAME)
+            if not row.meta["is_default"]:
+                folders[row.key] = row.meta["name"]
         elif row.kind == "contact-photo":
             assert (row.key, row.meta["content_type"]) == (photo_key(row.parent), "image/png")
             found[row.key] = repository.read(row)

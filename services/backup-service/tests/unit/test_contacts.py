@@ -49,6 +49,9 @@ async def test_every_folder_contact_and_picture_is_kept(worker: Any, people: Peo
     job = await worker.backup()
     assert (job.state, job.counts.listed, job.counts.stored) == (JobState.SUCCEEDED, 16, 16)
     await same(worker, people)
+    repository = await worker.repositories.open("contoso", "t1")
+    rows = repository.items(f"c1/{worker.resource}", (await worker.snapshot()).id, "contact-folder")
+    assert [row.meta["name"] for row in rows if row.meta["is_default"]] == ["Kontakte"]
 
 
 async def test_an_unchanged_address_book_costs_one_question_per_folder(

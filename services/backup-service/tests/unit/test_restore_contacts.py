@@ -67,7 +67,7 @@ def content(people: People) -> Counter[Any]:
         if isinstance(value, tuple):
             folder, _, properties = value
             said = {name: each for name, each in properties.items() if each not in (None, [], {}, "")}
-            found[names[folder], json.dumps(said, sort_keys=True), mirror.get(f"{key}/photo")] += 1
+            found[names.get(folder, "Kontakte"), json.dumps(said, sort_keys=True), mirror.get(f"{key}/photo")] += 1
     return found
 
 
