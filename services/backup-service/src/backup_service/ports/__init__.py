@@ -13,12 +13,11 @@ from backup_service.domain.export_order import ExportOrder
 from backup_service.domain.jobs import Cause, Claim, Outcome
 from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
 from backup_service.domain.restored_mail import CreatedMail, PresentMail
-from backup_service.domain.upkeep import DueUpkeep
 from backup_service.ports.calendars import Calendars, CalendarTarget
 from backup_service.ports.contacts import Contacts, ContactTarget
 from contracts.errors import ErrorClass
 from contracts.events import Counts, JobWakeUp
-from contracts.names import HoldReason, JobKind, UpkeepKind
+from contracts.names import HoldReason, JobKind
 from contracts.views import (
     BackupConfiguration,
     ItemProblem,
@@ -29,7 +28,6 @@ from contracts.views import (
     RestorePoint,
     Run,
     StorageTarget,
-    Verification,
 )
 
 
@@ -254,35 +252,6 @@ class RestorePoints(Protocol):
 
     async def add_restore_point(self, point: RestorePoint) -> None:
         """Make it known; repeating it changes nothing."""
-        ...
-
-
-class Proofs(Protocol):
-    """What verification and drills found out about restore points."""
-
-    async def read_whole(
-        self, tenant: str, target: str, since: datetime | None, affected: Mapping[str, int] | None
-    ) -> None:
-        """All that the target holds was read whole since then; `affected` items per restore point cannot be read.
-
-        None leaves what is known of either.
-        """
-        ...
-
-    async def drilled(self, tenant: str, point: str, result: Verification) -> None:
-        """A sample of the restore point was restored and compared; a point nobody knows is passed over."""
-        ...
-
-
-class UpkeepTimes(Protocol):
-    """When each storage target is due for which upkeep."""
-
-    async def due(self, now: datetime, first: Mapping[UpkeepKind, datetime]) -> Sequence[DueUpkeep]:
-        """What is due. A target seen for the first time gets the times of `first`."""
-        ...
-
-    async def done(self, upkeep: DueUpkeep, next_at: datetime) -> None:
-        """Set the next time, unless another planner has."""
         ...
 
 

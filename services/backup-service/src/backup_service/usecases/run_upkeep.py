@@ -14,7 +14,8 @@ from backup_engine import AffectedItems, DrillReport, Problem, Reading, RollingR
 from backup_engine.maintenance import MaintenanceReport as Maintained
 from backup_service.domain.item_errors import shown
 from backup_service.domain.jobs import Claim, Finished, failed
-from backup_service.ports import Jobs, Proofs, Repositories
+from backup_service.ports import Jobs, Repositories
+from backup_service.ports.upkeep import Proofs
 from chassis.clock import Clock
 from contracts.errors import ErrorClass
 from contracts.events import Counts

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from backup_service.domain.upkeep import next_time
-from backup_service.ports import Runs, UpkeepTimes
+from backup_service.ports import Runs
+from backup_service.ports.upkeep import UpkeepTimes
 from chassis.clock import Clock
 from chassis.ids import derived
 from contracts.names import UpkeepKind
