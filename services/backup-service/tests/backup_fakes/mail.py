@@ -52,6 +52,14 @@ class MemoryMail:
     def mail(self) -> "MemoryMail":
         return self
 
+    @property
+    def calendars(self) -> MemoryCalendars:
+        return MemoryCalendars(self._exchange.planner, self._fuse)
+
+    @property
+    def contacts(self) -> "NoContacts":
+        return NoContacts()
+
     def _call(self) -> None:
         self.requests += 1
         self._fuse.step()
