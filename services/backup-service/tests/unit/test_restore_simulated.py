@@ -99,9 +99,9 @@ class Office:
         return sum(number for name, number in asked.items() if "/v1.0" in name and not name.startswith("GET "))
 
 
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SimulatorProcess, Any]]:
-    state: Path = tmp_path_factory.mktemp("restoring")
+@pytest.fixture
+def simulator(tmp_path: Path) -> Iterator[tuple[SimulatorProcess, Any]]:
+    state = tmp_path
     apps = state / "apps.json"
     seed(state, "contoso", "--generate", str(MAILS), "--mailboxes", "1", "--seed", "3", "--apps", str(apps))
     with SimulatorProcess(state) as server:
