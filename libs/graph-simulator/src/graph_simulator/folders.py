@@ -94,10 +94,10 @@ def children(connection: sqlite3.Connection, parent_pk: int) -> list[sqlite3.Row
 
 
 def folder_path(connection: sqlite3.Connection, pk: int) -> list[str]:
-    """Return the folder's names from the top level down, without the root."""
+    """Return the folder's names from the top level down, without the root; what is recoverable has a top of its own."""
     names: list[str] = []
     row = connection.execute("SELECT * FROM folder WHERE pk = ?", (pk,)).fetchone()
-    while row is not None and row["parent_pk"] is not None:
+    while row is not None and row["well_known"] != ROOT:
         names.insert(0, row["name"])
         row = connection.execute("SELECT * FROM folder WHERE pk = ?", (row["parent_pk"],)).fetchone()
     return names

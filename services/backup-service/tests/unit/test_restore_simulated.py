@@ -137,7 +137,7 @@ async def dry(office: Office) -> tuple[Any, int]:
     return job, office.writes()
 
 
-async def test_replace_takes_back_what_was_changed_and_costs_four_requests(office: Office) -> None:
+async def test_replace_takes_back_what_was_changed(office: Office) -> None:
     before = await office.mails(office.user)
     await office.worker.backup()
     changed = sorted(await office.worker.mirror())[:3]

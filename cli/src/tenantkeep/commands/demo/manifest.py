@@ -30,12 +30,17 @@ class Comparison:
         return self.equal > 0 and self.missing == 0 and self.surplus == 0
 
 
-def read(file: Path) -> dict[str, Contents]:
-    """Read a manifest, by user principal name: one JSON object per line with user, folder and sha256."""
+def read(file: Path, *, recoverable: bool = True) -> dict[str, Contents]:
+    """Read a manifest, by user principal name: one JSON object per line with user, folder and sha256.
+
+    With what was deleted and is still recoverable, as an export has it, or without, as a restore leaves it out.
+    """
     users: dict[str, Contents] = {}
     with file.open(encoding="utf-8") as lines:
         for line in lines:
             message = json.loads(line)
+            if message.get("recoverable") and not recoverable:
+                continue
             contents = users.setdefault(str(message["user"]), Counter())
             contents[folder_key(str(message["folder"])), str(message["sha256"])] += 1
     return users

@@ -173,12 +173,15 @@ def manifest_line(upn: str, path: list[str], message: messages.NewMessage) -> di
 
 
 def write_manifest(connection: sqlite3.Connection, tenant: Tenant, stream: TextIO) -> int:
-    """Write the manifest of all seeded mail as it is now, with the hashes taken from the input; return its lines."""
+    """Write the manifest of all seeded mail as it is now, with the hashes taken from the input; return its lines.
+
+    What was deleted and is still recoverable has `recoverable`, and the name of that folder.
+    """
     rows = connection.execute(
-        "SELECT message.*, upn FROM message JOIN user ON user.pk = message.user_pk"
-        " JOIN folder ON folder.pk = message.folder_pk WHERE tenant_id = ? AND sha256 IS NOT NULL"
-        " AND coalesce(well_known, '') <> ? ORDER BY message.pk",
-        (tenant.id, DELETIONS),
+        "SELECT message.*, upn, coalesce(well_known, '') = ? AS recoverable FROM message"
+        " JOIN user ON user.pk = message.user_pk JOIN folder ON folder.pk = message.folder_pk"
+        " WHERE tenant_id = ? AND sha256 IS NOT NULL ORDER BY message.pk",
+        (DELETIONS, tenant.id),
     )
     paths: dict[int, list[str]] = {}
     count = 0
@@ -195,5 +198,6 @@ def write_manifest(connection: sqlite3.Connection, tenant: Tenant, stream: TextI
             sha256=row["sha256"],
             size=row["size"],
         )
-        stream.write(json.dumps(manifest_line(row["upn"], path, stored), ensure_ascii=False) + "\n")
+        line = manifest_line(row["upn"], path, stored) | ({"recoverable": True} if row["recoverable"] else {})
+        stream.write(json.dumps(line, ensure_ascii=False) + "\n")
     return count
