@@ -58,7 +58,7 @@ def test_backup_restore_and_export_through_an_append_only_account(
     assert {step["name"]: step.get("finding") for step in made["steps"]}["delete"] == "append_only"
     assert made["target"]["host_keys"] == [address.host_key]
 
-    configuration = job.command("backup", "configure", "offsite", "--target", "offsite", "--manual")
+    configuration = job.command("backup", "configure", "offsite", "--target", "offsite", "--source", "mail", "--manual")
     first = job.backup("offsite")
     assert first["run"]["state"] == "succeeded", first
     job.change(seed=3, fraction=0.1)

@@ -77,9 +77,10 @@ class MainJob:
         return self.folder / f"{self.tenant}.recovery-key"
 
     def configure(self, name: str) -> Json:
-        """A target with its own prefix, that is a repository of its own, and a configuration that writes there."""
+        """A target with its own prefix, that is its own repository, and a configuration that backs up mail into it."""
         self.command("storage", "add", name, "--embedded", "--prefix", name)
-        configuration: Json = self.command("backup", "configure", name, "--target", name, "--manual")
+        options = ("--target", name, "--source", "mail", "--manual")
+        configuration: Json = self.command("backup", "configure", name, *options)
         return configuration
 
     def backup(self, name: str, codes: tuple[int, ...] = (0,)) -> Json:

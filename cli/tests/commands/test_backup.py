@@ -42,7 +42,7 @@ def test_configure_finds_the_target_by_name(configured: Any, tenantkeep: Any) ->
     assert configured.bodies[-1][1] == {
         "name": "weekly",
         "target": "target-1",
-        "sources": ["mail"],
+        "sources": ["mail", "calendar", "contacts"],
         "retention_days": 365,
         "retention": None,
         "schedule": "daily 02:00",
@@ -53,6 +53,9 @@ def test_configure_finds_the_target_by_name(configured: Any, tenantkeep: Any) ->
     }
     assert tenantkeep("backup", "configure", "once", "--target", "archive", "--manual").exit_code == 0
     assert configured.bodies[-1][1]["schedule"] is None
+    chosen = ("--source", "address-book", "--source", "mail")
+    assert tenantkeep("backup", "configure", "some", "--target", "archive", *chosen).exit_code == 0
+    assert configured.bodies[-1][1]["sources"] == ["address-book", "mail"]
 
 
 def test_configure_takes_a_period_or_generations(configured: Any, tenantkeep: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 from contracts.events.jobs import Counts
 from contracts.names import JobState
 from contracts.texts import Text
-from tenantkeep.commands.demo import estimate, manifest
+from tenantkeep.commands.demo import estimate, manifest, pieces
 from tenantkeep.commands.demo.results import BackupFigures, Results, show
 from tenantkeep.commands.output import Screen
 
@@ -41,6 +41,15 @@ def _compare(seeded: Path, files: dict[str, bytes], zipped: Any) -> manifest.Com
 def test_an_export_with_the_same_bytes_holds_whatever_its_names(seeded: Path, zipped: Any) -> None:
     files = {"Posteingang/1.eml": b"one", "Posteingang/2.eml": b"one", "Rechnungen_Vertra\u0308ge/x.eml": b"two"}
     assert _compare(seeded, files, zipped) == manifest.Comparison(equal=3, missing=0, surplus=0)
+
+
+@pytest.mark.parametrize(
+    ("verified", "arrived", "equal", "held"), [(1, 1, 1, True), (0, 1, 1, False), (1, 2, 2, False), (1, 1, 0, False)]
+)
+def test_one_thing_is_restored_if_the_job_and_the_tenant_say_so(
+    *, verified: int, arrived: int, equal: int, held: bool
+) -> None:
+    assert pieces.Arrival(verified, arrived, equal, days=0).held is held
 
 
 @pytest.mark.parametrize(
@@ -95,12 +104,12 @@ def test_figures_of_a_run(run_of: Any) -> None:
     counts = Counts(listed=2000, stored=500, bytes_read=1000, bytes_stored=250)
     run = run_of(JobState.SUCCEEDED, counts=counts, started_at=start, finished_at=start + timedelta(seconds=10))
     figures = BackupFigures(run, requests=2100, bodies=500)
-    assert (figures.per_thousand, figures.messages_per_second, figures.stored_per_read) == (1050, 50, 0.25)
+    assert (figures.per_thousand, figures.items_per_second, figures.stored_per_read) == (1050, 50, 0.25)
 
 
 def test_a_run_over_nothing_has_unknown_figures_and_not_zero(run_of: Any) -> None:
     figures = BackupFigures(run_of(JobState.SUCCEEDED), requests=3, bodies=0)
-    assert (figures.per_thousand, figures.messages_per_second, figures.stored_per_read) == (None, None, None)
+    assert (figures.per_thousand, figures.items_per_second, figures.stored_per_read) == (None, None, None)
 
 
 def test_results_hold_only_if_something_was_compared_and_all_of_it_held(capsys: pytest.CaptureFixture[str]) -> None:

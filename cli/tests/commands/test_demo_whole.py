@@ -74,9 +74,15 @@ def test_every_comparison_holds_in_a_hostile_environment(home: Path) -> None:
     found = json.loads(output)
     assert found["held"]
     assert [check["name"] for check in found["checks"] if not check["held"]] == []
-    assert len(found["checks"]) == 12
+    assert len(found["checks"]) == 15
+    arrived = [check["detail"] for check in found["checks"] if "alone equals its source" in check["name"]]
+    assert len(arrived) == 3
+    assert all("1/1 compared equal, 1 of 1 arrived as in the source" in detail for detail in arrived)
+    assert " days" in arrived[0], "the event is no series"
     first, second = found["backups"]
-    assert first["counts"]["stored"] == first["bodies_fetched"] == 120
+    assert first["bodies_fetched"] == 120
+    # 12 contacts and 24 events for each of four mailboxes, and what belongs to them
+    assert first["counts"]["stored"] >= 120 + 4 * (12 + 24)
     assert second["bodies_fetched"] < 30
     assert not home.exists()
 

@@ -42,8 +42,9 @@ def run(*arguments: str) -> Any:
 def test_an_mbox_goes_in_and_the_files_of_dump_are_its_messages(tmp_path: Path) -> None:
     source, manifest = tmp_path / "mail.mbox", tmp_path / "manifest"
     source.write_bytes(MBOX)
-    summary = seed(tmp_path / "state", "contoso", "--mbox", str(source), "--manifest", str(manifest))
-    assert summary["messages"] == 2
+    besides = ("--manifest", str(manifest), "--contacts", "3", "--calendars", "2")
+    summary = seed(tmp_path / "state", "contoso", "--mbox", str(source), *besides)
+    assert (summary["messages"], summary["contacts"], summary["events"]) == (2, 3, 2)
     assert summary["mailboxes"] == {"owner@contoso.onmicrosoft.com": 2, "restore-target@contoso.onmicrosoft.com": 0}
     owner = "owner@contoso.onmicrosoft.com"
     run(

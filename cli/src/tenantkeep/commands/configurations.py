@@ -27,7 +27,16 @@ Keep = Annotated[
 ]
 When = Annotated[str | None, typer.Option(help="daily 02:00, weekly sunday 02:00, or five cron fields.")]
 Zone = Annotated[str | None, typer.Option(help="Time zone of the schedule, such as Europe/Berlin.")]
-Sources = Annotated[list[Source] | None, typer.Option("--source", help="What is backed up; may be repeated.")]
+EVERYTHING = (Source.MAIL, Source.CALENDAR, Source.CONTACTS)
+"""What is backed up of a mailbox unless somebody says otherwise; the API's own default is mail."""
+
+Sources = Annotated[
+    list[Source] | None,
+    typer.Option("--source", help="What is backed up; may be repeated.  [default: mail, calendar, contacts]"),
+]
+OtherSources = Annotated[
+    list[Source] | None, typer.Option("--source", help="What is backed up from now on; may be repeated.")
+]
 Include = Annotated[
     list[str] | None, typer.Option(help="Only these mailboxes: address, *@sales.contoso.com, or id; may be repeated.")
 ]
@@ -61,11 +70,15 @@ def configure(
     lang: Lang = "en",
     as_json: Json = False,
 ) -> None:
-    """Say what is backed up where, when, and for how long: every mailbox, each night at two, unless you say otherwise.
+    """Say what is backed up where, when, and for how long.
+
+    Unless you say otherwise: mail, calendars and contacts of every mailbox, each night at two.
 
     Example: tenantkeep backup configure nightly --target archive --keep 1y --time-zone Europe/Berlin
 
     Example: tenantkeep backup configure board --target archive --include board@contoso.com --schedule "0 */6 * * *"
+
+    Example: tenantkeep backup configure people --target archive --source address-book
 
     Example: tenantkeep backup configure once --target archive --keep 30d,weekly=90d,monthly=1y,yearly=10y --manual
     """
@@ -73,7 +86,12 @@ def configure(
     if keep is not None and retention_days is not None:
         raise usage("Give --keep or --retention-days.", "--keep oder --retention-days angeben.")
     wanted = _given(
-        name=name, retention=keep, retention_days=retention_days, sources=source, include=include, exclude=exclude
+        name=name,
+        retention=keep,
+        retention_days=retention_days,
+        sources=source or EVERYTHING,
+        include=include,
+        exclude=exclude,
     )
     timed = {} if manual else {"schedule": schedule, "time_zone": time_zone}
     with connect(screen) as gateway:
@@ -97,7 +115,7 @@ def change(
     configuration: Name,
     name: Annotated[str | None, typer.Option(help="A new name.")] = None,
     keep: Keep = None,
-    source: Sources = None,
+    source: OtherSources = None,
     schedule: When = None,
     time_zone: Zone = None,
     automatic: Annotated[

@@ -100,7 +100,7 @@ def seed(
     maildir_path: Annotated[Path | None, typer.Option("--maildir", help="A Maildir++ folder.", exists=True)] = None,
     generate: Annotated[int | None, typer.Option(min=0, help="Invent this many mails.")] = None,
     mailboxes: Annotated[int, typer.Option(min=1, help="Mailboxes to spread invented mail over.")] = 4,
-    contacts: Annotated[int, typer.Option(min=0, help="Invent this many contacts per invented mailbox.")] = 0,
+    contacts: Annotated[int, typer.Option(min=0, help="Invent this many contacts per seeded mailbox.")] = 0,
     people: Annotated[int, typer.Option(min=0, help="Invent a directory of so many users, of every sort.")] = 0,
     vcf_file: Annotated[Path | None, typer.Option("--vcf", help="A vCard file.", exists=True)] = None,
     events: Annotated[int, typer.Option("--calendars", min=0, help="Invent this many calendar events.")] = 0,
@@ -126,18 +126,17 @@ def seed(
             source = Source(_invented(boxes, generate, mailboxes, random_seed), messages=generate)
         else:
             source = _imported(mbox_file, maildir_path, user)
-        cards = _load_contacts(boxes, _mailbox_names(mailboxes), contacts, random_seed)
+        names = [user] if generate is None else _mailbox_names(mailboxes)
+        cards = _load_contacts(boxes, names, contacts, random_seed)
         cards += _load_cards(boxes, user, vcf_file)
         company = seed_directory.invent(connection, created, people, random_seed) if people else Invented(0, 0, 0)
         create_restore_target(boxes)
         with _open_manifest(manifest) as stream, _progress(source, quiet=as_json) as advance:
             loaded = load(boxes, limited(source.mails, max_messages, max_bytes), stream, advance)
-        names = [user] if generate is None else _mailbox_names(mailboxes)
         invented = EventGenerator(random_seed, created.domain, names).events(events)
         imported = ics.read(ics_file, user) if ics_file is not None else ()
         stored = load_events(boxes, itertools.chain(invented, imported))
-        first = user if generate is None else _mailbox_names(mailboxes)[0]
-        marked = [_mark_unreadable(boxes, first, number) for number in range(1, unreadable + 1)]
+        marked = [_mark_unreadable(boxes, names[0], number) for number in range(1, unreadable + 1)]
         if apps is not None:
             _write_private(apps, json.dumps(directory.credentials(connection, created), indent=2))
     summary: dict[str, object] = {
@@ -223,7 +222,7 @@ def _invented(boxes: Mailboxes, count: int, mailboxes: int, random_seed: int) ->
 
 
 def _load_contacts(boxes: Mailboxes, mailboxes: list[str], count: int, random_seed: int) -> int:
-    """Give each invented mailbox an address book of its own."""
+    """Give each of the mailboxes an address book of its own."""
     for name in mailboxes if count else []:
         seed_contacts.create_folders(boxes, name)
     made = [

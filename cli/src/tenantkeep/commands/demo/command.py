@@ -23,6 +23,7 @@ from tenantkeep.commands.demo.tenant_source import Mailboxes, TenantSource
 from tenantkeep.commands.errors import CommandError, usage
 from tenantkeep.commands.options import Json, Lang
 from tenantkeep.commands.output import Screen, reported
+from tenantkeep.commands.patience import Patience
 from tenantkeep.exit_codes import ExitCode
 from tenantkeep.stack.display import Display
 from tenantkeep.stack.errors import StackError
@@ -31,6 +32,8 @@ from tenantkeep.stack.settings import load
 from tenantkeep.stack.stack import names
 
 _INTERRUPTED = 130
+_PATIENCE_SECONDS = 600.0
+"""A large mailbox is searchable, and so can be browsed, some time after its backup."""
 _START = Text("Start the embedded stack", "Eingebetteten Stack starten")
 
 
@@ -127,7 +130,7 @@ def _run(screen: Screen, place: _Place, mail: Mailboxes, seed: int, clock: Clock
             display.close()
             found.seconds[_START.en] = clock.now() - began
             access = session.access(place.home, session.EmbeddedSession(), None)
-            with Gateway(access) as gateway:
+            with Gateway(access, Patience(clock, screen.notice, _PATIENCE_SECONDS)) as gateway:
                 source = TenantSource(place.home, place.folder, seed)
                 _steps(Demo(screen, clock, place.home, place.folder, gateway, source, mail, found))
     except CommandError as error:

@@ -43,12 +43,12 @@ class BackupFigures:
 
     @property
     def per_thousand(self) -> float | None:
-        """Graph requests per 1,000 messages of the mailboxes; None when there are none."""
+        """Graph requests per 1,000 items of the mailboxes; None when there are none."""
         listed = self.run.counts.listed
         return None if listed == 0 else self.requests * _THOUSAND / listed
 
     @property
-    def messages_per_second(self) -> float | None:
+    def items_per_second(self) -> float | None:
         return None if self.seconds == 0 else self.run.counts.stored / self.seconds
 
     @property
@@ -63,8 +63,8 @@ class BackupFigures:
             "seconds_to_start": _rounded(self.seconds_to_start, 3),
             "graph_requests": self.requests,
             "bodies_fetched": self.bodies,
-            "requests_per_1000_messages": _rounded(self.per_thousand),
-            "messages_per_second": _rounded(self.messages_per_second),
+            "requests_per_1000_items": _rounded(self.per_thousand),
+            "items_per_second": _rounded(self.items_per_second),
             "bytes_stored_per_byte_read": _rounded(self.stored_per_read, 3),
         }
 
@@ -117,11 +117,11 @@ def show(screen: Screen, results: Results) -> None:
 def _rows(backups: list[BackupFigures]) -> list[tuple[Text, list[str]]]:
     return [
         (
-            Text("Messages in the mailboxes", "Nachrichten in den Postfächern"),
+            Text("Items in the mailboxes", "Elemente in den Postfächern"),
             [str(b.run.counts.listed) for b in backups],
         ),
-        (Text("Messages stored", "Nachrichten gespeichert"), [str(b.run.counts.stored) for b in backups]),
-        (Text("Bodies fetched", "Inhalte geladen"), [str(b.bodies) for b in backups]),
+        (Text("Items stored", "Elemente gespeichert"), [str(b.run.counts.stored) for b in backups]),
+        (Text("Message bodies fetched", "Inhalte von Nachrichten geladen"), [str(b.bodies) for b in backups]),
         (Text("Bytes read", "Bytes gelesen"), [figures.size(b.run.counts.bytes_read) for b in backups]),
         (Text("Bytes stored", "Bytes gespeichert"), [figures.size(b.run.counts.bytes_stored) for b in backups]),
         (
@@ -130,14 +130,14 @@ def _rows(backups: list[BackupFigures]) -> list[tuple[Text, list[str]]]:
         ),
         (Text("Graph requests", "Graph-Anfragen"), [str(b.requests) for b in backups]),
         (
-            Text("Requests per 1,000 messages", "Anfragen je 1.000 Nachrichten"),
+            Text("Requests per 1,000 items", "Anfragen je 1.000 Elemente"),
             [_shown(b.per_thousand) for b in backups],
         ),
         (
             Text("Request to first running job", "Anforderung bis zum ersten Auftrag"),
             [_seconds(b.seconds_to_start) for b in backups],
         ),
-        (Text("Messages per second", "Nachrichten je Sekunde"), [_shown(b.messages_per_second) for b in backups]),
+        (Text("Items per second", "Elemente je Sekunde"), [_shown(b.items_per_second) for b in backups]),
         (Text("Duration", "Dauer"), [figures.duration(b.seconds) for b in backups]),
     ]
 

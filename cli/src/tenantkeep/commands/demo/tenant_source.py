@@ -17,6 +17,10 @@ from tenantkeep.stack import stack
 from tenantkeep.stack.home import Home
 
 TENANT = "contoso"
+EVENTS, CONTACTS = 24, 12
+"""Invented for each mailbox, also beside somebody's own mail: enough for a series in its default calendar."""
+_MESSAGE_BODY = "/users/{user}/messages/{message}/$value"
+"""Where every body is asked for first; what is not found there is a deleted one, asked for again in its folder."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +34,14 @@ class Mailboxes:
 
     def arguments(self) -> tuple[str, ...]:
         if self.mbox is not None:
-            return "--mbox", str(self.mbox.absolute())
+            return "--mbox", str(self.mbox.absolute()), *_invented(1)
         if self.maildir is not None:
-            return "--maildir", str(self.maildir.absolute())
-        return "--generate", str(self.generate), "--mailboxes", str(self.mailboxes)
+            return "--maildir", str(self.maildir.absolute()), *_invented(1)
+        return "--generate", str(self.generate), "--mailboxes", str(self.mailboxes), *_invented(self.mailboxes)
+
+
+def _invented(mailboxes: int) -> tuple[str, ...]:
+    return "--calendars", str(EVENTS * mailboxes), "--contacts", str(CONTACTS)
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class Requests:
 
     graph: int
     messages: int
-    """Bodies fetched (`$value`)."""
+    """Bodies of messages fetched (`$value`)."""
 
 
 class TenantSource:
@@ -58,12 +66,12 @@ class TenantSource:
         return self._folder / "apps.json"
 
     def fill(self, mail: Mailboxes, manifest: Path) -> dict[str, Any]:
-        """Create the tenant, put the mail in, write apps file and manifest. Returns the summary."""
+        """Create the tenant, fill its mailboxes, write apps file and manifest. Returns the summary."""
         files = ("--apps", str(self.apps), "--manifest", str(manifest))
         return self._run("seed", ("--tenant", TENANT, *mail.arguments(), "--seed", self._seed, *files, "--json"))
 
     def change(self, manifest: Path) -> dict[str, Any]:
-        """New, deleted, read and moved mail; the manifest is written as it is afterwards."""
+        """New, deleted, read and moved mail, and events; the manifest is written as it is afterwards."""
         return self._run("change", ("--tenant", TENANT, "--seed", self._seed, "--manifest", str(manifest)))
 
     def reset_counters(self) -> None:
@@ -72,7 +80,7 @@ class TenantSource:
     def requests(self) -> Requests:
         counted = self._control("GET", "stats").json()
         by_route: dict[str, int] = counted["requests"]
-        bodies = sum(count for route, count in by_route.items() if route.startswith("GET ") and "$value" in route)
+        bodies = sum(n for route, n in by_route.items() if route.startswith("GET ") and route.endswith(_MESSAGE_BODY))
         return Requests(int(counted["graph_requests_total"]), bodies)
 
     def messages_of(self, user: str) -> int:
