@@ -95,11 +95,13 @@ def test_change_does_what_it_says(tmp_path: Path) -> None:
     counts = run(*arguments, "--manifest", str(after))
     assert sum(counts[kind] for kind in ("created", "deleted", "updated", "moved")) == 16
     old, new = ([json.loads(line) for line in path.read_text().splitlines()] for path in (before, after))
+    deleted = [line for line in new if line.get("recoverable")]
     old_hashes, new_hashes = (Counter(line["sha256"] for line in lines) for lines in (old, new))
-    assert (old_hashes - new_hashes).total() == counts["deleted"]
+    assert not old_hashes - new_hashes
     assert (new_hashes - old_hashes).total() == counts["created"]
     was = {line["sha256"]: line for line in old}
-    kept = [line for line in new if line["sha256"] in was]
+    assert len([line for line in deleted if line["sha256"] in was]) == len(deleted) == counts["deleted"]
+    kept = [line for line in new if line["sha256"] in was and line not in deleted]
     assert sum(line["folder_path"] != was[line["sha256"]]["folder_path"] for line in kept) == counts["moved"]
     assert sum(line["is_read"] != was[line["sha256"]]["is_read"] for line in kept) == counts["updated"]
     assert counts["users"].keys() == {line["user"] for line in old}
