@@ -40,7 +40,7 @@ def digests(job: MainJob, configuration: str) -> dict[str, str]:
     return {point["resource_name"]: point["content_digest"] for point in points}
 
 
-@pytest.mark.parametrize("kills", [5, pytest.param(200, marks=[pytest.mark.soak, pytest.mark.timeout(7200)])])
+@pytest.mark.parametrize("kills", [3, pytest.param(200, marks=[pytest.mark.soak, pytest.mark.timeout(7200)])])
 def test_kills_at_seeded_moments_leave_no_trace_in_the_restore_points(job: MainJob, kills: int) -> None:
     rng = random.Random(SEED)
     print(f"TENANTKEEP_SEED={SEED}")
