@@ -155,6 +155,15 @@ async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 30.0) -> 
         await asyncio.sleep(0.05)
 
 
+async def answers(gateway: Bus) -> bool:
+    """FastStream subscribes in the background: a process may be ready before the bus knows who answers."""
+    try:
+        await gateway.ask(HEALTH_GET, "anybody", Nothing(), OPERATOR)
+    except ProblemError:
+        return False
+    return True
+
+
 async def drained(js: nats.js.JetStreamContext) -> bool:
     info = await js.consumer_info(MONITOR_LEDGER.stream.name, MONITOR_LEDGER.name)
     behind = await js.stream_info(MONITOR_LEDGER.stream.name)
@@ -326,6 +335,7 @@ async def test_without_the_store_nothing_stale_is_shown_and_no_event_is_lost(
 async def test_of_a_tenant_never_seen_nothing_is_claimed(stores: Stores, js: nats.js.JetStreamContext) -> None:
     async with bus_of(stores, "gateway") as gateway:
         with MonitorProcess(stores):
+            await until(lambda: answers(gateway))
             listing = await gateway.ask(HEALTH_GET, "nobody", Nothing(), OPERATOR)
     assert [(view.kind, view.health, view.failure_ratio) for view in listing.items] == [
         (JobKind.BACKUP, Health.UNKNOWN, None)
