@@ -1,11 +1,15 @@
 """A worker that is told to leave, at whatever step, leaves a job that the next one finishes without a loss."""
 
+import asyncio
+import threading
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
 from backup_fakes.exchange import ANNA, BERT, Exchange
 
+from backup_engine.storage import MemoryStorage
 from contracts.names import JobState
 
 
@@ -82,3 +86,29 @@ async def test_restore_goes_on_without_a_second_copy(
         done = view if view.state.finished else await worker.deliver(job)
         assert (done.state, done.counts.verified) == (JobState.SUCCEEDED, 4), step
         assert len(worker.exchange.letters[BERT]) == 4, step
+
+
+async def test_a_job_is_handed_back_when_its_session_is_opened_and_not_before(
+    new_worker: Callable[[Exchange], Any], mailbox: Callable[[], Exchange]
+) -> None:
+    """Opening takes over from others: a thread that still does so would end the worker that has the job now."""
+    worker = new_worker(mailbox())
+    told, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    class SlowOpening(MemoryStorage):
+        def put(self, key: str, body: bytes, *, retain_until: datetime | None = None) -> None:
+            if key.endswith("/open"):
+                loop.call_soon_threadsafe(worker.stopping.set)
+                loop.call_soon_threadsafe(told.set)
+                assert go_on.wait(10)
+            super().put(key, body, retain_until=retain_until)
+
+    worker.repositories.storage = SlowOpening()
+    delivery = asyncio.ensure_future(worker.deliver(worker.queue()))
+    await told.wait()
+    for _ in range(30):
+        await asyncio.sleep(0)
+    assert not delivery.done()
+    go_on.set()
+    assert (await delivery).state is JobState.WAITING

@@ -16,6 +16,7 @@ from backup_service.usecases.reading.checkpoints import BackupPace, announced
 from backup_service.usecases.reading.resource import ResourceBackup, counts_of
 from backup_service.usecases.reading.sources import READERS, SourceReader
 from backup_service.usecases.retention import Keeper
+from backup_service.usecases.uninterrupted import uninterrupted
 from chassis import telemetry
 from chassis.clock import Clock
 from contracts.errors import ErrorClass
@@ -99,9 +100,10 @@ class RunBackup:
     async def _open_session(self, repository: Repository, claim: Claim, keeper: Keeper) -> Session:
         # Both ask storage, and neither needs the other's answer.
         parent, keep_until = await asyncio.gather(
-            asyncio.to_thread(repository.newest, claim.shard), asyncio.to_thread(keeper.begin, self._clock.now())
+            asyncio.to_thread(repository.newest, claim.shard), uninterrupted(keeper.begin, self._clock.now())
         )
-        return await asyncio.to_thread(
+        # A thread that went on opening after the job was handed back could take over from the worker that has it now.
+        return await uninterrupted(
             repository.open_session,
             claim.shard,
             claim.session,
