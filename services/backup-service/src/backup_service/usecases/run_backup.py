@@ -63,7 +63,7 @@ class RunBackup:
             session = await self._open_session(repository, claim, keeper)
         except AlreadyCommitted as committed:
             # The worker before us died between the commit and its report: its restore point is the result.
-            snapshot = await asyncio.to_thread(repository.snapshot, claim.shard, committed.snapshot_id)
+            snapshot = await uninterrupted(repository.snapshot, claim.shard, committed.snapshot_id)
             await self._jobs.checkpointed(claim, 0, announced(snapshot.packs), counts_of(snapshot))
             verify = partial(_verified, repository, claim.shard, snapshot.id)
             return await self._report(claim, repository, snapshot, verify, counts_of(snapshot))
@@ -100,7 +100,7 @@ class RunBackup:
     async def _open_session(self, repository: Repository, claim: Claim, keeper: Keeper) -> Session:
         # Both ask storage, and neither needs the other's answer.
         parent, keep_until = await asyncio.gather(
-            asyncio.to_thread(repository.newest, claim.shard), uninterrupted(keeper.begin, self._clock.now())
+            uninterrupted(repository.newest, claim.shard), uninterrupted(keeper.begin, self._clock.now())
         )
         # A thread that went on opening after the job was handed back could take over from the worker that has it now.
         return await uninterrupted(
@@ -117,9 +117,9 @@ class RunBackup:
     ) -> Finished:
         """Verify what was committed, make the restore point known, and sum up."""
         with telemetry.span("verify", tenant=claim.tenant, snapshot=snapshot.id):
-            reports = list(await asyncio.to_thread(verify))
+            reports = list(await uninterrupted(verify))
             now = self._clock.now()
-            await asyncio.to_thread(partial(repository.checks.attest, snapshot, reports, at=now))
+            await uninterrupted(repository.checks.attest, snapshot, reports, at=now)
         await self._points.add_restore_point(_restore_point(claim, snapshot, reports, now))
         final = {
             "listed": snapshot.listed,
