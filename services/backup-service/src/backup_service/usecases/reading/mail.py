@@ -1,7 +1,7 @@
 """Mail of one mailbox: the delta of every folder, and what changed fetched once."""
 
 import asyncio
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import structlog
@@ -134,14 +134,18 @@ class MailSource:
             self._frame.miss(f"{folder.id}#{place}", ErrorClass.CORRUPT_SOURCE_ITEM, detail)
         return not places
 
-    async def _follow(self, folder: Folder, link: str | None, unseen: set[str]) -> set[str]:
-        """Take in what the link names, and give the ids; `unseen` is what a full enumeration must name to keep it."""
+    async def _follow(self, folder: Folder, link: str | None, unseen: set[str], *, remember: bool = False) -> set[str]:
+        """Take in what the link names; `unseen` is what a full enumeration must name to keep it.
+
+        Gives the ids that were named if somebody wants them: of `unseen`, or to `remember` all of them.
+        """
         # Whoever takes over in the middle of a re-enumeration cannot know what it has named: it starts again.
         resumable = not unseen
         named: set[str] = set()
         async for page in self._mail.changes(self._frame.resource, folder.id, link):
             await self._store_page(folder, page)
-            named.update(page.removed, (message.id for message in page.messages))
+            ids = {*page.removed, *(message.id for message in page.messages)}
+            named |= ids if remember else ids & unseen
             if page.delta_link:
                 # What a full enumeration did not name has left the folder, or was overlooked: ask before believing it.
                 await self._ask_for_all(unseen - named)
@@ -169,10 +173,12 @@ class MailSource:
 
     async def _compare(self, folder: Folder, stored: set[str]) -> None:
         """Find what change tracking has missed, in both directions: ids and change keys against what is stored."""
-        listed: dict[str, str] = {}
+        missed: set[str] = set()
         try:
             async for page in self._mail.change_keys(self._frame.resource, folder.id):
-                listed.update(page)
+                # Page by page, so that no list of all ids of a large folder lies in memory.
+                missed |= await uninterrupted(self._changed, folder, page)
+                stored.difference_update(page)
         except NotFound:
             return
         except Unreachable as error:
@@ -180,10 +186,10 @@ class MailSource:
                 raise
             log.warning("a folder could not be compared: a page of it cannot be listed")
             return
-        missed = await uninterrupted(self._differences, folder, listed, stored)
+        missed |= await uninterrupted(self._vanished, folder, stored)
         if missed and folder.id in self._links:
             # What came, changed or went since the delta ended is no finding: the delta names it.
-            missed -= await self._follow(folder, self._links[folder.id], set())
+            missed -= await self._follow(folder, self._links[folder.id], set(), remember=True)
         for item in sorted(missed - self._frame.failed.keys()):
             await self._ask_for(item)
             self._frame.add("reconciled")
@@ -191,19 +197,23 @@ class MailSource:
         if missed:
             log.warning("change tracking had missed items of a folder", items=len(missed))
 
-    def _differences(self, folder: Folder, listed: dict[str, str], stored: set[str]) -> set[str]:
-        """In a thread: what is listed and not stored like that, and what is stored and not listed."""
-        found = {
-            item
-            for item in stored - listed.keys() - self._moved_out.keys()
-            # The comparison of another folder may have found it there meanwhile.
-            if (row := self._frame.known(item)) is not None and row.parent == folder.id
-        }
+    def _changed(self, folder: Folder, listed: Mapping[str, str]) -> set[str]:
+        """In a thread: what is listed and not stored like that."""
+        found = set()
         for item, change_key in listed.items():
             known = self._frame.known(item)
             if known is None or (known.parent, known.version) != (folder.id, change_key):
                 found.add(item)
         return found
+
+    def _vanished(self, folder: Folder, unlisted: set[str]) -> set[str]:
+        """In a thread: what is stored and was not listed."""
+        return {
+            item
+            for item in unlisted - self._moved_out.keys()
+            # The comparison of another folder may have found it there meanwhile.
+            if (row := self._frame.known(item)) is not None and row.parent == folder.id
+        }
 
     def _gone(self, item: str) -> None:
         """Microsoft 365 does not know the item any more."""
