@@ -91,7 +91,9 @@ class MailPeople:
             self.exchange.touch(ANNA, letter, f"Subject: touched\r\n\r\n{self._number}\r\n".encode())
 
     def flag(self, pick: int, other: int) -> None:
-        if letter := self._letter(pick):
+        # A read state alone leaves the change key as it is: only change tracking can tell of it.
+        letter = self._letter(pick)
+        if letter and letter not in self.exchange.forgotten:
             self.exchange.read(ANNA, letter, is_read=bool(other % 2))
 
     def link(self, pick: int, other: int) -> None:
@@ -137,8 +139,9 @@ class MailPeople:
             self.exchange.vanishing.add(letter)
 
     def overlook(self, pick: int, _other: int) -> None:
-        """Change tracking forgets about a mail."""
+        """A mail changes, and change tracking never tells, nor of what happens to the mail afterwards."""
         if letter := self._letter(pick):
+            self.exchange.touch(ANNA, letter)
             self.exchange.forgotten.add(letter)
 
     def expire(self, _pick: int, _other: int) -> None:
