@@ -24,8 +24,8 @@ from chassis.settings import BusSettings
 from contracts import envelope, subjects
 from contracts.bus_users import inbox_prefix
 from contracts.events import Event, JobWakeUp, Request
+from contracts.operations.base import CALLER_HEADER, REQUEST_ID_HEADER, ROLES_HEADER, TIMEOUT, Operation, Req, Res
 from contracts.problem import Problem, ProblemError, unavailable
-from contracts.rpc import CALLER_HEADER, REQUEST_ID_HEADER, ROLES_HEADER, TIMEOUT, Operation, Req, Res
 from contracts.streams import EVT, EXT, JOBS, Stream
 
 log = structlog.get_logger()

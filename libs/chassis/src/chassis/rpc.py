@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from chassis import telemetry
 from chassis.bus import Bus, Caller
 from contracts import subjects
+from contracts.operations.base import CALLER_HEADER, REQUEST_ID_HEADER, ROLES_HEADER, Operation, Req, Res
 from contracts.problem import Problem, ProblemError, invalid
-from contracts.rpc import CALLER_HEADER, REQUEST_ID_HEADER, ROLES_HEADER, Operation, Req, Res
 
 log = structlog.get_logger()
 

@@ -4,10 +4,9 @@ A request is the JSON of its model; an answer is `{"result": …}` or `{"problem
 publish to `m365.rpc.v1.>`, backup-service's to `documents.export` alone, so services trust the caller in the headers.
 """
 
-from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from contracts.browsing import Comparison, Folder, Item, ItemChange, ItemKey, Message
 from contracts.dead_letters import DeadLetter, DeadLetterContent
@@ -22,6 +21,7 @@ from contracts.names import (
     Source,
     Token,
 )
+from contracts.operations import base
 from contracts.restoring import RestoreSelection
 from contracts.retention import PeriodText, SchemeText
 from contracts.schedules import Automation, Mailboxes, ScheduleText, TimeZoneText
@@ -44,44 +44,14 @@ from contracts.views import (
     TokenView,
 )
 
-CALLER_HEADER = "m365-caller"
-ROLES_HEADER = "m365-roles"
-REQUEST_ID_HEADER = "m365-request-id"
-TIMEOUT = 5.0
-"""Seconds an answer may take; what takes longer is a job."""
-
-Req = TypeVar("Req", bound=BaseModel)
-Res = TypeVar("Res", bound=BaseModel)
+# The names every asker uses, whatever the topic of its question.
+Operation = base.Operation
+Nothing = base.Nothing
+Page = base.Page
+ById = base.ById
 
 
-@dataclass(frozen=True)
-class Operation(Generic[Req, Res]):
-    """One question: who answers, its name in the subject, its two models."""
-
-    service: str
-    name: str
-    request: type[Req]
-    response: type[Res]
-
-
-class _Question(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Nothing(_Question):
-    """No arguments beyond the tenant of the subject."""
-
-
-class Page(_Question):
-    cursor: str | None = None
-    limit: int = Field(default=100, ge=1, le=500)
-
-
-class ById(_Question):
-    id: Token
-
-
-class RegisterTenant(_Question):
+class RegisterTenant(base.Question):
     tenant: Slug
     entra_tenant_id: str = Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
     display_name: str = Field(min_length=1, max_length=200)
@@ -91,13 +61,13 @@ class RegisterTenant(_Question):
     )
 
 
-class SetRecoveryKey(_Question):
+class SetRecoveryKey(base.Question):
     """Replaces the public half; repositories are re-wrapped, and the key before opens nothing that is new."""
 
     public_key: RecoveryPublicKey
 
 
-class SetCredential(_Question):
+class SetCredential(base.Question):
     """Secret or certificate wait in the vault at `tenants/<tenant>/intake/<intake>`; only the reference travels."""
 
     profile: Profile
@@ -105,7 +75,7 @@ class SetCredential(_Question):
     intake: Token
 
 
-class StartConsent(_Question):
+class StartConsent(base.Question):
     """`client_id` is needed only before the profile has a credential, or to move to another app registration."""
 
     profile: Profile
@@ -113,7 +83,7 @@ class StartConsent(_Question):
     client_id: str | None = Field(default=None, min_length=1, max_length=128)
 
 
-class FinishConsent(_Question):
+class FinishConsent(base.Question):
     """The query of the redirect, as anybody may have written it: only `state` is checked, the rest is a hint."""
 
     state: str = Field(min_length=1, max_length=128)
@@ -122,7 +92,7 @@ class FinishConsent(_Question):
     error_description: str = Field(default="", max_length=2000)
 
 
-class CreateTarget(_Question):
+class CreateTarget(base.Question):
     """Credentials wait in the vault at `tenants/<tenant>/storage/<id>`."""
 
     id: Token
@@ -145,7 +115,7 @@ class CreateTarget(_Question):
     rate_limit: int | None = Field(default=None, ge=1)
 
 
-class CreatedTarget(_Question):
+class CreatedTarget(base.Question):
     """Saved only if every step of the connection test held; otherwise `target` is None and the steps say why."""
 
     target: StorageTarget | None
@@ -160,7 +130,7 @@ class CreateConfiguration(Automation):
     retention: SchemeText | None = Field(default=None, description="takes the place of retention_days when given")
 
 
-class ChangeConfiguration(ById):
+class ChangeConfiguration(base.ById):
     """What is None stays as it is; an empty `schedule` takes the schedule away."""
 
     name: str | None = Field(default=None, min_length=1, max_length=100)
@@ -174,11 +144,11 @@ class ChangeConfiguration(ById):
     exclude: Mailboxes | None = None
 
 
-class SetRetentionFloor(_Question):
+class SetRetentionFloor(base.Question):
     period: PeriodText
 
 
-class PlaceLegalHold(_Question):
+class PlaceLegalHold(base.Question):
     restore_point: Token | None = None
     configuration: Token | None = None
     resource: str | None = Field(default=None, min_length=1, max_length=320)
@@ -186,30 +156,30 @@ class PlaceLegalHold(_Question):
     reason: str = Field(min_length=1, max_length=500)
 
 
-class ReleaseLegalHold(ById):
+class ReleaseLegalHold(base.ById):
     reason: str = Field(min_length=1, max_length=500)
 
 
-class RunsOf(Page):
+class RunsOf(base.Page):
     configuration: Token | None = None
 
 
-class JobsOf(Page):
+class JobsOf(base.Page):
     run: Token
 
 
-class ProblemsOf(Page):
+class ProblemsOf(base.Page):
     """Fewer than `limit` when they would be too much for one answer."""
 
     job: Token
 
 
-class RestorePointsOf(Page):
+class RestorePointsOf(base.Page):
     configuration: Token | None = None
     resource: str | None = None
 
 
-class OpenExport(_Question):
+class OpenExport(base.Question):
     """A restore point or, by its `selection`, a part; with `item` that item alone, or one attachment of it."""
 
     restore_point: Token
@@ -219,15 +189,15 @@ class OpenExport(_Question):
     attachment: int | None = Field(default=None, ge=1)
 
 
-class InRestorePoint(_Question):
+class InRestorePoint(base.Question):
     restore_point: Token
 
 
-class FoldersOf(InRestorePoint, Page):
+class FoldersOf(InRestorePoint, base.Page):
     pass
 
 
-class ItemsPage(Page):
+class ItemsPage(base.Page):
     limit: int = Field(default=50, ge=1, le=200, description="fewer when they would be too much for one answer")
 
 
@@ -264,14 +234,14 @@ class Compare(InRestorePoint, ItemsPage):
     change: ItemChange | None = None
 
 
-class DeadLettersOf(Page):
+class DeadLettersOf(base.Page):
     """`tenants` limits what the asker may see; None: everything, letters without a tenant too."""
 
     tenants: tuple[Token, ...] | None = None
     durable: Token | None = None
 
 
-class OneDeadLetter(ById):
+class OneDeadLetter(base.ById):
     tenants: tuple[Token, ...] | None = None
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from contracts.events import JobEvent, Request
-from contracts.rpc import Operation, Req, Res
+from contracts.operations.base import Operation, Req, Res
 from gateway.domain import Asking, Caller
 
 

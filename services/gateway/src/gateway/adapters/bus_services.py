@@ -12,8 +12,8 @@ from chassis.listening import listening
 from contracts import subjects
 from contracts.envelope import Envelope
 from contracts.events import AnyJobEvent, JobEvent, Request
+from contracts.operations.base import Operation, Req, Res
 from contracts.problem import unavailable
-from contracts.rpc import Operation, Req, Res
 from gateway.domain import Asking
 
 log = structlog.get_logger(__name__)

@@ -1,0 +1,1 @@
+"""Questions by topic; `contracts.rpc.OPERATIONS` lists every one."""
