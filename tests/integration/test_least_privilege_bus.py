@@ -36,6 +36,7 @@ PUBLISH = {
     "m365.evt.v1.acme.token.invented": set(),
     "m365.evt.v1.acme.token.rejected": {"backup-service", "monitor-service"},
     "m365.evt.v1.acme.backup.chunk-stored": {"backup-service"},
+    "m365.evt.v1.acme.audit.recorded": {"token-service", "backup-service", "monitor-service"},
     "m365.evt.v1.acme.job.succeeded": {"backup-service", "monitor-service"},
     "m365.evt.v1.acme.sync.completed": set(),
     "m365.evt.v1.acme.request.rejected": {"backup-service"},

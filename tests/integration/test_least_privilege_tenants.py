@@ -18,12 +18,13 @@ from urllib3 import PoolManager
 
 from backup_service.settings import BackupSettings
 from chassis import bus
-from chassis.bus import Bus, Caller
+from chassis.bus import Bus
 from chassis.clock import SystemClock
 from chassis.openbao import open_vault
 from chassis.vault import VaultError
 from contracts import rpc, streams, subjects
 from contracts.authorization import ROUTES
+from contracts.caller import Caller
 from contracts.events import BackupRequested, RestoreRequested
 from contracts.problem import ProblemError
 from tenantkeep.stack import objects, trust

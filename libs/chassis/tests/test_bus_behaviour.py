@@ -13,13 +13,14 @@ import pytest
 from faststream.nats import NatsBroker
 
 from chassis import bootstrap
-from chassis.bus import Bus, Caller
+from chassis.bus import Bus
 from chassis.listening import listening
 from chassis.rpc import Call, RpcServer
 from chassis.testing.bus import MemoryBroker
 from chassis.testing.servers import NatsProcess
 from contracts import rpc, streams, subjects
 from contracts.bus_users import inbox_prefix
+from contracts.caller import Caller
 from contracts.envelope import Envelope, decode, event_id, run_id
 from contracts.events import BackupRequested, TokenRefreshed
 from contracts.problem import ProblemError, not_found

@@ -7,7 +7,6 @@ import pytest
 from otlp_receiver import receiving
 
 from chassis import telemetry
-from chassis.bus import Caller
 from chassis.pending import waiting
 from chassis.rpc import Call, RpcServer
 from chassis.settings import ProcessSettings, SettingsRefused, read
@@ -15,6 +14,7 @@ from chassis.testing.bus import MemoryBroker
 from chassis.testing.pki import make_server_tls
 from chassis.testing.process import free_port
 from contracts import rpc, views
+from contracts.caller import Caller
 from contracts.events import BackupRequested, JobWakeUp
 from contracts.names import JobKind
 

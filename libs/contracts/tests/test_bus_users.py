@@ -115,6 +115,7 @@ def test_requests_come_from_the_gateway_under_its_own_name() -> None:
         ("token", "rejected", {"backup-service"}),
         ("backup", "chunk-stored", {"backup-service"}),
         ("job", "failed", {"backup-service"}),
+        ("audit", "recorded", {"token-service", "backup-service", "monitor-service"}),
     ],
 )
 def test_facts_are_told_by_those_they_belong_to(domain: str, name: str, writers: set[str]) -> None:

@@ -10,12 +10,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from chassis.bus import Caller
 from chassis.rpc import Call
 from chassis.testing.clock import ManualClock
 from chassis.testing.vault import MemoryVault
 from chassis.vault import VaultUnreachable
 from contracts import rpc, views
+from contracts.caller import Caller
 from contracts.errors import ErrorClass
 from contracts.events import Event
 from contracts.names import Profile

@@ -8,7 +8,6 @@ import logging
 import random
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 import structlog
 from faststream.exceptions import FastStreamException
@@ -23,6 +22,7 @@ from chassis.clock import Clock, SystemClock
 from chassis.settings import BusSettings
 from contracts import envelope, subjects
 from contracts.bus_users import inbox_prefix
+from contracts.caller import Caller
 from contracts.events import Event, JobWakeUp, Request
 from contracts.operations.base import CALLER_HEADER, REQUEST_ID_HEADER, ROLES_HEADER, TIMEOUT, Operation, Req, Res
 from contracts.problem import Problem, ProblemError, unavailable
@@ -39,15 +39,6 @@ MESSAGE_NOT_FREE = 10077
 
 class BusUnreachable(Exception):
     """The bus did not confirm within the budget; the state stays pending and the sweep publishes it later."""
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who asks, as the gateway authenticated them."""
-
-    subject: str
-    roles: tuple[str, ...]
-    request_id: str
 
 
 def connect(settings: BusSettings, user: str) -> NatsBroker:

@@ -9,8 +9,9 @@ from faststream.nats import NatsMessage
 from pydantic import ValidationError
 
 from chassis import telemetry
-from chassis.bus import Bus, Caller
+from chassis.bus import Bus
 from contracts import subjects
+from contracts.caller import Caller
 from contracts.operations.base import CALLER_HEADER, REQUEST_ID_HEADER, ROLES_HEADER, Operation, Req, Res
 from contracts.problem import Problem, ProblemError, invalid
 

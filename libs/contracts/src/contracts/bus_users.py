@@ -50,10 +50,13 @@ def _service(name: str, publish: tuple[str, ...], *durables: Durable, serves: bo
     return BusUser(name, publish + _consume(*durables), (f"{inbox_prefix(name)}.>", *questions), responds=serves)
 
 
+_AUDIT = subjects.event("*", "audit", "recorded")
+"""Whoever changes something says so."""
+
 BOOTSTRAP = BusUser("bootstrap", ("$JS.API.>",), (f"{inbox_prefix('bootstrap')}.>",))
 TOKEN_SERVICE = _service(
     "token-service",
-    (subjects.event("*", "token", "refreshed"), subjects.event("*", "token", "consent-changed")),
+    (subjects.event("*", "token", "refreshed"), subjects.event("*", "token", "consent-changed"), _AUDIT),
     streams.TOKEN_REJECTED,
 )
 BACKUP_SERVICE = _service(
@@ -65,6 +68,7 @@ BACKUP_SERVICE = _service(
         subjects.event("*", "request", "rejected"),
         subjects.job("*", "*", "*"),
         subjects.rpc("token-service", "*", "documents.export"),
+        _AUDIT,
     ),
     streams.BACKUP_REQUESTED,
     streams.RESTORE_REQUESTED,
@@ -78,7 +82,7 @@ BACKUP_SERVICE = _service(
 )
 MONITOR_SERVICE = _service(
     "monitor-service",
-    (f"$JS.API.DIRECT.GET.{streams.DLQ.name}", *(durable.filter for durable in streams.DURABLES)),
+    (f"$JS.API.DIRECT.GET.{streams.DLQ.name}", _AUDIT, *(durable.filter for durable in streams.DURABLES)),
     streams.MONITOR_LEDGER,
 )
 """Reads dead letters and replays them to where they came from, which can only be what a durable reads (ADR 0010)."""

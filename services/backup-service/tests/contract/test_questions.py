@@ -14,9 +14,10 @@ from backup_service.entrypoints import rpc as answers
 from backup_service.usecases.browse import Browse
 from backup_service.usecases.legal_holds import HoldDesk
 from backup_service.usecases.manage import Manage
-from chassis.bus import Bus, Caller
+from chassis.bus import Bus
 from chassis.rpc import RpcServer
 from contracts import rpc
+from contracts.caller import Caller
 from contracts.problem import ProblemError
 
 CALLER = Caller("anna", ("operator",), "request-1")

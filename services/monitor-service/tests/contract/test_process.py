@@ -24,13 +24,14 @@ from pydantic import SecretStr
 
 from chassis import bus, tls
 from chassis.bootstrap import ensure
-from chassis.bus import Bus, Caller
+from chassis.bus import Bus
 from chassis.settings import BusSettings
 from chassis.testing.pki import ServerTls, make_server_tls
 from chassis.testing.process import Server, free_port
 from chassis.testing.servers import MongoUser, NatsProcess, SecantusProcess
 from contracts import dead_letters, subjects
 from contracts.bus_users import BOOTSTRAP, BUS_USERS, inbox_prefix
+from contracts.caller import Caller
 from contracts.envelope import headers
 from contracts.events import JobEvent
 from contracts.names import Health, JobKind

@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from chassis import tls
-from chassis.bus import Bus, Caller, connect
+from chassis.bus import Bus, connect
 from chassis.clock import SystemClock
 from chassis.ids import new_ulid
 from chassis.openbao import AppRoleVault, open_vault
@@ -24,6 +24,7 @@ from chassis.settings import ServiceSettings
 from chassis.testing.process import Server, free_port
 from chassis.vault import VaultDenied
 from contracts import envelope, rpc
+from contracts.caller import Caller
 from contracts.events.tokens import TokenRefreshed, TokenRejected
 from contracts.names import Profile, TokenStatus
 from contracts.problem import ProblemError

@@ -1,5 +1,6 @@
 """Events: facts in the past tense, and requests. One module per owner; `EVENTS` lists every one."""
 
+from contracts.events.audit import AuditRecorded
 from contracts.events.backup import BackupChunkStored, BackupRequested, RestoreRequested, VerifyRequested
 from contracts.events.base import Event, Request
 from contracts.events.jobs import (
@@ -22,6 +23,7 @@ from contracts.events.sync import SyncRequested
 from contracts.events.tokens import ConsentChanged, TokenRefreshed, TokenRejected
 
 EVENTS: tuple[type[Event], ...] = (
+    AuditRecorded,
     TokenRefreshed,
     TokenRejected,
     ConsentChanged,
@@ -38,6 +40,7 @@ __all__ = [
     "EVENTS",
     "JOB_EVENTS",
     "AnyJobEvent",
+    "AuditRecorded",
     "BackupChunkStored",
     "BackupRequested",
     "ConsentChanged",

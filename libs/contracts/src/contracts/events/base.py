@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from contracts import subjects
 from contracts.names import Slug
@@ -35,6 +35,11 @@ class Event(BaseModel):
 
 class Request(Event):
     """A request from anyone; its subject also names the source."""
+
+    requester: str = Field(
+        default="", max_length=320, description="who asked, in the words of the source; for the audit"
+    )
+    requester_roles: tuple[str, ...] = Field(default=(), max_length=20, description="what they may act as there")
 
     def requested_by(self, source: str) -> str:
         """The subject `source` publishes this request to."""

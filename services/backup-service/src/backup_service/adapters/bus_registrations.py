@@ -1,9 +1,10 @@
 """What token-service knows of a tenant, asked over the bus."""
 
-from chassis.bus import Bus, Caller
+from chassis.bus import Bus
 from chassis.clock import Clock
 from chassis.ids import derived
 from contracts import rpc
+from contracts.caller import Caller
 from contracts.documents import TenantDocuments
 
 

@@ -7,9 +7,9 @@ import structlog
 from pydantic import ValidationError
 
 from chassis.bus import Bus, BusUnreachable
-from chassis.bus import Caller as BusCaller
 from chassis.listening import listening
 from contracts import subjects
+from contracts.caller import Caller as BusCaller
 from contracts.envelope import Envelope
 from contracts.events import AnyJobEvent, JobEvent, Request
 from contracts.operations.base import Operation, Req, Res
