@@ -55,6 +55,28 @@ def test_attachments_are_cut_out_of_the_mime(contoso: Any, q: Any) -> None:
         assert message["hasAttachments"] == any(not each["isInline"] for each in message["attachments"])
 
 
+def test_a_list_tells_of_attachments_what_is_selected_of_them_and_a_delta_everything(contoso: Any) -> None:
+    inbox = f"{contoso.user(USER)}/mailFolders/inbox/messages"
+    expand = "$select=id&$expand=attachments($select=name,size)"
+    newest = (
+        "$filter=receivedDateTime ge 1900-01-01T00:00:00Z and hasAttachments eq true&$orderby=receivedDateTime desc"
+    )
+    listed = contoso.get(f"{inbox}?$top=100&{newest}&{expand}")["value"]
+    every = contoso.get(f"{inbox}?$top=100&$select=hasAttachments")["value"]
+    assert [one["id"] for one in listed] == [one["id"] for one in every if one["hasAttachments"]] != []
+    shown = {name for one in listed for each in one["attachments"] for name in each if "@" not in name}
+    assert shown == {"id", "name", "size"}
+    told = contoso.get(f"{inbox}/delta?{expand}", prefer="odata.maxpagesize=100")["value"]
+    assert any("contentBytes" in each for one in told for each in one["attachments"])
+
+
+def test_a_list_takes_no_order_that_its_filter_does_not_begin_with_and_no_property_of_one_kind(contoso: Any) -> None:
+    inbox = f"{contoso.user(USER)}/mailFolders/inbox/messages"
+    late = contoso.call("GET", f"{inbox}?$filter=hasAttachments eq true&$orderby=receivedDateTime desc")
+    assert (late.status_code, late.json()["error"]["code"]) == (400, "InefficientFilter")
+    assert contoso.call("GET", f"{inbox}?$expand=attachments($select=contentId)").status_code == 400
+
+
 def test_a_nested_message_is_an_item_attachment(contoso: Any, q: Any) -> None:
     for mailbox in (USER, "mehmet.yildiz"):
         messages = contoso.get(f"{contoso.user(mailbox)}/messages?$top=100&$expand=attachments")["value"]

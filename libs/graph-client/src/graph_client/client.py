@@ -15,7 +15,7 @@ import httpx
 
 from graph_client.budget import Budget
 from graph_client.clock import Clock, SystemClock
-from graph_client.delta import DeltaPage, LoopGuard, Page, follow_delta, follow_pages
+from graph_client.delta import DeltaPage, LoopGuard, Page, follow_delta, follow_pages, page_of
 from graph_client.errors import BadResponse, ResyncRequired
 from graph_client.messages import Request, Response, Route
 from graph_client.rings import Authorized, Counters, Retrying, RetryPolicy, Throttle, TokenSource, Transport
@@ -159,6 +159,23 @@ class GraphClient:
         finally:
             await response.aclose()
 
+    async def page(
+        self,
+        start: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        prefer: Sequence[str] = (),
+        attempts: int | None = None,
+        max_bytes: int | None = None,
+    ) -> Page:
+        """Read one page of a list, from a path or a next link. Raises BodyTooLarge beyond `max_bytes`.
+
+        `attempts` is for a page that may well have no usable answer.
+        """
+        link = start if self._addresses.is_absolute(start) else self._addresses.url(start, params)
+        body = await self._follow(tuple(prefer), link, attempts=attempts, max_bytes=max_bytes)
+        return page_of(body, _shown(start))
+
     def pages(
         self, path: str, *, params: Mapping[str, str] | None = None, prefer: Sequence[str] = ()
     ) -> AsyncIterator[Page]:
@@ -178,10 +195,12 @@ class GraphClient:
         url = self._addresses.url(start, params)
         return follow_delta(partial(self._follow, tuple(prefer)), url, self._guard, _shown(start))
 
-    async def _follow(self, prefer: Sequence[str], link: str) -> Json:
+    async def _follow(
+        self, prefer: Sequence[str], link: str, *, attempts: int | None = None, max_bytes: int | None = None
+    ) -> Json:
         if not self._addresses.owns(link):
             raise BadResponse("Graph named a link of another origin", path=_shown(link))
-        return await self._json("GET", link, prefer=prefer)
+        return await self._json("GET", link, prefer=prefer, attempts=attempts, max_bytes=max_bytes)
 
     async def _json(
         self,
@@ -193,10 +212,12 @@ class GraphClient:
         prefer: Sequence[str] = (),
         fresh: bool = False,
         attempts: int | None = None,
+        max_bytes: int | None = None,
     ) -> Json:
         url = self._addresses.url(path, params)
         content = None if body is None else jsonlib.dumps(body, ensure_ascii=False).encode()
-        request = self._request(method, url, self._addresses.route(url), prefer, content=content)
+        route = self._addresses.route(url)
+        request = self._request(method, url, route, prefer, content=content, max_bytes=max_bytes)
         request = dataclasses.replace(request, fresh=fresh, attempts=attempts)
         return _object(await self._rings.send(request), request)
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +59,7 @@ class _Watch:
         """Note where the round starts: a link back to it is a loop."""
         self._links.add(_digest(start))
 
-    def see(self, entries: list[dict[str, Any]], next_link: str | None) -> None:
+    def see(self, entries: Sequence[dict[str, Any]], next_link: str | None) -> None:
         """Raise DeltaLoop when this page shows that the round will not end."""
         if next_link is None:
             return
@@ -83,6 +83,11 @@ def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
+def page_of(body: dict[str, Any], path: str, number: int = 1) -> Page:
+    """Read the answer to a list. Raises BadResponse."""
+    return Page(tuple(_entries(body, path)), _link(body, "@odata.nextLink", path), number)
+
+
 async def follow_pages(fetch: Fetch, start: str, guard: LoopGuard, path: str) -> AsyncIterator[Page]:
     """Yield the pages of a list. Raises DeltaLoop and what `fetch` raises."""
     watch = _Watch(guard, path)
@@ -90,11 +95,11 @@ async def follow_pages(fetch: Fetch, start: str, guard: LoopGuard, path: str) ->
     link: str | None = start
     number = 0
     while link is not None:
-        body = await fetch(link)
         number += 1
-        entries, link = _entries(body, path), _link(body, "@odata.nextLink", path)
-        watch.see(entries, link)
-        yield Page(tuple(entries), link, number)
+        page = page_of(await fetch(link), path, number)
+        link = page.next_link
+        watch.see(page.items, link)
+        yield page
 
 
 async def follow_delta(fetch: Fetch, start: str, guard: LoopGuard, path: str) -> AsyncIterator[DeltaPage]:

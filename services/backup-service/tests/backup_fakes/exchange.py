@@ -61,6 +61,12 @@ class Exchange:
     without_mailbox: dict[str, MailboxFinding] = field(default_factory=dict)
     archives: set[str] = field(default_factory=set)
     references: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    asked_for_links: list[str] = field(default_factory=list)
+    links_listed: int = 0
+    """How many pages of links were asked for, and mails that were asked for theirs one by one."""
+    before_list: Callable[[], object] = lambda: None
+    no_list: Exception | None = None
+    """Happens before links are listed next time; what a list of links ends in."""
     largest_in_memory: int = 1 << 30
     breaks_off: int = 0
     """How many streams break off."""

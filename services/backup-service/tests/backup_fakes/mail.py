@@ -19,7 +19,7 @@ from backup_service.domain.address_book import Entry, EntryPage
 from backup_service.domain.contacts import Contact, ContactFolder, ContactPage
 from backup_service.domain.discovery import MailboxFinding, User
 from backup_service.domain.graph_message import ITEM_TAG, REPLACES_TAG, RESTORE_TAG
-from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
+from backup_service.domain.mail import ChangePage, Folder, Mailbox, MailReferences, Message, ReferencesPage
 from backup_service.domain.restored_mail import CreatedMail, PresentMail
 from backup_service.ports import Workloads
 from graph_client.errors import BodyTooLarge, ItemUnreadable, NotFound, Refused, ResyncRequired, Unreachable
@@ -219,8 +219,28 @@ class MemoryMail:
 
     async def references(self, mailbox: str, message: str) -> list[dict[str, Any]]:
         self._call()
+        self._exchange.asked_for_links.append(message)
         self._letter(mailbox, message)
         return self._exchange.references.get(message, [])
+
+    async def folder_references(self, mailbox: str, folder: str, link: str | None) -> ReferencesPage:
+        self._call()
+        self._exchange.links_listed += 1
+        before, self._exchange.before_list = self._exchange.before_list, _nothing
+        before()
+        if self._exchange.no_list is not None:
+            raise self._exchange.no_list
+        letters = self._box(self._exchange.letters, mailbox).values()
+        found = [x for x in letters if x.folder == folder and x.sidecar.get("hasAttachments")][::-1]
+        start = int(link or 0)
+        end = start + self._exchange.page_size
+        if self._exchange.unlistable & {letter.id for letter in found[start:end]}:
+            raise Unreachable("no usable answer", status=500)
+        mails = [
+            MailReferences(x.id, x.message().change_key, self._exchange.references.get(x.id, []))
+            for x in found[start:end]
+        ]
+        return ReferencesPage(tuple(mails), str(end) if end < len(found) else None)
 
     async def folder(self, mailbox: str, name: str) -> str | None:
         self._call()
@@ -342,6 +362,7 @@ def _render(letter: Letter) -> None:
         "categories": body["categories"],
         "importance": body["importance"],
         "internetMessageId": body.get("internetMessageId", ""),
+        "hasAttachments": bool(body["attachments"]),
         "sentDateTime": properties.get("SystemTime 0x0039"),
         "receivedDateTime": properties.get("SystemTime 0x0E06"),
     }

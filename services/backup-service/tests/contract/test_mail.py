@@ -99,6 +99,7 @@ class MemoryOffice:
 
     async def link(self, letter: str, name: str) -> None:
         self._exchange.references[letter] = [{"name": name, "content_type": None, "size": 0}]
+        self._exchange.touch(BERT, letter, hasAttachments=True)
 
     def forget_for_a_moment(self) -> None:
         """The mailbox in memory knows at once what it holds."""
@@ -340,6 +341,24 @@ async def test_links_are_told_and_files_are_not(office: Any, folder: str) -> Non
     await office.link(made, "Offer.docx")
     (link,) = await office.mail.references(office.mailbox, made)
     assert link["name"] == "Offer.docx"
+
+
+async def test_links_of_a_folder_are_listed_with_the_version_they_belong_to(office: Any, folder: str) -> None:
+    plain = await add(office, folder)
+    files = [await add(office, folder, HTML) for _ in range(2)]
+    linking = await add(office, folder, HTML)
+    await office.link(linking, "Offer.docx")
+    told, link = {}, None
+    while True:
+        page = await office.mail.folder_references(office.mailbox, folder, link)
+        told.update({mail.id: mail for mail in page.mails})
+        if (link := page.next_link) is None:
+            break
+    assert told.keys() == {*files, linking} - {plain}
+    assert [dict(one) for one in told[linking].references] == await office.mail.references(office.mailbox, linking)
+    assert all(not told[one].references for one in files)
+    for one in told.values():
+        assert one.change_key == (await office.mail.message(office.mailbox, one.id)).change_key
 
 
 async def test_first_round_names_every_message_and_ends_with_a_link(office: Any, folder: str) -> None:

@@ -9,6 +9,7 @@ from backup_service.domain.mail import Folder
 from backup_service.usecases.reading.mail import grouped
 from contracts.errors import ErrorClass
 from contracts.names import JobState
+from graph_client.errors import Unreachable
 
 WEEK = 7 * 86_400.0
 LINK = {"name": "Offer.docx", "content_type": None, "size": 120}
@@ -63,6 +64,47 @@ async def test_links_into_a_cloud_storage_are_kept_beside_the_mail(worker: Any, 
     exchange.read(ANNA, linking)
     await worker.backup()
     assert (await metas(worker))[linking]["references"] == [LINK]
+
+
+async def test_links_are_learned_from_a_list_as_far_as_that_spares_requests(
+    worker: Any, exchange: Exchange, inbox: str
+) -> None:
+    exchange.page_size = 10
+    linking = [exchange.add(ANNA, inbox, hasAttachments=True) for _ in range(20)]
+    exchange.references = {letter: [LINK] for letter in linking[::2]}
+    await worker.backup()
+    assert await worker.mirror() == exchange.mirror(ANNA)
+    assert (exchange.links_listed, exchange.asked_for_links) == (2, [])
+    exchange.touch(ANNA, linking[3])
+    exchange.add(ANNA, inbox, hasAttachments=True)
+    alone = exchange.add(ANNA, exchange.add_folder(ANNA, "Other"), hasAttachments=True)
+    await worker.backup()
+    assert await worker.mirror() == exchange.mirror(ANNA)
+    assert (exchange.links_listed, exchange.asked_for_links) == (3, [linking[3], alone])
+
+
+async def test_a_list_that_was_of_another_version_is_not_believed(worker: Any, exchange: Exchange, inbox: str) -> None:
+    linking = [exchange.add(ANNA, inbox, hasAttachments=True) for _ in range(2)]
+
+    def change() -> None:
+        exchange.references[linking[1]] = [LINK]
+        exchange.touch(ANNA, linking[1])
+
+    exchange.before_list = change
+    await worker.backup()
+    assert exchange.asked_for_links[:1] == [linking[1]]
+    assert await worker.mirror() == exchange.mirror(ANNA)
+
+
+async def test_a_folder_whose_links_cannot_be_listed_is_asked_mail_by_mail(
+    worker: Any, exchange: Exchange, inbox: str
+) -> None:
+    linking = [exchange.add(ANNA, inbox, hasAttachments=True) for _ in range(4)]
+    exchange.references[linking[1]] = [LINK]
+    exchange.no_list = Unreachable("no usable answer", status=504)
+    job = await worker.backup()
+    assert (job.state, exchange.links_listed, exchange.asked_for_links) == (JobState.SUCCEEDED, 1, linking)
+    assert await worker.mirror() == exchange.mirror(ANNA)
 
 
 async def test_a_folder_is_known_by_what_it_is_in_every_language(worker: Any, exchange: Exchange, inbox: str) -> None:

@@ -18,6 +18,7 @@ from graph_simulator.web.call import Call, Json
 from graph_simulator.web.delta_faults import Links, disturbed, page_size
 from graph_simulator.web.message_view import listed, read_state, selected
 from graph_simulator.web.problems import GraphProblem, bad_request, json_response
+from graph_simulator.web.selection import parse_expand
 
 DEFAULT_PAGE = 10
 LARGEST_PAGE = 1000
@@ -103,7 +104,10 @@ def answer_many(
 
 
 async def message_delta(call: Call) -> Response:
-    """GET /users/{user}/mailFolders/{folder}/messages/delta."""
+    """GET /users/{user}/mailFolders/{folder}/messages/delta.
+
+    `$expand=attachments` delivers them whole, whatever is selected of them (microsoft-graph-docs-contrib#8431).
+    """
     folder = call.folder(call.user()["pk"])
 
     def live(after: int, limit: int) -> list[sqlite3.Row]:
@@ -119,7 +123,7 @@ async def message_delta(call: Call) -> Response:
         call,
         f"m{folder['pk']}",
         live,
-        lambda row: listed(call, row, selected(call), {}),
+        lambda row: listed(call, row, selected(call), dict.fromkeys(parse_expand(call.options.get("expand")), "")),
         "message",
         brief=brief,
     )

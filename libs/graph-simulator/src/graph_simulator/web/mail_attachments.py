@@ -22,20 +22,9 @@ from graph_simulator.web.problems import GraphProblem, bad_request, item_not_fou
 from graph_simulator.web.selection import parse_expand, parse_select
 
 LARGEST_POST = 3 * 1024 * 1024
-PROPERTIES = frozenset(
-    [
-        "id",
-        "lastModifiedDateTime",
-        "name",
-        "contentType",
-        "size",
-        "isInline",
-        "contentId",
-        "contentLocation",
-        "contentBytes",
-        "item",
-    ]
-)
+# Of the type that all kinds have in common: a list takes no others, not even those of its own entries
+# (microsoft-graph-explorer-v4#3916).
+PROPERTIES = frozenset({"id", "lastModifiedDateTime", "name", "contentType", "size", "isInline"})
 _ITEM_EXPANSIONS = {"microsoft.graph.itemattachment/item", "item"}
 
 
@@ -44,18 +33,20 @@ def render(call: Call, row: sqlite3.Row, attachment: Attachment, *, with_item: b
     return attachment_view.render(owner, attachment, with_item=with_item)
 
 
-def attachment_list(call: Call, row: sqlite3.Row) -> list[Json]:
-    return [render(call, row, attachment) for attachment in attachments_of(call.connection, row["pk"])]
+def attachment_list(call: Call, row: sqlite3.Row, select: str | None = None) -> list[Json]:
+    """Return the attachments of a message, of each what `select` names."""
+    wanted = parse_select(select, PROPERTIES, "microsoft.graph.attachment")
+    entries = [render(call, row, attachment) for attachment in attachments_of(call.connection, row["pk"])]
+    if wanted is None:
+        return entries
+    return [
+        {name: value for name, value in entry.items() if "@" in name or name in wanted | {"id"}} for entry in entries
+    ]
 
 
 async def list_attachments(call: Call) -> Response:
     """GET …/messages/{message}/attachments: always the whole list, Exchange does not page it."""
-    row = call.message()
-    select = parse_select(call.options.get("select"), PROPERTIES, "microsoft.graph.attachment")
-    entries = [
-        {name: value for name, value in entry.items() if select is None or "@" in name or name in select | {"id"}}
-        for entry in attachment_list(call, row)
-    ]
+    entries = attachment_list(call, call.message(), call.options.get("select"))
     return json_response({"@odata.context": f"{call.graph_url}/$metadata#attachments", "value": entries})
 
 

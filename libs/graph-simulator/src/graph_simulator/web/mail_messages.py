@@ -4,7 +4,7 @@ https://learn.microsoft.com/graph/api/resources/message
 """
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from anyio import to_thread
 from starlette.responses import Response, StreamingResponse
@@ -56,12 +56,14 @@ async def list_messages(call: Call) -> Response:
     where, values = "user_pk = ? AND folder_pk <> ?", [user["pk"], deletions]
     if "folder" in call.path:
         where, values = "folder_pk = ?", [call.folder(user["pk"])["pk"]]
-    for condition in parse_filter(call.options.get("filter", "")):
+    conditions = parse_filter(call.options.get("filter", ""))
+    for condition in conditions:
         clause, value = _sql(condition)
         where, values = f"{where} AND {clause}", values + value
     order = _ORDERS.get(call.options.get("orderby", "").lower().strip())
     if order is None:
         raise bad_request("Only receivedDateTime is supported in $orderby.", "ErrorInvalidUrlQuery")
+    _refuse_inefficient(call, conditions)
     top, skip = call.integer("top", DEFAULT_PAGE, LARGEST_PAGE), call.integer("skip", 0, 2**31)
     query = f"SELECT * FROM message WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 - built from constants
     rows = call.connection.execute(query, (*values, top + 1, skip)).fetchall()
@@ -156,10 +158,22 @@ def _refuse_unreadable(call: Call, row: sqlite3.Row) -> None:
         raise GraphProblem(500, str(rule.spec.get("code", "ErrorCorruptData")), "The item cannot be read.")
 
 
+def _refuse_inefficient(call: Call, conditions: Sequence[Condition | ExtendedCondition]) -> None:
+    """What is in $orderby must be filtered by, before anything else: graph/api/user-list-messages."""
+    if not call.options.get("orderby") or not conditions:
+        return
+    first = conditions[0]
+    if isinstance(first, ExtendedCondition) or first.name != "receivedDateTime":
+        text = "The restriction or sort order is too complex for this operation."
+        raise bad_request(text, "InefficientFilter")
+
+
 def _sql(condition: Condition | ExtendedCondition) -> tuple[str, list[object]]:
     if isinstance(condition, ExtendedCondition):
         clause = "pk IN (SELECT message_pk FROM extended_property WHERE match = ? AND value = ?)"
         return clause, [messages.normalized_property(condition.property_id), condition.value]
+    if condition.name == "hasAttachments":
+        return f"json_extract(summary, '$.hasAttachments') {_OPERATORS[condition.operator]} ?", [condition.value]
     if condition.name not in _COLUMNS:
         raise bad_request(f"Filtering by {condition.name} is not supported.", "ErrorInvalidUrlQueryFilter")
     value = condition.value

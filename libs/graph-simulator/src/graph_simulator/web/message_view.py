@@ -12,7 +12,7 @@ from graph_simulator.identifiers import change_key
 from graph_simulator.web.call import Call, Json
 from graph_simulator.web.mail_attachments import attachment_list
 from graph_simulator.web.problems import GraphProblem
-from graph_simulator.web.selection import parse_expand, parse_select, property_ids
+from graph_simulator.web.selection import nested_select, parse_expand, parse_select, property_ids
 
 STORED = [
     "subject",
@@ -59,7 +59,7 @@ def render(call: Call, row: sqlite3.Row, select: frozenset[str] | None, expand: 
     everything = _properties(call, row, key, select)
     view |= {name: value for name, value in everything.items() if select is None or name in select}
     if "attachments" in expand:
-        view["attachments"] = attachment_list(call, row)
+        view["attachments"] = attachment_list(call, row, nested_select(expand["attachments"]))
     if "singleValueExtendedProperties" in expand:
         wanted = property_ids(expand["singleValueExtendedProperties"])
         if found := extended_properties(call.connection, row, wanted):

@@ -18,6 +18,7 @@ _PROPERTY_ANY = re.compile(
 )
 _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
 _PROPERTY_IDS = re.compile(r"id\s+eq\s+'((?:[^']|'')*)'", re.IGNORECASE)
+_NESTED_SELECT = re.compile(r"\$select=([^;]*)", re.IGNORECASE)
 _EXPANSION = re.compile(r"([A-Za-z./]+)(?:\((.*)\))?", re.DOTALL)
 
 
@@ -83,6 +84,12 @@ def parse_expand(text: str | None) -> dict[str, str]:
         if (found := _EXPANSION.fullmatch(piece.strip())) is not None:
             expansions[found[1]] = found[2] or ""
     return expansions
+
+
+def nested_select(options: str) -> str | None:
+    """Return what `$select=…` of an $expand names; None without one."""
+    found = _NESTED_SELECT.search(options)
+    return None if found is None else found[1]
 
 
 def property_ids(options: str) -> list[str]:

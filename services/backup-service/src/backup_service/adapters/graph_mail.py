@@ -4,11 +4,11 @@ Facts: learn.microsoft.com/graph/delta-query-messages, /graph/outlook-immutable-
 """
 
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
-from backup_service.domain.mail import SIDECAR_FIELDS, ChangePage, Folder, Message
+from backup_service.domain.mail import SIDECAR_FIELDS, ChangePage, Folder, MailReferences, Message, ReferencesPage
 from graph_client import GraphClient, segment
 from graph_client.errors import NotFound
 
@@ -20,6 +20,9 @@ _LISTED = 1000
 _IN_MEMORY = 16 << 20
 """Bytes of a mail that is read whole, four of them at a time; Exchange delivers up to 150 MB."""
 _TRIES_PER_LISTING = 2
+_EXPANDED = 100
+_EXPANDED_BYTES = 8 << 20
+"""Far more than the names of a page's attachments; with their contents it would be more than a worker can hold."""
 
 
 class GraphMail:
@@ -145,11 +148,25 @@ class GraphMail:
             return await self._client.get(f"{item}/attachments", params=params, prefer=(_IMMUTABLE,))
 
         found = await self._of_item(mailbox, message, get)
-        return [
-            {"name": entry.get("name"), "content_type": entry.get("contentType"), "size": entry.get("size")}
-            for entry in found.get("value", ())
-            if entry.get("@odata.type") == _REFERENCE
-        ]
+        return _references(found.get("value", ()))
+
+    async def folder_references(self, mailbox: str, folder: str, link: str | None) -> ReferencesPage:
+        # A list honours the nested $select, a delta does not and would deliver the files (docs-contrib#8431).
+        params = {
+            "$select": "id,changeKey",
+            "$expand": "attachments($select=id,name,contentType,size)",
+            "$filter": "receivedDateTime ge 1900-01-01T00:00:00Z and hasAttachments eq true",
+            "$orderby": "receivedDateTime desc",
+            "$top": str(_EXPANDED),
+        }
+        page = await self._client.page(
+            link or f"{_user(mailbox)}/mailFolders/{segment(folder)}/messages",
+            params=None if link else params,
+            prefer=(_IMMUTABLE,),
+            attempts=_TRIES_PER_LISTING,
+            max_bytes=_EXPANDED_BYTES,
+        )
+        return ReferencesPage(tuple(_mail_references(entry) for entry in page.items), page.next_link)
 
 
 _WELL_KNOWN = (
@@ -193,6 +210,18 @@ def _folder(entry: Mapping[str, Any], parent: str) -> Folder:
         bool(entry.get("isHidden")),
         int(entry.get("totalItemCount") or 0),
     )
+
+
+def _mail_references(entry: Mapping[str, Any]) -> MailReferences:
+    return MailReferences(entry["id"], entry.get("changeKey", ""), _references(entry.get("attachments", ())))
+
+
+def _references(attachments: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {"name": entry.get("name"), "content_type": entry.get("contentType"), "size": entry.get("size")}
+        for entry in attachments
+        if entry.get("@odata.type") == _REFERENCE
+    ]
 
 
 def _message(entry: Mapping[str, Any], folder: str) -> Message:

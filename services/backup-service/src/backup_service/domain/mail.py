@@ -1,6 +1,6 @@
 """Mail as Graph shows it, reduced to what is kept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,22 @@ class ChangePage:
     def link(self) -> str:
         """The link to go on from."""
         return self.next_link or self.delta_link or ""
+
+
+@dataclass(frozen=True)
+class MailReferences:
+    """Of one mail with attachments, in the version `change_key`: those that are links into a cloud storage."""
+
+    id: str
+    change_key: str
+    references: Sequence[Mapping[str, Any]]
+    """name, content_type and size of each."""
+
+
+@dataclass(frozen=True)
+class ReferencesPage:
+    mails: tuple[MailReferences, ...]
+    next_link: str | None
 
 
 SIDECAR_FIELDS = (

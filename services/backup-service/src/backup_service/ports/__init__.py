@@ -11,7 +11,7 @@ from backup_service.domain.address_book import Entry, EntryPage
 from backup_service.domain.discovery import KnownResource, MailboxFinding, User
 from backup_service.domain.export_order import ExportOrder
 from backup_service.domain.jobs import Cause, Claim, Outcome
-from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message
+from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message, ReferencesPage
 from backup_service.domain.restored_mail import CreatedMail, PresentMail
 from backup_service.ports.calendars import Calendars, CalendarTarget
 from backup_service.ports.contacts import Contacts, ContactTarget
@@ -133,6 +133,14 @@ class Mail(Protocol):
 
     async def references(self, mailbox: str, message: str) -> list[dict[str, Any]]:
         """Attachments that are links into a cloud storage: name, content_type, size. MIME has nothing of them."""
+        ...
+
+    async def folder_references(self, mailbox: str, folder: str, link: str | None) -> ReferencesPage:
+        """The same of a folder's mails with attachments, many at once, newest first; `link` None = from the start.
+
+        Gives up early: raises Unreachable with a status, ItemUnreadable, Refused or BodyTooLarge for a page that cannot
+        be had.
+        """
         ...
 
 

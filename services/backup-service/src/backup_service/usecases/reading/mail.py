@@ -161,6 +161,7 @@ class MailSource:
                 self._moved_out[removed] = folder.id
         for message in page.messages:
             self._moved_out.pop(message.id, None)
+        await self._content.expect(folder.id, page.messages)
         async with asyncio.TaskGroup() as group:
             for message in page.messages:
                 group.create_task(self._take(message))

@@ -1,6 +1,7 @@
 """One mail: its MIME, in memory or streamed, and what the MIME does not carry."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -9,6 +10,7 @@ from backup_engine.model import ItemRow, NewItem
 from backup_service.domain.mail import MAIL, Message
 from backup_service.ports import Mail
 from backup_service.usecases.reading.frame import Frame
+from backup_service.usecases.reading.mail_references import FolderReferences
 from graph_client.errors import BodyTooLarge, Forbidden, ItemUnreadable, NotFound, Unreachable
 
 log = structlog.get_logger()
@@ -24,17 +26,27 @@ class MailContent:
         self._mail = mail
         self._frame = frame
         self._slots = asyncio.Semaphore(frame.parallel)
+        self._references = FolderReferences(mail, frame.resource)
+
+    async def expect(self, folder: str, messages: Sequence[Message]) -> None:
+        """Prepare to take messages of one folder: what many of them are to be asked for is learned at once."""
+        asked = [one for one in messages if one.sidecar.get("hasAttachments") and self._is_to_be_fetched(one)]
+        await self._references.learn(folder, asked)
 
     async def take(self, message: Message) -> bool:
         """Keep a message as it was told of; what is stored already is not fetched. False: it is not there any more."""
         known = self._frame.known(message.id)
-        if known is None or _may_have_other_content(message, known):
+        if known is None or self._is_to_be_fetched(message):
             return await self.fetch(message)
         if known.parent != message.folder or any(known.meta.get(k) != v for k, v in message.sidecar.items()):
             # The stored MIME is the message's: what is known about it is all that changes.
             meta = {**known.meta, **message.sidecar}
             await self._frame.update_meta(known, version=known.version, parent=message.folder, meta=meta)
         return True
+
+    def _is_to_be_fetched(self, message: Message) -> bool:
+        known = self._frame.known(message.id)
+        return known is None or _may_have_other_content(message, known)
 
     async def fetch(self, message: Message) -> bool:
         """Read a mail and keep it, or list why it cannot be read. False: it is not there any more."""
@@ -53,8 +65,8 @@ class MailContent:
 
     async def _keep(self, message: Message) -> None:
         meta: dict[str, Any] = dict(message.sidecar)
-        if meta.get("hasAttachments") and (links := await self._mail.references(self._frame.resource, message.id)):
-            meta["references"] = links
+        if meta.get("hasAttachments") and (links := await self._references.of(message)):
+            meta["references"] = [dict(link) for link in links]
         item = NewItem(message.id, MAIL, message.change_key, message.folder, meta)
         try:
             body = await self._mail.mime(self._frame.resource, message.id)
