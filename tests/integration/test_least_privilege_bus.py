@@ -33,6 +33,7 @@ OWN_DURABLES = {
 PUBLISH = {
     "m365.evt.v1.acme.token.refreshed": {"token-service", "monitor-service"},
     "m365.evt.v1.acme.token.consent-changed": {"token-service"},
+    "m365.evt.v1.acme.tenant.onboarding-changed": {"token-service"},
     "m365.evt.v1.acme.token.invented": set(),
     "m365.evt.v1.acme.token.rejected": {"backup-service", "monitor-service"},
     "m365.evt.v1.acme.backup.chunk-stored": {"backup-service"},
@@ -47,6 +48,7 @@ PUBLISH = {
     "m365.ext.v1.gateway.acme.other.requested": {"gateway"},
     "m365.rpc.v1.token-service.acme.tenant.get": {"gateway"},
     "m365.rpc.v1.token-service.acme.documents.export": {"gateway", "backup-service"},
+    "m365.rpc.v1.backup-service.acme.protection.get": {"gateway", "token-service"},
     "m365.rpc.v1.backup-service.acme.run.list": {"gateway"},
     "m365.rpc.v1.monitor-service.acme.health.get": {"gateway"},
     "m365.elsewhere": set(),

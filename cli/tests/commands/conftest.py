@@ -25,6 +25,7 @@ from chassis.testing.pki import ServerTls, make_server_tls
 from contracts.api import Accepted, Download, StorageTargetResult
 from contracts.authorization import ROUTES
 from contracts.browsing import ChangedItem, Comparison, Folder, Item, ItemChange, Message
+from contracts.contacts import Contacts
 from contracts.dead_letters import DeadLetter, DeadLetterContent
 from contracts.events.jobs import Counts
 from contracts.names import (
@@ -37,6 +38,7 @@ from contracts.names import (
     StorageFinding,
     TokenStatus,
 )
+from contracts.onboarding import OnboardingView
 from contracts.problem import Problem, unavailable
 from contracts.views import (
     BackupConfiguration,
@@ -79,6 +81,8 @@ class FakeGateway:
     revoked: set[str] = field(default_factory=set)
     tenants: dict[str, Tenant] = field(default_factory=dict)
     tokens: list[TokenView] = field(default_factory=list)
+    onboarding: list[OnboardingView] = field(default_factory=list)
+    """The looks at an onboarding; the last one repeats."""
     token_status: TokenStatus = TokenStatus.ACTIVE
     forgetful: bool = False  # a credential is taken, and no token of it shows up
     consent: ConsentOutcome = ConsentOutcome.EFFECTIVE
@@ -114,6 +118,8 @@ class FakeGateway:
             "register_tenant": self._register,
             "get_tenant": self._tenant,
             "set_recovery_key": self._recovery_key,
+            "set_contacts": self._contacts,
+            "get_onboarding": lambda _: self.onboarding[0] if len(self.onboarding) == 1 else self.onboarding.pop(0),
             "list_tokens": lambda r: self._page(r, self.tokens),
             "set_credential": self._credential,
             "set_certificate": self._credential,
@@ -248,6 +254,12 @@ class FakeGateway:
     def _recovery_key(self, request: Request) -> Tenant:
         known = self.tenants[request.path_params["tenant"]]
         made = known.model_copy(update={"recovery_key": recovery_key_view(self._body()["public_key"])})
+        self.tenants[made.tenant] = made
+        return made
+
+    def _contacts(self, request: Request) -> Tenant:
+        known = self.tenants[request.path_params["tenant"]]
+        made = known.model_copy(update={"contacts": Contacts.model_validate(self._body())})
         self.tenants[made.tenant] = made
         return made
 

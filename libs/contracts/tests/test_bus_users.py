@@ -5,8 +5,17 @@ import itertools
 import pytest
 
 from contracts import rpc, streams, subjects
-from contracts.bus_users import BACKUP_SERVICE, BOOTSTRAP, BUS_USERS, GATEWAY, MONITOR_SERVICE, BusUser
+from contracts.bus_users import (
+    BACKUP_SERVICE,
+    BOOTSTRAP,
+    BUS_USERS,
+    GATEWAY,
+    MONITOR_SERVICE,
+    TOKEN_SERVICE,
+    BusUser,
+)
 from contracts.events import EVENTS, Request
+from contracts.operations import onboarding
 
 SERVICES = [user for user in BUS_USERS if user is not BOOTSTRAP]
 
@@ -97,6 +106,14 @@ def test_backup_service_may_ask_for_the_documents_it_carries_and_nothing_else() 
     assert not [subject for subject in asked if may_publish(BACKUP_SERVICE, subject)]
 
 
+def test_token_service_may_ask_how_far_the_protection_is_and_nothing_else() -> None:
+    asked = subjects.rpc("backup-service", "contoso", "protection.get")
+    assert [user.name for user in BUS_USERS if may_publish(user, asked)] == ["token-service", "gateway"]
+    others = [operation for operation in rpc.OPERATIONS if operation is not onboarding.PROTECTION_GET]
+    subjects_of_others = [subjects.rpc(operation.service, "contoso", operation.name) for operation in others]
+    assert not [subject for subject in subjects_of_others if may_publish(TOKEN_SERVICE, subject)]
+
+
 def test_only_services_that_are_asked_may_answer() -> None:
     assert {user.name for user in BUS_USERS if user.responds} == {"token-service", "backup-service", "monitor-service"}
 
@@ -112,6 +129,7 @@ def test_requests_come_from_the_gateway_under_its_own_name() -> None:
     [
         ("token", "refreshed", {"token-service"}),
         ("token", "consent-changed", {"token-service"}),
+        ("tenant", "onboarding-changed", {"token-service"}),
         ("token", "rejected", {"backup-service"}),
         ("backup", "chunk-stored", {"backup-service"}),
         ("job", "failed", {"backup-service"}),

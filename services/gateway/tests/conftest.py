@@ -19,6 +19,7 @@ from chassis.testing.clock import ManualClock
 from chassis.testing.vault import MemoryVault
 from contracts import rpc, views
 from contracts.names import ConsentOutcome
+from contracts.operations import onboarding
 from contracts.problem import Problem, ProblemError, not_found, unavailable
 from gateway.adapters.bus_services import BusServices
 from gateway.adapters.httpx_downloads import HttpxDownloads
@@ -99,6 +100,8 @@ class World:
             rpc.TENANT_LIST: "list_tenants",
             rpc.TOKEN_LIST: "list_tokens",
             rpc.RECOVERY_KEY_SET: "set_recovery_key",
+            onboarding.CONTACTS_SET: "set_contacts",
+            onboarding.ONBOARDING_GET: "get_onboarding",
             rpc.CREDENTIAL_SET: "set_credential",
             rpc.CONSENT_START: "start_consent",
             rpc.TARGET_RECOVER: "recover_storage_target",
@@ -325,6 +328,12 @@ ATTEMPTS: dict[str, Attempt] = {
     ),
     "get_tenant": Attempt("/tenants/contoso", 200),
     "set_recovery_key": Attempt("/tenants/contoso/recovery-key", 200, {"public_key": RECOVERY_KEY}),
+    "set_contacts": Attempt(
+        "/tenants/contoso/contacts",
+        200,
+        {"support": {"name": "Desk", "mail": "desk@contoso.example"}, "security": None},
+    ),
+    "get_onboarding": Attempt("/tenants/contoso/onboarding", 200),
     "list_tokens": Attempt("/tenants/contoso/tokens", 200),
     "set_credential": Attempt(
         "/tenants/contoso/profiles/directory/credential", 200, {"client_id": "c", "client_secret": "PLANTED-client"}

@@ -2,7 +2,7 @@
 
 import dataclasses
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from itertools import count
 
@@ -16,12 +16,15 @@ from chassis.testing.vault import MemoryVault
 from chassis.vault import VaultUnreachable
 from contracts import rpc, views
 from contracts.caller import Caller
+from contracts.contacts import Contacts
 from contracts.errors import ErrorClass
 from contracts.events import Event
-from contracts.names import Profile
-from token_service.app import App, build_with
+from contracts.names import JobState, Profile
+from contracts.onboarding import BackupOutcome, Protection
+from token_service.app import App, OnboardingApp, build_onboarding, build_with
 from token_service.domain.connection import Connection, RenewalPolicy
 from token_service.domain.credential import ClientCertificate, Credential
+from token_service.domain.onboarding import LookPolicy, Onboarding
 from token_service.domain.tenant import RecoveryKey, TenantRecord
 from token_service.ports import (
     Effective,
@@ -55,6 +58,10 @@ class MemoryTenants:
     async def set_recovery_key(self, slug: str, key: RecoveryKey) -> None:
         if slug in self._records:
             self._records[slug] = dataclasses.replace(self._records[slug], recovery_key=key)
+
+    async def set_contacts(self, slug: str, contacts: Contacts) -> None:
+        if slug in self._records:
+            self._records[slug] = dataclasses.replace(self._records[slug], contacts=contacts)
 
     async def page(self, after: str | None, limit: int) -> Sequence[TenantRecord]:
         return [self._records[slug] for slug in sorted(self._records) if after is None or slug > after][:limit]
@@ -92,6 +99,61 @@ class MemoryConnections:
         self._stored[connection.id] = saved
         self.events.setdefault(connection.id, []).extend(events)
         return saved
+
+
+class MemoryOnboardings:
+    """Keeps the events beside the states, as the documents do."""
+
+    def __init__(self) -> None:
+        self._stored: dict[str, Onboarding] = {}
+        self.events: dict[str, list[Event]] = {}
+
+    async def get(self, tenant: str) -> Onboarding | None:
+        return self._stored.get(tenant)
+
+    async def known(self, tenants: Collection[str]) -> Collection[str]:
+        return {tenant for tenant in tenants if tenant in self._stored}
+
+    async def due(self, now: datetime, limit: int) -> Sequence[str]:
+        due = sorted((one for one in self._stored.values() if one.due_at <= now), key=lambda one: one.due_at)
+        return [one.tenant for one in due][:limit]
+
+    async def save(self, onboarding: Onboarding, events: Sequence[Event] = ()) -> Onboarding | None:
+        known = self._stored.get(onboarding.tenant)
+        if (0 if known is None else known.version) != onboarding.version:
+            return None
+        saved = dataclasses.replace(onboarding, version=onboarding.version + 1)
+        self._stored[onboarding.tenant] = saved
+        self.events.setdefault(onboarding.tenant, []).extend(events)
+        return saved
+
+
+class FakeBackups:
+    """A backup-service of which a test says what it knows; None: it does not answer."""
+
+    def __init__(self) -> None:
+        self.knows: Protection | None = Protection(tenant="contoso", targets=0, configurations=0)
+        self.ran: list[BackupOutcome] = []
+
+    def configured(self, next_run_at: datetime | None) -> None:
+        self.knows = Protection(tenant="contoso", targets=1, configurations=1, next_run_at=next_run_at)
+
+    def finished(self, at: datetime, state: JobState = JobState.SUCCEEDED) -> BackupOutcome:
+        """A run by schedule ended."""
+        self.configured(at + timedelta(days=1))
+        outcome = BackupOutcome(run=f"run-{len(self.ran) + 1}", state=state, finished_at=at)
+        self.ran.append(outcome)
+        return outcome
+
+    async def protection(self, tenant: str, ended_after: datetime | None) -> Protection | None:
+        if self.knows is None:
+            return None
+        late = [run for run in self.ran if ended_after is not None and run.finished_at > ended_after]
+        good = [run for run in late if run.state is not JobState.FAILED]
+        bad = [run for run in late if run.state is JobState.FAILED]
+        return self.knows.model_copy(
+            update={"test_backup": good[0] if good else None, "last_failure": bad[-1] if bad else None}
+        )
 
 
 class FakeAuthority:
@@ -178,6 +240,9 @@ class World:
         self.announced = Announced()
         self.states = (f"state-{number}" for number in count(1))
         self.registry = CollectorRegistry()
+        self.onboardings = MemoryOnboardings()
+        self.backups = FakeBackups()
+        self.onboarding = self.onboarding_replica()
         self.app = self.replica(self.registry)
 
     def replica(self, registry: CollectorRegistry | None = None) -> App:
@@ -187,7 +252,7 @@ class World:
             vault=self.vault,
             authority=self.authority,
             workloads=self.workloads,
-            announcements=self.announced,
+            announcements=self.onboarding.nudge,
             clock=self.clock,
             rng=random.Random(5),
             policy=RenewalPolicy(),
@@ -195,6 +260,18 @@ class World:
             authority_url="https://login.example",
             graph_scope="https://graph.microsoft.com/.default",
             new_state=lambda: next(self.states),
+        )
+
+    def onboarding_replica(self) -> OnboardingApp:
+        return build_onboarding(
+            tenants=self.tenants,
+            connections=self.connections,
+            onboardings=self.onboardings,
+            backups=self.backups,
+            announcements=self.announced,
+            of_connections=self.announced,
+            clock=self.clock,
+            policy=LookPolicy(),
         )
 
     async def register(

@@ -13,6 +13,7 @@ from contracts import api
 from contracts.browsing import Comparison, Folder, Item, Message
 from contracts.dead_letters import DeadLetter, DeadLetterContent
 from contracts.names import Profile
+from contracts.onboarding import OnboardingView
 from contracts.problem import Problem
 from contracts.texts import Text
 from contracts.views import (
@@ -84,6 +85,12 @@ class Gateway:
 
     def register_tenant(self, body: api.TenantBody) -> Tenant:
         return self._post("/tenants", body, Tenant)
+
+    def set_contacts(self, tenant: str, body: api.ContactsBody) -> Tenant:
+        return self._answer(self._send("PUT", f"/tenants/{_part(tenant)}/contacts", json=_revealed(body)), Tenant)
+
+    def onboarding(self, tenant: str) -> OnboardingView:
+        return self._get(f"/tenants/{_part(tenant)}/onboarding", OnboardingView)
 
     def tokens(self, tenant: str) -> list[TokenView]:
         return self._list(f"/tenants/{_part(tenant)}/tokens", TokenView)

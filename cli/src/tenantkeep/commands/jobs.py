@@ -10,6 +10,7 @@ from contracts.views import Failure, ItemProblem, Job, Run
 from tenantkeep.commands import figures, labels
 from tenantkeep.commands.choose import tenant_of
 from tenantkeep.commands.client import connect
+from tenantkeep.commands.contacts import show_support
 from tenantkeep.commands.findings import show_findings
 from tenantkeep.commands.options import Json, Lang, TenantName
 from tenantkeep.commands.output import Screen, reported
@@ -73,7 +74,8 @@ def show(
     """
     screen = Screen(lang, as_json=as_json)
     with connect(screen) as gateway:
-        found = gateway.job(tenant_of(gateway, tenant), job)
+        slug = tenant_of(gateway, tenant)
+        found, of = gateway.job(slug, job), gateway.tenant(slug)
     if as_json:
         screen.document(found)
         return
@@ -81,6 +83,8 @@ def show(
     show_findings(screen, [found])
     show_restored(screen, [found])
     _problems(screen, [found])
+    if found.fatal is not None or found.item_errors:
+        show_support(screen, of)
 
 
 @app.command("problems")

@@ -15,7 +15,9 @@ from tenantkeep.commands.choose import tenant_of
 from tenantkeep.commands.client import Gateway, connect
 from tenantkeep.commands.clock import Clock, SystemClock
 from tenantkeep.commands.consent import consent
+from tenantkeep.commands.contacts import contacts, show_support
 from tenantkeep.commands.errors import Refused, usage
+from tenantkeep.commands.onboarding_state import onboarding
 from tenantkeep.commands.options import Json, Lang, TenantName, Timeout
 from tenantkeep.commands.output import Screen, reported
 from tenantkeep.commands.recovery_key import KeyFile, Passphrase, PassphraseFile, default_file, recovery_key
@@ -160,6 +162,8 @@ def credential(
 
 
 app.command("consent")(consent)
+app.command("contacts")(contacts)
+app.command("onboarding")(onboarding)
 app.command("recovery-key")(recovery_key)
 
 
@@ -258,6 +262,8 @@ def _show(screen: Screen, tenant: Tenant, tokens: list[TokenView], file: Path | 
         return
     rows = [_token_row(token, screen.language) for token in tokens]
     screen.table((labels.PROFILE, labels.STATUS, labels.CLIENT, labels.EXPIRES, labels.PROBLEM), rows)
+    if any(token.problem is not None for token in tokens):
+        show_support(screen, tenant)
 
 
 def _token_row(token: TokenView, language: str) -> tuple[str, ...]:

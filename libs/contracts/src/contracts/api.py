@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag, model_validator
 
+from contracts.contacts import Contacts
 from contracts.names import (
     AddressStyle,
     ExportFormat,
@@ -34,6 +35,12 @@ class RecoveryKeyBody(Body):
     """Public half of a new recovery key. The private half is made and kept by the customer and never sent."""
 
     public_key: RecoveryPublicKey
+
+
+class ContactsBody(Contacts):
+    """Both contacts as they are from now on; what is null is none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class CredentialBody(Body):

@@ -27,6 +27,8 @@ ROUTES: dict[str, Route] = {
     "register_tenant": Route("POST", "/tenants", _OPERATE),
     "get_tenant": Route("GET", "/tenants/{tenant}", _ALL),
     "set_recovery_key": Route("PUT", "/tenants/{tenant}/recovery-key", _MANAGE),
+    "set_contacts": Route("PUT", "/tenants/{tenant}/contacts", _MANAGE),
+    "get_onboarding": Route("GET", "/tenants/{tenant}/onboarding", _ALL),
     "list_tokens": Route("GET", "/tenants/{tenant}/tokens", _ALL),
     "set_credential": Route("PUT", "/tenants/{tenant}/profiles/{profile}/credential", _ALL),
     "set_certificate": Route("PUT", "/tenants/{tenant}/profiles/{profile}/certificate", _ALL),

@@ -56,7 +56,13 @@ _AUDIT = subjects.event("*", "audit", "recorded")
 BOOTSTRAP = BusUser("bootstrap", ("$JS.API.>",), (f"{inbox_prefix('bootstrap')}.>",))
 TOKEN_SERVICE = _service(
     "token-service",
-    (subjects.event("*", "token", "refreshed"), subjects.event("*", "token", "consent-changed"), _AUDIT),
+    (
+        subjects.event("*", "token", "refreshed"),
+        subjects.event("*", "token", "consent-changed"),
+        subjects.event("*", "tenant", "onboarding-changed"),
+        _AUDIT,
+        subjects.rpc("backup-service", "*", "protection.get"),
+    ),
     streams.TOKEN_REJECTED,
 )
 BACKUP_SERVICE = _service(

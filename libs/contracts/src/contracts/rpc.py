@@ -1,12 +1,13 @@
 """Questions and short commands over the bus: one constant per operation, typed on both sides.
 
 A request is the JSON of its model; an answer is `{"result": …}` or `{"problem": …}`. Only the gateway's user may
-publish to `m365.rpc.v1.>`, backup-service's to `documents.export` alone, so services trust the caller in the headers.
+publish to `m365.rpc.v1.>`, backup-service's to `documents.export` alone and token-service's to `protection.get` alone,
+so services trust the caller in the headers.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 
 from contracts.browsing import Comparison, Folder, Item, ItemChange, ItemKey, Message
 from contracts.dead_letters import DeadLetter, DeadLetterContent
@@ -21,7 +22,7 @@ from contracts.names import (
     Source,
     Token,
 )
-from contracts.operations import base
+from contracts.operations import base, onboarding
 from contracts.restoring import RestoreSelection
 from contracts.retention import PeriodText, SchemeText
 from contracts.schedules import Automation, Mailboxes, ScheduleText, TimeZoneText
@@ -254,7 +255,7 @@ CONSENT_START = Operation("token-service", "consent.start", StartConsent, Consen
 CONSENT_FINISH = Operation("token-service", "consent.finish", FinishConsent, ConsentResult)
 TOKEN_LIST = Operation("token-service", "token.list", Nothing, Listing[TokenView])
 DOCUMENTS_EXPORT = Operation("token-service", "documents.export", Nothing, TenantDocuments)
-"""The one question a service may ask another: backup-service carries the answer into the repositories (ADR 0015)."""
+"""Asked by backup-service, which carries the answer into the repositories (ADR 0015)."""
 
 TARGET_CREATE = Operation("backup-service", "target.create", CreateTarget, CreatedTarget)
 TARGET_RECOVER = Operation("backup-service", "target.recover", ById, StorageTarget)
@@ -292,8 +293,8 @@ DEAD_LETTER_LIST = Operation("monitor-service", "dead-letter.list", DeadLettersO
 DEAD_LETTER_GET = Operation("monitor-service", "dead-letter.get", OneDeadLetter, DeadLetterContent)
 DEAD_LETTER_REPLAY = Operation("monitor-service", "dead-letter.replay", OneDeadLetter, DeadLetter)
 
-OPERATIONS: tuple[Operation[BaseModel, BaseModel], ...] = (
-    TENANT_REGISTER,  # type: ignore[assignment] # the list forgets the exact models on purpose
+OPERATIONS: tuple[base.Operation[Any, Any], ...] = (
+    TENANT_REGISTER,
     TENANT_LIST,
     TENANT_GET,
     RECOVERY_KEY_SET,
@@ -334,4 +335,5 @@ OPERATIONS: tuple[Operation[BaseModel, BaseModel], ...] = (
     DEAD_LETTER_LIST,
     DEAD_LETTER_GET,
     DEAD_LETTER_REPLAY,
+    *onboarding.OPERATIONS,
 )

@@ -4,6 +4,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from contracts.contacts import Contacts
 from contracts.errors import ErrorClass
 from contracts.events.jobs import Counts
 from contracts.names import (
@@ -60,6 +61,7 @@ class Tenant(View):
     recovery_key: RecoveryKeyView | None = Field(
         default=None, description="None: without the vault the backups cannot be read"
     )
+    contacts: Contacts = Contacts()
 
 
 class ConsentView(View):

@@ -20,6 +20,7 @@ from backup_service.adapters.mongo_catalogue import MongoCatalogue
 from backup_service.adapters.mongo_custody import MongoCustody
 from backup_service.adapters.mongo_jobs import JobTiming, MongoJobs
 from backup_service.adapters.mongo_kept_documents import MongoKeptDocuments
+from backup_service.adapters.mongo_protection import MongoProtection
 from backup_service.adapters.mongo_resources import MongoResources
 from backup_service.adapters.mongo_runs import MongoRuns
 from backup_service.adapters.mongo_store import Store, open_store
@@ -140,7 +141,9 @@ async def plan(settings: BackupSettings, drain: Drain) -> None:
         manage = Manage(parts.catalogue, parts.repositories, parts.clock)
         configure = Configure(parts.catalogue, retention, parts.clock)
         kept = MongoKeptDocuments(parts.store, parts.clock)
-        rpc.bind(RpcServer(parts.bus), parts.catalogue, manage, configure, retention, _hold_desk(parts), kept)
+        server = RpcServer(parts.bus)
+        rpc.bind(server, parts.catalogue, manage, configure, retention, _hold_desk(parts), kept)
+        rpc.bind_protection(server, MongoProtection(parts.store).of)
         intervals = {
             UpkeepKind.VERIFY: timedelta(seconds=settings.verify_interval),
             UpkeepKind.RESTORE_DRILL: timedelta(seconds=settings.drill_interval),

@@ -9,6 +9,7 @@ from backup_fakes.fuse import Fuse
 
 from backup_service.adapters.error_classes import Judgement
 from backup_service.adapters.mongo_kept_documents import MongoKeptDocuments
+from backup_service.adapters.mongo_protection import MongoProtection
 from backup_service.adapters.search_shelf import SearchShelf
 from backup_service.entrypoints import rpc as answers
 from backup_service.usecases.browse import Browse
@@ -58,6 +59,7 @@ def gateway(planner: Any, tmp_path: Path) -> Bus:
         desk,
         MongoKeptDocuments(planner.store, planner.clock),
     )
+    answers.bind_protection(server, MongoProtection(planner.store).of)
     files = SearchShelf(tmp_path, limit=1 << 20, patience=1.0, new_id=lambda: "01ARZ3NDEKTSV4RRFFQ0000001")
     answers.bind_browsing(server, Browse(planner.catalogue, EngineInMemory(Fuse()), files, judge=Judgement(10.0)))
     return planner.broker.bus("gateway", planner.clock)

@@ -13,6 +13,8 @@ MATRIX = {
     "register_tenant": "operator",
     "get_tenant": "operator admin user hr accounting",
     "set_recovery_key": "operator admin",
+    "set_contacts": "operator admin",
+    "get_onboarding": "operator admin user hr accounting",
     "list_tokens": "operator admin user hr accounting",
     "set_credential": "operator admin user hr accounting",
     "set_certificate": "operator admin user hr accounting",

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
@@ -22,15 +22,19 @@ from chassis.seed import rng as seeded
 from chassis.sweep import Sweep
 from chassis.vault import Vault
 from token_service.adapters.bus_announcements import BusAnnouncements
+from token_service.adapters.bus_backups import BusBackups
 from token_service.adapters.graph_workloads import GraphWorkloads
 from token_service.adapters.mongo_connections import MongoConnections
+from token_service.adapters.mongo_onboardings import MongoOnboardings
 from token_service.adapters.mongo_tenants import MongoTenants
 from token_service.adapters.msal_authority import MsalAuthority
 from token_service.adapters.prometheus_tokens import TokenMetrics
 from token_service.domain.connection import RenewalPolicy
+from token_service.domain.onboarding import LookPolicy
 from token_service.entrypoints import stream
+from token_service.entrypoints.onboarding import OnboardingQuestions
 from token_service.entrypoints.questions import Questions
-from token_service.ports import Announcements, Authority, Connections, Tenants, Workloads
+from token_service.ports import Announcements, Authority, Backups, Connections, Onboardings, Tenants, Workloads
 from token_service.settings import TokenServiceSettings
 from token_service.usecases.adopt_credentials import AdoptCredentials
 from token_service.usecases.answer_rejection import AnswerRejection
@@ -38,8 +42,11 @@ from token_service.usecases.clear_intake import ClearIntake
 from token_service.usecases.consent import Consent
 from token_service.usecases.keep_recovery_key import KeepRecoveryKey
 from token_service.usecases.keep_token import KeepToken
+from token_service.usecases.look_at_onboarding import LookAtOnboarding
+from token_service.usecases.nudge_onboarding import NudgeOnboarding
 from token_service.usecases.register_tenant import RegisterTenant
 from token_service.usecases.renew_tokens import RenewTokens
+from token_service.usecases.set_contacts import SetContacts
 from token_service.usecases.set_credential import SetCredential
 
 SERVICE = "token-service"
@@ -55,6 +62,40 @@ class App:
     renew: RenewTokens
     answer_rejection: AnswerRejection
     metrics: TokenMetrics
+
+
+@dataclass(frozen=True)
+class OnboardingApp:
+    """The tenants' life: its questions, its sweep, and the announcements of connections that move it on."""
+
+    questions: OnboardingQuestions
+    look: LookAtOnboarding
+    nudge: NudgeOnboarding
+
+
+def build_onboarding(
+    *,
+    tenants: Tenants,
+    connections: Connections,
+    onboardings: Onboardings,
+    backups: Backups,
+    announcements: Announcements,
+    of_connections: Announcements,
+    clock: Clock,
+    policy: LookPolicy,
+) -> OnboardingApp:
+    """Wire onboarding; `announcements` publishes its own events, `of_connections` those of connections."""
+    look = LookAtOnboarding(
+        tenants=tenants,
+        connections=connections,
+        onboardings=onboardings,
+        backups=backups,
+        announcements=announcements,
+        clock=clock,
+        policy=policy,
+    )
+    questions = OnboardingQuestions(tenants, look=look, set_contacts=SetContacts(tenants))
+    return OnboardingApp(questions, look, NudgeOnboarding(of_connections, tenants, look))
 
 
 def build_with(
@@ -166,13 +207,26 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
         pending = PendingEvents(connections.collection, bus, clock, settings.pending_grace)
         announcements = BusAnnouncements(pending)
         tenants = await MongoTenants.open(db)
+        onboardings = await MongoOnboardings.open(db, clock)
+        pending_onboardings = PendingEvents(onboardings.collection, bus, clock, settings.pending_grace)
+        announcing = BusAnnouncements(pending_onboardings)
+        onboarding = build_onboarding(
+            tenants=tenants,
+            connections=connections,
+            onboardings=onboardings,
+            backups=BusBackups(bus),
+            announcements=announcing,
+            of_connections=announcements,
+            clock=clock,
+            policy=settings.onboarding(),
+        )
         app = build_with(
             tenants=tenants,
             connections=connections,
             vault=vault,
             authority=authority,
             workloads=workloads,
-            announcements=announcements,
+            announcements=onboarding.nudge,
             clock=clock,
             rng=seeded(settings.seed, SERVICE),
             policy=settings.renewal(),
@@ -181,25 +235,31 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
             graph_scope=settings.graph_scope,
             new_state=lambda: secrets.token_urlsafe(32),
         )
-        app.questions.bind(RpcServer(bus))
+        server = RpcServer(bus)
+        app.questions.bind(server)
+        onboarding.questions.bind(server)
         stream.bind(bus, app.answer_rejection, DeliveryPolicy.of(settings))
         tasks = {
             "renewals": app.renew.sweep,
             "intake": ClearIntake(tenants, vault, clock, settings.intake_life).sweep,
             "pending-events": pending.sweep,
+            "onboarding": onboarding.look.sweep,
+            "onboarding-enrolment": onboarding.look.enrol,
+            "pending-onboardings": pending_onboardings.sweep,
             "metrics": app.metrics.refresh,
         }
         sweep = Sweep(settings.sweep_interval, clock, tasks, registry)
         ready = {"documents": checks.documents_answer(db), "bus": checks.bus_answers(bus)}
         async with health.serve_health(settings, ready, registry), broker:
             await broker.start()
-            await _run(sweep, announcements, drain)
+            await _run(sweep, [announcements.run, announcing.run, onboarding.nudge.run], drain)
 
 
-async def _run(sweep: Sweep, announcements: BusAnnouncements, drain: Drain) -> None:
+async def _run(sweep: Sweep, beside: Sequence[Callable[[], Coroutine[None, None, None]]], drain: Drain) -> None:
     async with asyncio.TaskGroup() as group:
-        announcing = group.create_task(announcements.run())
+        running = [group.create_task(work()) for work in beside]
         sweeping = group.create_task(sweep.run(drain.requested))
         await drain.wait()
         await sweeping
-        announcing.cancel()
+        for task in running:
+            task.cancel()

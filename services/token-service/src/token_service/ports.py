@@ -1,17 +1,20 @@
 """What the use cases need. Each Protocol has a real adapter and a fake, and one suite that both pass."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from pydantic import SecretStr
 
+from contracts.contacts import Contacts
 from contracts.errors import ErrorClass
 from contracts.events import Event
 from contracts.names import Profile
+from contracts.onboarding import Protection
 from token_service.domain.connection import Connection
 from token_service.domain.credential import Credential
+from token_service.domain.onboarding import Onboarding
 from token_service.domain.tenant import RecoveryKey, TenantRecord
 
 
@@ -95,7 +98,7 @@ class EntraTenantTaken(Exception):
 
 
 class Tenants(Protocol):
-    """The register of tenants. Nothing is ever removed from it, and only the recovery key is ever changed."""
+    """The register of tenants. Nothing is ever removed from it, and only recovery key and contacts are ever changed."""
 
     async def add(self, tenant: TenantRecord) -> None:
         """Add for ever. Raises SlugTaken or EntraTenantTaken, also when two ask at the same moment."""
@@ -105,6 +108,10 @@ class Tenants(Protocol):
 
     async def set_recovery_key(self, slug: str, key: RecoveryKey) -> None:
         """Replace the recovery key of a tenant that exists."""
+        ...
+
+    async def set_contacts(self, slug: str, contacts: Contacts) -> None:
+        """Replace the contacts of a tenant that exists."""
         ...
 
     async def page(self, after: str | None, limit: int) -> Sequence[TenantRecord]:
@@ -144,6 +151,32 @@ class Connections(Protocol):
 class Announcements(Protocol):
     """Publishes events that were saved; what it misses the sweep publishes."""
 
-    def soon(self, connection_id: str) -> None:
-        """Publish the pending events of a connection without making the caller wait."""
+    def soon(self, document_id: str) -> None:
+        """Publish the pending events of a document (a connection, an onboarding) without making the caller wait."""
+        ...
+
+
+class Onboardings(Protocol):
+    """How far tenants are; every write is a compare-and-set on the version."""
+
+    async def get(self, tenant: str) -> Onboarding | None: ...
+
+    async def known(self, tenants: Collection[str]) -> Collection[str]:
+        """Those of these tenants that have one."""
+        ...
+
+    async def due(self, now: datetime, limit: int) -> Sequence[str]:
+        """Some tenants whose `due_at` has come."""
+        ...
+
+    async def save(self, onboarding: Onboarding, events: Sequence[Event] = ()) -> Onboarding | None:
+        """Store with its events in one write and give it with its new version; None: somebody was faster."""
+        ...
+
+
+class Backups(Protocol):
+    """backup-service, asked what onboarding depends on."""
+
+    async def protection(self, tenant: str, ended_after: datetime | None) -> Protection | None:
+        """Answer within seconds; None when there is no answer. `ended_after` as in `ProtectionOf`."""
         ...

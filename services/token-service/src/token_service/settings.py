@@ -6,6 +6,7 @@ from pydantic import Field
 
 from chassis.settings import Seconds, ServiceSettings
 from token_service.domain.connection import RenewalPolicy
+from token_service.domain.onboarding import LookPolicy
 
 
 class TokenServiceSettings(ServiceSettings):
@@ -33,6 +34,16 @@ class TokenServiceSettings(ServiceSettings):
     token_rejected_pause: Seconds = Field(
         5.0, description="Seconds a token must have lived before a rejection leads to its renewal."
     )
+    onboarding_look: Seconds = Field(
+        5.0, description="Seconds until the facts of an onboarding that changed are looked at again without an event."
+    )
+    onboarding_look_longest: Seconds = Field(
+        300.0, description="Longest pause between two looks, in seconds; productive tenants have this rhythm."
+    )
+
+    def onboarding(self) -> LookPolicy:
+        """Give the policy these settings describe."""
+        return LookPolicy(shortest=self.onboarding_look, longest=self.onboarding_look_longest)
 
     def renewal(self) -> RenewalPolicy:
         """Give the policy these settings describe."""

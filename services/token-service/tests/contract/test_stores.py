@@ -10,15 +10,21 @@ import pytest
 from chassis.documents import SCHEMA, SchemaTooNew
 from chassis.pending import PENDING, PENDING_SINCE
 from chassis.testing.clock import ManualClock
+from contracts.contacts import Contact, Contacts
 from contracts.errors import ErrorClass
+from contracts.events.tenants import OnboardingChanged
 from contracts.events.tokens import TokenRefreshed
-from contracts.names import ConsentOutcome, Profile
+from contracts.names import ConsentOutcome, JobState, Profile
+from contracts.onboarding import BackupOutcome, OnboardingCause, OnboardingStep
 from token_service.adapters.mongo_connections import MongoConnections
+from token_service.adapters.mongo_onboardings import MongoOnboardings
 from token_service.adapters.mongo_tenants import MongoTenants
 from token_service.domain.connection import Connection, ConsentAttempt
+from token_service.domain.onboarding import Missing, Onboarding
 from token_service.domain.tenant import RecoveryKey, TenantRecord
-from token_service.ports import Connections, EntraTenantTaken, SlugTaken, Tenants
+from token_service.ports import Connections, EntraTenantTaken, Onboardings, SlugTaken, Tenants
 
+DESK = Contact(name="Service desk", mail="desk@contoso.test")
 AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 CONTOSO = TenantRecord("contoso", "11111111-1111-1111-1111-111111111111", "Contoso", "help@contoso.test", AT)
 
@@ -75,6 +81,24 @@ async def test_a_recovery_key_is_replaced_and_nothing_else(tenants: Tenants) -> 
         assert await tenants.get("contoso") == dataclasses.replace(CONTOSO, recovery_key=RecoveryKey(name, AT))
     await tenants.set_recovery_key("nobody", RecoveryKey("one", AT))
     assert await tenants.get("nobody") is None
+
+
+async def test_contacts_are_replaced_and_nothing_else(tenants: Tenants) -> None:
+    await tenants.add(CONTOSO)
+    for contacts in (Contacts(support=DESK), Contacts(security=DESK), Contacts()):
+        await tenants.set_contacts("contoso", contacts)
+        assert await tenants.get("contoso") == dataclasses.replace(CONTOSO, contacts=contacts)
+    await tenants.set_contacts("nobody", Contacts(support=DESK))
+    assert await tenants.get("nobody") is None
+
+
+async def test_a_tenant_of_a_version_before_keeps_what_it_has(database: Any) -> None:
+    store = await MongoTenants.open(database)
+    await store.add(CONTOSO)
+    await database["tenants"].update_one({"_id": "contoso"}, {"$unset": {"contacts": ""}, "$set": {SCHEMA: 2}})
+    await store.set_contacts("contoso", Contacts(support=DESK))  # by a replica of today, before the migration
+    kept = await (await MongoTenants.open(database)).get("contoso")
+    assert kept == dataclasses.replace(CONTOSO, contacts=Contacts(support=DESK))
 
 
 async def test_a_tenant_of_the_version_before_has_no_recovery_key(database: Any) -> None:
@@ -187,3 +211,52 @@ async def test_documents_from_before_consent_are_understood(database: Any) -> No
     gone = {"consent": "", "consent_proven_at": "", "proof_wanted": ""}
     await database["connections"].update_one({"_id": saved.id}, {"$unset": gone, "$set": {"schema_version": 1}})
     assert await (await MongoConnections.open(database, ManualClock())).get("contoso", Profile.DIRECTORY) == saved
+
+
+@pytest.fixture(params=["memory", "mongo"])
+async def onboardings(request: pytest.FixtureRequest, world: Any) -> Onboardings:
+    if request.param == "memory":
+        return world.onboardings
+    return await MongoOnboardings.open(request.getfixturevalue("database"), ManualClock())
+
+
+def begun(tenant: str = "contoso", *, due_in: int = 0) -> Onboarding:
+    return Onboarding(tenant, changed_at=AT, looked_at=AT, due_at=AT + timedelta(seconds=due_in))
+
+
+async def test_an_onboarding_is_found_as_it_was_saved(onboardings: Onboardings) -> None:
+    times = {OnboardingStep.TENANT_CREATED: AT, OnboardingStep.INTEGRATION_CONFIGURED: AT + timedelta(seconds=1)}
+    missing = Missing(OnboardingStep.CONSENT_EFFECTIVE, OnboardingCause.CONSENT_DECLINED, "access_denied")
+    proven = BackupOutcome(run="run-1", state=JobState.PARTIAL, finished_at=AT)
+    full = dataclasses.replace(begun(), reached=times, first_reached=times, missing=missing, test_backup=proven)
+    saved = await onboardings.save(full)
+    assert saved == dataclasses.replace(full, version=1)
+    assert await onboardings.get("contoso") == saved
+    assert await onboardings.get("fabrikam") is None
+    plain = await onboardings.save(dataclasses.replace(begun(), version=1))
+    assert await onboardings.get("contoso") == plain
+
+
+async def test_of_many_who_save_an_onboarding_exactly_one_wins(onboardings: Onboardings) -> None:
+    created = await asyncio.gather(*(onboardings.save(begun()) for _ in range(6)))
+    assert sum(saved is not None for saved in created) == 1
+    changed = await asyncio.gather(*(onboardings.save(dataclasses.replace(begun(), version=1)) for _ in range(6)))
+    assert sum(saved is not None for saved in changed) == 1
+    assert await onboardings.save(begun()) is None
+
+
+async def test_due_onboardings_come_longest_due_first(onboardings: Onboardings) -> None:
+    for number, due_in in enumerate((30, 10, 20, 90)):
+        await onboardings.save(begun(f"t{number}", due_in=due_in))
+    assert list(await onboardings.due(AT + timedelta(seconds=40), 9)) == ["t1", "t2", "t0"]
+    assert list(await onboardings.due(AT + timedelta(seconds=40), 1)) == ["t1"]
+    assert set(await onboardings.known(["t0", "t3", "nobody"])) == {"t0", "t3"}
+
+
+async def test_an_onboarding_and_its_event_are_one_write(database: Any) -> None:
+    store = await MongoOnboardings.open(database, ManualClock())
+    told = OnboardingChanged(tenant="contoso", at=AT, state=OnboardingStep.TENANT_CREATED, change=1)
+    assert await store.save(begun(), [told]) is not None
+    assert await store.save(begun(), [told]) is None
+    document = await database["onboardings"].find_one({"_id": "contoso"})
+    assert [waiting["subject"] for waiting in document[PENDING]] == ["m365.evt.v1.contoso.tenant.onboarding-changed"]

@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 
 from contracts.names import TokenStatus
+from contracts.onboarding import OnboardingStep
 
 _STEPS = {
     "vault": ("kv_read", "kv_write", "kv_metadata", "kv_delete", "transit_create_key"),
     "tenants": ("add", "get"),
     "connections": ("get", "save", "due"),
     "authority": ("acquire",),
+    "onboardings": ("get", "save", "due", "known"),
+    "backups": ("protection",),
 }
 
 
@@ -119,3 +122,29 @@ async def test_a_registration_survives_death_at_any_step(new_world: Callable[[],
             assert steps == 6  # two stores, and a look for each credential the vault may hold
             return
     pytest.fail("the registration never ended")
+
+
+@pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
+async def test_an_onboarding_survives_death_at_any_step(new_world: Callable[[], Any], after_effect: bool) -> None:  # noqa: FBT001 - pytest hands it in
+    for steps in range(20):
+        world = new_world()
+        await world.register()
+        await world.set_credential()
+        await world.clock.advance(1)
+        world.backups.finished(world.clock.now())
+        with pytest.MonkeyPatch.context() as patch:
+            reaper = Reaper(world, patch, steps, after_effect=after_effect)
+            try:
+                await world.onboarding.nudge.look("contoso")
+            except Died:
+                assert not reaper.alive
+        await world.onboarding.look.enrol()
+        await world.clock.advance(301)
+        await world.onboarding.look.sweep()
+        stored = await world.onboardings.get("contoso")
+        assert stored.state is OnboardingStep.PRODUCTIVE
+        assert [event.state for event in world.onboardings.events["contoso"]] == [OnboardingStep.PRODUCTIVE]
+        if reaper.alive:
+            assert steps > 4
+            return
+    pytest.fail("the look never ended")

@@ -20,6 +20,7 @@ from contracts.events.jobs import (
 )
 from contracts.events.requests import RequestRejected
 from contracts.events.sync import SyncRequested
+from contracts.events.tenants import OnboardingChanged
 from contracts.events.tokens import ConsentChanged, TokenRefreshed, TokenRejected
 
 EVENTS: tuple[type[Event], ...] = (
@@ -27,6 +28,7 @@ EVENTS: tuple[type[Event], ...] = (
     TokenRefreshed,
     TokenRejected,
     ConsentChanged,
+    OnboardingChanged,
     BackupChunkStored,
     *JOB_EVENTS,
     RequestRejected,
@@ -55,6 +57,7 @@ __all__ = [
     "JobStarted",
     "JobSucceeded",
     "JobWakeUp",
+    "OnboardingChanged",
     "Request",
     "RequestRejected",
     "RestoreRequested",

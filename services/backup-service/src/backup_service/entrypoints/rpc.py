@@ -1,5 +1,7 @@
 """Questions in: what backup-service owns."""
 
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import TypeVar
 
 from backup_service.ports import Catalogue
@@ -12,6 +14,8 @@ from backup_service.usecases.retention import Retention
 from chassis.rpc import Call, RpcServer
 from contracts import rpc
 from contracts.browsing import Comparison, Folder, Item, Message
+from contracts.onboarding import Protection
+from contracts.operations import onboarding
 from contracts.problem import not_found
 from contracts.views import (
     BackupConfiguration,
@@ -28,6 +32,7 @@ from contracts.views import (
 )
 
 V = TypeVar("V", bound=View)
+ProtectionLook = Callable[[str, datetime | None], Awaitable[Protection]]
 
 
 def bind(  # noqa: PLR0917 - what the questions are about, one each
@@ -39,7 +44,7 @@ def bind(  # noqa: PLR0917 - what the questions are about, one each
     holds: HoldDesk,
     kept: KeptDocuments,
 ) -> None:
-    """The questions planners answer: every operation that names backup-service but those of `bind_browsing`."""
+    """The questions planners answer: every operation that names backup-service but those of the two below."""
     _bind_commands(server, manage)
     _bind_configure(server, configure)
     _bind_retention(server, retention)
@@ -47,6 +52,15 @@ def bind(  # noqa: PLR0917 - what the questions are about, one each
     _bind_lists(server, catalogue)
     _bind_look_ups(server, catalogue)
     _bind_recovery(server, kept)
+
+
+def bind_protection(server: RpcServer, look: ProtectionLook) -> None:
+    """The question of token-service, whose onboarding ends with a backup; planners answer it."""
+
+    async def protection(call: Call[onboarding.ProtectionOf]) -> Protection:
+        return await look(call.one_tenant(), call.question.ended_after)
+
+    server.answer(onboarding.PROTECTION_GET, protection)
 
 
 def bind_browsing(server: RpcServer, browse: Browse) -> None:

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from contracts import subjects
+from gateway.entrypoints.example_onboarding import CONTACTS, ONBOARDING
 
 _TENANT = {
     "tenant": "contoso",
@@ -10,6 +11,7 @@ _TENANT = {
     "display_name": "Contoso GmbH",
     "support_contact": "it@contoso.example",
     "created_at": "2026-03-02T08:00:00Z",
+    "contacts": CONTACTS,
     "recovery_key": {
         "public_key": "x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=",
         "fingerprint": "300c9c9603b92a4b39ed3958bf9240114804db4fd373012c0ca47432d63425ae",
@@ -18,7 +20,7 @@ _TENANT = {
 }
 _RECOVERY_KEY = "x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="
 _TENANT_BODY = {
-    **{name: value for name, value in _TENANT.items() if name not in {"created_at", "recovery_key"}},
+    **{name: value for name, value in _TENANT.items() if name not in {"created_at", "recovery_key", "contacts"}},
     "recovery_key": _RECOVERY_KEY,
 }
 _TOKEN = {
@@ -297,6 +299,8 @@ EXAMPLES: dict[str, Example] = {
     "register_tenant": Example(_TENANT, _TENANT_BODY),
     "get_tenant": Example(_TENANT),
     "set_recovery_key": Example(_TENANT, {"public_key": _RECOVERY_KEY}),
+    "set_contacts": Example(_TENANT, CONTACTS),
+    "get_onboarding": Example(ONBOARDING),
     "list_tokens": Example(_page(_TOKEN)),
     "set_credential": Example(_TOKEN, {"client_id": _TOKEN["client_id"], "client_secret": "the app's client secret"}),
     "set_certificate": Example(

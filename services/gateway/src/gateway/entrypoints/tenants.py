@@ -6,8 +6,10 @@ from fastapi import Query, Response
 from pydantic import ConfigDict
 
 from contracts import rpc
-from contracts.api import CertificateBody, CredentialBody, RecoveryKeyBody, TenantBody
+from contracts.api import CertificateBody, ContactsBody, CredentialBody, RecoveryKeyBody, TenantBody
 from contracts.names import Profile
+from contracts.onboarding import OnboardingView
+from contracts.operations import onboarding
 from contracts.views import HealthView, Listing, Tenant, TokenView
 from gateway.entrypoints.gate import PREFIX, Api, Asked, Creating, Gated
 from gateway.entrypoints.gate import Tenant as Slug
@@ -54,6 +56,25 @@ async def set_recovery_key(gate: Gated, asking: Asked, tenant: Slug, body: Recov
     """
     question = rpc.SetRecoveryKey(public_key=body.public_key)
     return await gate.services.ask(rpc.RECOVERY_KEY_SET, tenant, question, asking)
+
+
+@api.route("set_contacts")
+async def set_contacts(gate: Gated, asking: Asked, tenant: Slug, body: ContactsBody) -> Tenant:
+    """Set whom the tenant names for problems and for incidents.
+
+    The support contact is shown with every error, the security contact is told of incidents.
+    """
+    question = onboarding.SetContacts(support=body.support, security=body.security)
+    return await gate.services.ask(onboarding.CONTACTS_SET, tenant, question, asking)
+
+
+@api.route("get_onboarding")
+async def get_onboarding(gate: Gated, asking: Asked, tenant: Slug) -> OnboardingView:
+    """Show how far the tenant is on its way to regular backups.
+
+    The first step that is not reached comes with its cause and the next step, as codes.
+    """
+    return await gate.services.ask(onboarding.ONBOARDING_GET, tenant, rpc.Nothing(), asking)
 
 
 @api.route("list_tokens")

@@ -1,4 +1,4 @@
-"""Publishes saved events on the bus, one connection after the other, without making anybody wait."""
+"""Publishes saved events on the bus, one document after the other, without making anybody wait."""
 
 import asyncio
 
@@ -16,14 +16,14 @@ class BusAnnouncements:
         self._pending = pending
         self._queue: asyncio.Queue[str] = asyncio.Queue()
 
-    def soon(self, connection_id: str) -> None:
-        self._queue.put_nowait(connection_id)
+    def soon(self, document_id: str) -> None:
+        self._queue.put_nowait(document_id)
 
     async def run(self) -> None:
         """Publish until cancelled."""
         while True:
-            connection_id = await self._queue.get()
+            document_id = await self._queue.get()
             try:
-                await self._pending.flush(connection_id)
+                await self._pending.flush(document_id)
             except Exception as error:  # noqa: BLE001 - a bus or store that is away must not end the publisher
                 log.warning("event stays pending; the sweep publishes it", reason=str(error))

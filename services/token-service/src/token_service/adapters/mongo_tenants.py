@@ -8,18 +8,23 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from chassis.documents import SCHEMA, Collection, Database, Document, Migration, open_collection, upgraded
+from contracts.contacts import Contacts
 from token_service.domain.tenant import RecoveryKey, TenantRecord
 from token_service.ports import EntraTenantTaken, SlugTaken
 
 _NAME = "tenants"
-_VERSION = 2
+_VERSION = 3
 
 
 def _without_recovery_key(document: Document) -> Document:
-    return {**document, "recovery_key": None}
+    return {"recovery_key": None, **document}
 
 
-_MIGRATIONS: dict[int, Migration] = {1: _without_recovery_key}
+def _without_contacts(document: Document) -> Document:
+    return {"contacts": {}, **document}
+
+
+_MIGRATIONS: dict[int, Migration] = {1: _without_recovery_key, 2: _without_contacts}
 
 
 class MongoTenants:
@@ -44,6 +49,7 @@ class MongoTenants:
                     "support_contact": tenant.support_contact,
                     "created_at": tenant.created_at,
                     "recovery_key": None if tenant.recovery_key is None else asdict(tenant.recovery_key),
+                    "contacts": tenant.contacts.model_dump(),
                 }
             )
         except DuplicateKeyError as error:
@@ -56,7 +62,14 @@ class MongoTenants:
         return None if document is None else _tenant(document)
 
     async def set_recovery_key(self, slug: str, key: RecoveryKey) -> None:
-        await self._collection.update_one({"_id": slug}, {"$set": {"recovery_key": asdict(key), SCHEMA: _VERSION}})
+        await self._set(slug, {"recovery_key": asdict(key)})
+
+    async def set_contacts(self, slug: str, contacts: Contacts) -> None:
+        await self._set(slug, {"contacts": contacts.model_dump()})
+
+    async def _set(self, slug: str, fields: Document) -> None:
+        """The version stays: a migration adds only what is not there."""
+        await self._collection.update_one({"_id": slug}, {"$set": fields})
 
     async def page(self, after: str | None, limit: int) -> Sequence[TenantRecord]:
         query = {} if after is None else {"_id": {"$gt": after}}
@@ -73,4 +86,5 @@ def _tenant(stored: Document) -> TenantRecord:
         support_contact=document["support_contact"],
         created_at=document["created_at"],
         recovery_key=None if document["recovery_key"] is None else RecoveryKey(**document["recovery_key"]),
+        contacts=Contacts.model_validate(document["contacts"]),
     )

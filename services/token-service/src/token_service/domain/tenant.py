@@ -2,10 +2,12 @@
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+
+from contracts.contacts import Contacts
 
 
 @dataclass(frozen=True)
@@ -40,3 +42,4 @@ class TenantRecord:
     support_contact: str
     created_at: datetime
     recovery_key: RecoveryKey | None = None
+    contacts: Contacts = field(default_factory=Contacts)

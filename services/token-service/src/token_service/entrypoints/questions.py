@@ -6,7 +6,8 @@ from contracts import documents, rpc, views
 from contracts.names import Profile, TokenStatus
 from contracts.problem import invalid, not_found
 from token_service.domain.connection import Connection, ConsentAttempt
-from token_service.domain.tenant import RecoveryKey, TenantRecord
+from token_service.domain.tenant import TenantRecord
+from token_service.entrypoints.tenant_views import tenant_view
 from token_service.ports import Connections, Tenants
 from token_service.usecases.consent import Consent
 from token_service.usecases.keep_recovery_key import KeepRecoveryKey
@@ -49,19 +50,19 @@ class Questions:
     async def tenant_register(self, call: Call[rpc.RegisterTenant]) -> views.Tenant:
         if call.tenant not in (None, call.question.tenant):
             raise invalid("the question is about another tenant than its subject")
-        return _tenant_view(await self._register(call.question))
+        return tenant_view(await self._register(call.question))
 
     async def tenant_list(self, call: Call[rpc.Page]) -> views.Listing[views.Tenant]:
         limit = call.question.limit
         found = await self._tenants.page(call.question.cursor, limit + 1)
         cursor = found[limit - 1].slug if len(found) > limit else None
-        return views.Listing[views.Tenant](items=tuple(_tenant_view(record) for record in found[:limit]), cursor=cursor)
+        return views.Listing[views.Tenant](items=tuple(tenant_view(record) for record in found[:limit]), cursor=cursor)
 
     async def tenant_get(self, call: Call[rpc.Nothing]) -> views.Tenant:
-        return _tenant_view(await self._known(call.one_tenant()))
+        return tenant_view(await self._known(call.one_tenant()))
 
     async def recovery_key_set(self, call: Call[rpc.SetRecoveryKey]) -> views.Tenant:
-        return _tenant_view(await self._keep_recovery_key(call.one_tenant(), call.question.public_key))
+        return tenant_view(await self._keep_recovery_key(call.one_tenant(), call.question.public_key))
 
     async def credential_set(self, call: Call[rpc.SetCredential]) -> views.TokenView:
         return self._token_view(await self._set_credential(call.one_tenant(), call.question))
@@ -86,7 +87,7 @@ class Questions:
         tenant = await self._known(call.one_tenant())
         connections = await self._connections.of_tenant(tenant.slug)
         return documents.TenantDocuments(
-            tenant=_tenant_view(tenant),
+            tenant=tenant_view(tenant),
             profiles=tuple(
                 documents.ProfileRegistration(profile=connection.profile, client_id=connection.client_id)
                 for connection in connections
@@ -127,18 +128,3 @@ def _consent_view(attempt: ConsentAttempt) -> views.ConsentView:
         expires_at=attempt.expires_at,
         detail=attempt.detail,
     )
-
-
-def _tenant_view(record: TenantRecord) -> views.Tenant:
-    return views.Tenant(
-        tenant=record.slug,
-        entra_tenant_id=record.entra_tenant_id,
-        display_name=record.display_name,
-        support_contact=record.support_contact,
-        created_at=record.created_at,
-        recovery_key=None if record.recovery_key is None else _recovery_key_view(record.recovery_key),
-    )
-
-
-def _recovery_key_view(key: RecoveryKey) -> views.RecoveryKeyView:
-    return views.RecoveryKeyView(public_key=key.public_key, fingerprint=key.fingerprint, since=key.since)
