@@ -169,7 +169,7 @@ class Ward:
             else:
                 self.waste()
                 self.collect(**plan)
-        while self._round <= ROUNDS:
+        while self._round <= ROUNDS or self._dead is not None:
             self.write()
         self.collect()
         self._nursery.close()
