@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from contracts.errors import ErrorClass
-from contracts.events.jobs import Counts
-from contracts.names import HoldReason, JobState
+from contracts.events.jobs import Counts, SourceCounts
+from contracts.names import HoldReason, JobState, LeftOutReason
 from contracts.problem import Problem, below_floor
-from contracts.views import BackupConfiguration, Failure, Hold, ItemProblem, StorageTarget
+from contracts.views import BackupConfiguration, Failure, Hold, ItemProblem, LeftOut, StorageTarget
 
 NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 
@@ -201,6 +201,23 @@ def test_jobs_keep_the_three_lists_apart_in_both_languages(
     assert "Element in Outlook öffnen" in german.stdout
 
 
+def test_a_job_is_shown_with_the_counts_of_its_sources_and_who_its_run_left_out(
+    signed_in: Any, tenantkeep: Any, run_of: Any, job_of: Any
+) -> None:
+    sources = {"mail": SourceCounts(listed=9, stored=7), "calendar": SourceCounts(listed=1, failed=1)}
+    left_out = LeftOut(resource="user-9", name="guest@partner.example", reason=LeftOutReason.GUEST)
+    run = run_of(JobState.PARTIAL, left_out=(left_out,), left_out_counts={"guest": 3})
+    signed_in.script = [(run, [job_of(JobState.PARTIAL, counts=Counts(by_source=sources))])]
+    done = tenantkeep("jobs", "show", "job-1")
+    assert done.exit_code == 0, done.output
+    shown = done.stdout
+    for text in ("By source", "calendar", "guest@partner.example", "+2"):
+        assert text in shown
+    told = json.loads(tenantkeep("jobs", "show", "job-1", "--json").stdout)
+    assert (told["id"], told["counts"]["by_source"]["mail"]["stored"]) == ("job-1", 7)
+    assert [one["name"] for one in told["left_out"]] == ["guest@partner.example"]
+
+
 def test_restore_points_show_coverage_with_its_denominator_newest_first(
     signed_in: Any, tenantkeep: Any, point_of: Any
 ) -> None:
@@ -209,6 +226,13 @@ def test_restore_points_show_coverage_with_its_denominator_newest_first(
     assert done.exit_code == 0
     assert "V0 7/7" in done.stdout
     assert done.stdout.index("new") < done.stdout.index("old")
+
+
+def test_restore_points_of_a_mailbox_that_is_gone_say_so(signed_in: Any, tenantkeep: Any, point_of: Any) -> None:
+    gone = point_of("p-1", "anna@contoso.com").model_copy(update={"departed_since": NOW})
+    signed_in.points = [gone, point_of("p-2", "bert@contoso.com")]
+    shown = " ".join(tenantkeep("backup", "restore-points", "--lang", "de").stdout.split())
+    assert shown.count("fort seit") == 1
 
 
 def test_restore_takes_the_newest_point_of_a_mailbox(

@@ -133,11 +133,18 @@ def export(
     )
 
 
+def _mailbox_of(point: RestorePoint, screen: Screen) -> str:
+    name = point.resource_name or point.resource
+    if point.departed_since is None:
+        return name
+    return f"{name} ({screen.text(labels.DEPARTED).format(figures.moment(point.departed_since))})"
+
+
 def _point_row(point: RestorePoint, screen: Screen) -> tuple[str, ...]:
     verified = ", ".join(f"V{v.level} {figures.coverage(v.covered, v.denominator)}" for v in point.verified)
     return (
         point.id,
-        point.resource_name or point.resource,
+        _mailbox_of(point, screen),
         figures.moment(point.taken_at),
         point.retention_class,
         figures.moment(point.expires_at),

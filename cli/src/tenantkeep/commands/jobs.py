@@ -70,16 +70,22 @@ def show(
 ) -> None:
     """Show a job with its three lists apart: the fatal error, errors of items, items skipped with a cause.
 
+    What a backup counted is shown by source, and who had no job in its run.
+
     Example: tenantkeep jobs show 01JD… --lang de
     """
     screen = Screen(lang, as_json=as_json)
     with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         found, of = gateway.job(slug, job), gateway.tenant(slug)
+        run = gateway.run(slug, found.run)
     if as_json:
-        screen.document(found)
+        left_out = {"left_out": run.left_out, "left_out_counts": run.left_out_counts}
+        screen.document({**found.model_dump(mode="json"), **left_out})
         return
     _job_table(screen, [found])
+    _source_table(screen, found)
+    _left_out(screen, run)
     show_findings(screen, [found])
     show_restored(screen, [found])
     _problems(screen, [found])
@@ -161,6 +167,16 @@ def _run_row(run: Run, screen: Screen) -> tuple[str, ...]:
         str(counts.failed),
         str(counts.skipped),
     )
+
+
+def _source_table(screen: Screen, job: Job) -> None:
+    rows = [
+        (source, *(str(n) for n in (one.listed, one.stored, one.unchanged, one.failed, one.skipped)))
+        for source, one in job.counts.by_source.items()
+    ]
+    headers = (labels.SOURCE, labels.LISTED, labels.STORED, labels.UNCHANGED, labels.FAILED, labels.SKIPPED)
+    if rows:
+        screen.table(headers, rows, title=labels.BY_SOURCE)
 
 
 def _job_table(screen: Screen, jobs: Sequence[Job]) -> None:

@@ -6,7 +6,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from contracts.contacts import Contacts
 from contracts.errors import ErrorClass
-from contracts.events.jobs import Counts
+from contracts.events.jobs import Counts, SourceCounts
 from contracts.names import (
     AddressStyle,
     ConsentOutcome,
@@ -312,6 +312,10 @@ class RestorePoint(View):
         default=None, description="nothing it needs can be deleted from the storage before; None: it is not immutable"
     )
     held: bool = Field(default=False, description="a legal hold is in force: it does not expire")
+    by_source: dict[str, SourceCounts] = Field(default={}, description="what the job that made it counted, by source")
+    departed_since: AwareDatetime | None = Field(
+        default=None, description="since when its mailbox is known to be gone from the tenant; the restore point stays"
+    )
 
 
 class LegalHold(View):

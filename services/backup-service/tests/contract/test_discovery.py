@@ -1,6 +1,6 @@
 """Who is backed up, who is left out and why, on the documents as they are."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from backup_fakes.mail import MemoryMail
 
 from backup_service.domain.discovery import MailboxFinding
 from contracts.names import LeftOutReason
+from contracts.views import RestorePoint
 from graph_client.errors import Forbidden
 
 DAY = timedelta(days=1).total_seconds()
@@ -28,6 +29,12 @@ def look(planner: Any, directory: MemoryMail, exchange: Exchange) -> Any:
         return {one.id for one in found.mailboxes}, {one.resource: one.reason for one in found.left_out}
 
     return discover
+
+
+def point_of(tenant: str, resource: str) -> RestorePoint:
+    taken = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+    facts = {"configuration": "c1", "taken_at": taken, "expires_at": taken + timedelta(days=90), "complete": True}
+    return RestorePoint(tenant=tenant, id=f"p-{resource}", resource=resource, items=1, bytes=1, **facts)
 
 
 async def test_a_mailbox_is_asked_for_once(look: Any, exchange: Exchange) -> None:
@@ -101,8 +108,17 @@ async def test_a_departed_user_is_marked_and_may_come_back(planner: Any, look: A
     await planner.clock.advance(DAY)
     assert await look() == ({ANNA}, {BERT: LeftOutReason.DEPARTED})
     assert marked in await planner.resources.known("contoso")
+    points = planner.catalogue
+    for resource in (ANNA, BERT):
+        await points.add_restore_point(point_of("contoso", resource))
+    await points.add_restore_point(point_of("fabrikam", BERT))
+    since = {one.resource: one.departed_since for one in (await points.restore_points("contoso", {}, None, 9)).items}
+    assert since == {ANNA: None, BERT: marked.since}
+    assert (await points.restore_point("contoso", f"p-{BERT}")).departed_since == marked.since
+    assert (await points.restore_point("fabrikam", f"p-{BERT}")).departed_since is None
     exchange.users[BERT] = left
     assert await look() == ({ANNA, BERT}, {})
+    assert (await points.restore_point("contoso", f"p-{BERT}")).departed_since is None
 
 
 async def test_who_lost_the_licence_before_leaving_is_departed_too(planner: Any, look: Any, exchange: Exchange) -> None:

@@ -138,6 +138,11 @@ async def test_an_unreadable_item_costs_neither_its_source_nor_the_others(
     problem = (job.item_errors[0].item, job.item_errors[0].error, job.item_errors[0].detail)
     assert (job.state, problem) == (JobState.PARTIAL, ("n03", ErrorClass.CORRUPT_SOURCE_ITEM, "ErrorTorn: torn"))
     assert (job.counts.listed, job.counts.failed) == (24, 1)
+    assert {source: (one.listed, one.stored, one.failed) for source, one in job.counts.by_source.items()} == {
+        "mail": (3, 3, 0),
+        "contacts": (21, 20, 1),
+    }
+    assert worker.points.known[job.restore_point].by_source == job.counts.by_source
     await worker.backup()
     assert book.asked_again == ["n03"]
     book.torn.clear()

@@ -16,6 +16,7 @@ from contracts.events.jobs import (
     JobStarted,
     JobSucceeded,
     JobWakeUp,
+    SourceCounts,
     parse_job_event,
 )
 from contracts.events.requests import RequestRejected
@@ -61,6 +62,7 @@ __all__ = [
     "Request",
     "RequestRejected",
     "RestoreRequested",
+    "SourceCounts",
     "SyncRequested",
     "TokenRefreshed",
     "TokenRejected",

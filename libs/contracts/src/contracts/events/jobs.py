@@ -21,6 +21,21 @@ from contracts.names import HoldReason, JobKind, Token
 Scope = Literal["run", "job"]
 
 
+class SourceCounts(BaseModel):
+    """What a job has done of one source so far, in items; `listed` is the denominator of its coverage."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    listed: int = 0
+    stored: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: "SourceCounts") -> "SourceCounts":
+        return SourceCounts(**_sums(self.model_dump(), other.model_dump()))
+
+
 class Counts(BaseModel):
     """What a job has done so far. Items and bytes; `listed` is the denominator of coverage."""
 
@@ -38,9 +53,20 @@ class Counts(BaseModel):
     reconciled: int = Field(default=0, description="items a full comparison found that change tracking had missed")
     verified: int = Field(default=0, description="items whose stored or restored form was compared and found equal")
 
+    by_source: dict[str, SourceCounts] = Field(default={}, description="of a backup: the same for each source it read")
+
     def __add__(self, other: "Counts") -> "Counts":
-        mine, theirs = self.model_dump(), other.model_dump()
-        return Counts(**{name: mine[name] + theirs[name] for name in mine})
+        none = SourceCounts()
+        sources = {
+            name: self.by_source.get(name, none) + other.by_source.get(name, none)
+            for name in sorted(self.by_source.keys() | other.by_source.keys())
+        }
+        own = {"by_source"}
+        return Counts(**_sums(self.model_dump(exclude=own), other.model_dump(exclude=own)), by_source=sources)
+
+
+def _sums(mine: Mapping[str, int], theirs: Mapping[str, int]) -> dict[str, int]:
+    return {name: mine[name] + theirs[name] for name in mine}
 
 
 class JobWakeUp(BaseModel):

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
+from backup_service.adapters.mongo_resources import MongoResources
 from backup_service.adapters.mongo_runs import job_sums
 from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, key, plain
 from backup_service.adapters.mongo_unrestored import MongoUnrestored
@@ -69,14 +70,22 @@ class MongoCatalogue:
 
     async def restore_point(self, tenant: str, point: str) -> RestorePoint | None:
         found = await _get(self._store.restore_points, RestorePoint, tenant, point)
-        return None if found is None else (await self._proven(tenant, [found]))[0]
+        return None if found is None else (await self._as_known(tenant, [found]))[0]
 
     async def restore_points(
         self, tenant: str, narrow: Mapping[str, str], cursor: str | None, limit: int
     ) -> Listing[RestorePoint]:
         points = {"tenant": tenant, **narrow}
         page = await _page(self._store.restore_points, RestorePoint, points, cursor, limit, newest_first=True)
-        return page.model_copy(update={"items": tuple(await self._proven(tenant, page.items))})
+        return page.model_copy(update={"items": tuple(await self._as_known(tenant, page.items))})
+
+    async def _as_known(self, tenant: str, points: Sequence[RestorePoint]) -> list[RestorePoint]:
+        """The points with what others have found out since: whether they can be read, whose mailbox is gone."""
+        departed = await MongoResources(self._store).departed(tenant, {point.resource for point in points})
+        return [
+            point.model_copy(update={"departed_since": departed.get(point.resource)})
+            for point in await self._proven(tenant, points)
+        ]
 
     async def _proven(self, tenant: str, points: Sequence[RestorePoint]) -> list[RestorePoint]:
         """The points with what the last verifications of their targets read: level 2."""

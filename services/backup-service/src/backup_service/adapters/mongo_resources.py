@@ -1,6 +1,7 @@
 """What is known of a tenant's users from runs before, a document each."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 from pymongo import UpdateOne
@@ -21,6 +22,12 @@ class MongoResources:
 
     async def known(self, tenant: str) -> list[KnownResource]:
         return [_resource(document) async for document in self._resources.find({"tenant": tenant})]
+
+    async def departed(self, tenant: str, resources: Collection[str]) -> dict[str, datetime]:
+        """Of these resources the users that have left the directory, and since when."""
+        ids = [key(tenant, one) for one in sorted(resources)]
+        found = self._resources.find({"_id": {"$in": ids}, "reason": LeftOutReason.DEPARTED.value})
+        return {document["resource"]: document["since"] async for document in found}
 
     async def remember(self, tenant: str, resources: Sequence[KnownResource]) -> None:
         for start in range(0, len(resources), _AT_ONCE):

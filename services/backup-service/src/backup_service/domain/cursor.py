@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 MAIL_SECTION = "mail"
@@ -18,13 +18,15 @@ class Section:
 
     `cursor` lasts from run to run, e.g. delta links. `progress` is of the job under way, so that a worker that takes
     over does not begin again. `retry` are items that could not be read, with the session that met them first; they are
-    tried again at every run, because no delta names them again. `tally` are the numbers of the job so far.
+    tried again at every run, because no delta names them again. `tally` are the numbers of the job so far, `counted`
+    the final ones, once its restore point is made.
     """
 
     cursor: dict[str, Any] = field(default_factory=dict)
     progress: dict[str, Any] = field(default_factory=dict)
     retry: dict[str, str] = field(default_factory=dict)
     tally: dict[str, int] = field(default_factory=dict)
+    counted: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -86,7 +88,9 @@ class Cursor:
             for section in self.sections.values():
                 section.progress.clear()
                 section.tally.clear()
+                section.counted.clear()
 
 
 def _section(stored: Mapping[str, Any]) -> Section:
-    return Section(**{name: dict(stored[name]) for name in ("cursor", "progress", "retry", "tally")})
+    # What earlier releases wrote has no `counted`.
+    return Section(**{f.name: dict(stored[f.name]) for f in fields(Section) if f.name in stored or f.name != "counted"})

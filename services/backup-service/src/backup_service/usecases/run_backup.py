@@ -120,7 +120,8 @@ class RunBackup:
             reports = list(await uninterrupted(verify))
             now = self._clock.now()
             await uninterrupted(repository.checks.attest, snapshot, reports, at=now)
-        await self._points.add_restore_point(_restore_point(claim, snapshot, reports, now))
+        point = _restore_point(claim, snapshot, reports, now)
+        await self._points.add_restore_point(point.model_copy(update={"by_source": counts.by_source}))
         final = {
             "listed": snapshot.listed,
             "failed": len(snapshot.failed),

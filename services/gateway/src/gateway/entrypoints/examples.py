@@ -113,6 +113,7 @@ _COUNTS = {
     "requests": 1402,
     "reconciled": 0,
     "verified": 1279,
+    "by_source": {"mail": {"listed": 1280, "stored": 1279, "unchanged": 0, "failed": 1, "skipped": 0}},
 }
 _RUN = {
     "tenant": "contoso",
@@ -189,6 +190,8 @@ _RESTORE_POINT = {
     "retention_class": "90d",
     "immutable_until": "2026-06-01T00:00:00Z",
     "held": False,
+    "by_source": _COUNTS["by_source"],
+    "departed_since": None,
 }
 _LEGAL_HOLD = {
     "tenant": "contoso",

@@ -16,7 +16,7 @@ from backup_service.usecases.reading.sources import READERS, SourceReader
 from backup_service.usecases.retention import Keeper
 from backup_service.usecases.uninterrupted import uninterrupted
 from chassis.clock import Clock
-from contracts.events import Counts
+from contracts.events import Counts, SourceCounts
 from contracts.names import Source
 
 log = structlog.get_logger()
@@ -73,6 +73,8 @@ class ResourceBackup:
         if self._session.unsaved:
             await self._checkpoints.make(self.counts)
         listed = self.counts().listed  # which puts the requests so far into the cursor
+        for source, frame in self._frames.items():
+            self._cursor.section(source).counted = frame.figures()
         now = self._clock.now()
         failed = [item for frame in self._frames.values() for item in frame.failed.values()]
         kept = await self._keeper.decide(now, complete=not failed)
@@ -99,9 +101,10 @@ class ResourceBackup:
         """What has been done so far, by this worker and those it took over from."""
         self._cursor.tally["requests"] = self._requests_before + self._workloads.requests()
         total = Counter({**self._cursor.tally, "listed": self._carried, "unchanged": self._carried})
-        for frame in self._frames.values():
-            total.update(frame.figures())
-        return Counts(**total)
+        figures = {source.value: frame.figures() for source, frame in self._frames.items()}
+        for one in figures.values():
+            total.update(one)
+        return Counts(**total, by_source=_by_source(figures))
 
     def _make_frames(self) -> None:
         """In a thread: one pass over all rows, and a look at what the storage has lost."""
@@ -131,7 +134,13 @@ def counts_of(snapshot: Snapshot) -> Counts:
     total = Counter(cursor.tally)
     for section in cursor.sections.values():
         total.update(section.tally)
-    return Counts(**{**total, "unchanged": max(0, snapshot.items - total["stored"])})
+    counted = {source: section.counted for source, section in cursor.sections.items() if section.counted}
+    unchanged = max(0, snapshot.items - total["stored"])
+    return Counts(**{**total, "unchanged": unchanged}, by_source=_by_source(counted))
+
+
+def _by_source(figures: Mapping[str, Mapping[str, int]]) -> dict[str, SourceCounts]:
+    return {source: SourceCounts.model_validate(one) for source, one in figures.items()}
 
 
 def _cursor(stored: bytes | None) -> Cursor:
