@@ -25,6 +25,7 @@ from contracts import asyncapi, schemas
 from gateway import openapi
 from gateway.settings import GatewaySettings
 from monitor_service.settings import MonitorSettings
+from sync_service.settings import SyncSettings
 from tenantkeep.commands.settings import ClientSettings
 from tenantkeep.stack.settings import StackSettings
 from token_service.settings import TokenServiceSettings
@@ -35,6 +36,7 @@ REMEDY = "run: make generate"
 
 SERVICES: dict[str, type[BaseSettings]] = {
     "token-service": TokenServiceSettings,
+    "sync-service": SyncSettings,
     "backup-service": BackupSettings,
     "monitor-service": MonitorSettings,
     "gateway": GatewaySettings,

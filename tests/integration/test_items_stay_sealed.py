@@ -40,7 +40,7 @@ def _looked_into(pair: Pair) -> list[dict[str, Any]]:
 
 
 def _metrics(scan: Scan, stack: RunningStack) -> None:
-    ports = ("token_service", "backup_planner", "backup_worker", "monitor_service", "gateway_health")
+    ports = ("token_service", "sync_service", "backup_planner", "backup_worker", "monitor_service", "gateway_health")
     with httpx.Client(verify=trust.context(stack.home.ca), trust_env=False) as client:
         for name in ports:
             scan.read(f"metrics:{name}", client.get(f"https://127.0.0.1:{stack.ports[name]}/metrics").text)

@@ -11,7 +11,7 @@ from contracts.streams import DURABLES, STREAMS
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak]
 
-SERVICES = ("token-service", "backup-service", "monitor-service", "gateway")
+SERVICES = ("token-service", "backup-service", "sync-service", "monitor-service", "gateway")
 OWN_DURABLES = {
     "token-service": {"token-rejected"},
     "backup-service": {
@@ -25,6 +25,7 @@ OWN_DURABLES = {
         "jobs-restore-drill",
         "jobs-maintain",
     },
+    "sync-service": {"sync-requested", "sync-token-refreshed"},
     "monitor-service": {"monitor-ledger"},
     "gateway": set(),
 }
@@ -35,12 +36,13 @@ PUBLISH = {
     "m365.evt.v1.acme.token.consent-changed": {"token-service"},
     "m365.evt.v1.acme.tenant.onboarding-changed": {"token-service"},
     "m365.evt.v1.acme.token.invented": set(),
-    "m365.evt.v1.acme.token.rejected": {"backup-service", "monitor-service"},
+    "m365.evt.v1.acme.token.rejected": {"backup-service", "sync-service", "monitor-service"},
     "m365.evt.v1.acme.backup.chunk-stored": {"backup-service"},
     "m365.evt.v1.acme.audit.recorded": {"token-service", "backup-service", "monitor-service"},
-    "m365.evt.v1.acme.job.succeeded": {"backup-service", "monitor-service"},
+    "m365.evt.v1.acme.job.succeeded": {"backup-service", "sync-service", "monitor-service"},
     "m365.evt.v1.acme.sync.completed": set(),
-    "m365.evt.v1.acme.request.rejected": {"backup-service"},
+    "m365.evt.v1.acme.employee.updated": {"sync-service"},
+    "m365.evt.v1.acme.request.rejected": {"backup-service", "sync-service"},
     "m365.job.v1.acme.backup.j1": {"backup-service", "monitor-service"},
     "m365.job.v1.acme.restore.j1": {"backup-service", "monitor-service"},
     "m365.ext.v1.gateway.acme.backup.requested": {"gateway", "monitor-service"},
@@ -50,6 +52,7 @@ PUBLISH = {
     "m365.rpc.v1.token-service.acme.documents.export": {"gateway", "backup-service"},
     "m365.rpc.v1.backup-service.acme.protection.get": {"gateway", "token-service"},
     "m365.rpc.v1.backup-service.acme.run.list": {"gateway"},
+    "m365.rpc.v1.sync-service.acme.employee.get": {"gateway"},
     "m365.rpc.v1.monitor-service.acme.health.get": {"gateway"},
     "m365.elsewhere": set(),
     "$SYS.REQ.SERVER.PING": set(),
@@ -69,7 +72,10 @@ SUBSCRIBE = {
     "m365.ext.v1.>": set(),
     "m365.dlq.v1.>": set(),
     "m365.rpc.v1.>": set(),
-    **{f"m365.rpc.v1.{name}.*.>": {name} for name in ("token-service", "backup-service", "monitor-service")},
+    **{
+        f"m365.rpc.v1.{name}.*.>": {name}
+        for name in ("token-service", "backup-service", "sync-service", "monitor-service")
+    },
     **{f"{inbox_prefix(user.name)}.>": {user.name} for user in BUS_USERS},
 }
 
@@ -134,7 +140,7 @@ async def test_a_user_hears_only_what_it_may(servers: RunningStack, name: str) -
 
 async def test_nobody_answers_questions_put_to_another(servers: RunningStack) -> None:
     """`allow_responses` lets a service answer what it was asked, not write into the inbox of others."""
-    for name in ("token-service", "backup-service", "monitor-service"):
+    for name in ("token-service", "backup-service", "sync-service", "monitor-service"):
         user = await connect(servers, name)
         subject = f"{inbox_prefix('gateway')}.invented.1"
         try:

@@ -93,6 +93,7 @@ MAY: dict[str, set[tuple[str, str]]] = {
         ("POST", f"transit/encrypt/tenant-{TENANT}"),
         ("POST", f"transit/decrypt/tenant-{TENANT}"),
     },
+    "sync-service": {("GET", f"kv/data/{KV}/tokens/directory")},
     "monitor-service": set(),
     "nobody": set(),
 }

@@ -136,7 +136,7 @@ async def _access_tokens(stack: RunningStack) -> dict[str, str]:
 
 
 def _read_metrics(scan: Scan, stack: RunningStack) -> None:
-    ports = ("token_service", "backup_planner", "backup_worker", "monitor_service", "gateway_health")
+    ports = ("token_service", "sync_service", "backup_planner", "backup_worker", "monitor_service", "gateway_health")
     with httpx.Client(verify=trust.context(stack.home.ca), trust_env=False) as client:
         for name in ports:
             for path in ("metrics", "readyz", "livez"):

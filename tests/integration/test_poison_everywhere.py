@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(300
 TOO_LARGE = 10054
 CASES = cases(MINE, source="gateway")
 SENT: dict[str, dict[str, Message]] = {name: poisons(case) for name, case in CASES.items()}
-SERVICES = ("token-service", "backup-planner", "backup-worker", "monitor-service", "gateway")
+SERVICES = ("token-service", "sync-service", "backup-planner", "backup-worker", "monitor-service", "gateway")
 
 
 @dataclass

@@ -183,7 +183,7 @@ def test_the_whole_stack_comes_up_recovers_and_leaves_nothing_behind(tmp_path: P
     with running_stack(tmp_path, extra={"TENANTKEEP_WORKERS": "2"}) as stack:
         status = stack.status()
         assert status["ready"]
-        assert {"simulator", "token-service", "backup-planner", "monitor-service", "gateway"} < set(
+        assert {"simulator", "token-service", "sync-service", "backup-planner", "monitor-service", "gateway"} < set(
             stack.state.processes
         )
         assert {"backup-worker", "backup-worker-2"} < set(stack.state.processes)

@@ -22,6 +22,7 @@ def environments(home: Home, settings: StackSettings, monkeypatch: pytest.Monkey
 def test_each_service_gets_its_own_users_and_port(environments: dict[str, dict[str, str]]) -> None:
     assert list(environments) == [
         "token-service",
+        "sync-service",
         "backup-planner",
         "backup-worker",
         "backup-worker-2",
@@ -29,8 +30,8 @@ def test_each_service_gets_its_own_users_and_port(environments: dict[str, dict[s
         "gateway",
     ]
     users = [env["TENANTKEEP_MONGO_USER"] for env in environments.values()]
-    assert users == [*["token-service"], *["backup-service"] * 3, "monitor-service", "gateway"]
-    assert len({env["TENANTKEEP_HEALTH_PORT"] for env in environments.values()}) == 6
+    assert users == ["token-service", "sync-service", *["backup-service"] * 3, "monitor-service", "gateway"]
+    assert len({env["TENANTKEEP_HEALTH_PORT"] for env in environments.values()}) == 7
     assert environments["backup-worker-2"]["TENANTKEEP_DOWNLOAD_PORT"] == "8472"
 
 

@@ -92,7 +92,7 @@ def test_only_the_owner_listens_to_an_inbox() -> None:
 
 
 def test_only_the_gateway_asks_and_only_the_asked_service_hears_it() -> None:
-    for service in ("token-service", "backup-service", "monitor-service"):
+    for service in ("token-service", "backup-service", "sync-service", "monitor-service"):
         question = subjects.rpc(service, "contoso", "anything.get")
         assert [user.name for user in BUS_USERS if may_publish(user, question)] == ["gateway"]
         assert [user.name for user in BUS_USERS if may_subscribe(user, question)] == [service]
@@ -115,7 +115,8 @@ def test_token_service_may_ask_how_far_the_protection_is_and_nothing_else() -> N
 
 
 def test_only_services_that_are_asked_may_answer() -> None:
-    assert {user.name for user in BUS_USERS if user.responds} == {"token-service", "backup-service", "monitor-service"}
+    asked = {"token-service", "backup-service", "sync-service", "monitor-service"}
+    assert {user.name for user in BUS_USERS if user.responds} == asked
 
 
 def test_requests_come_from_the_gateway_under_its_own_name() -> None:
@@ -130,10 +131,11 @@ def test_requests_come_from_the_gateway_under_its_own_name() -> None:
         ("token", "refreshed", {"token-service"}),
         ("token", "consent-changed", {"token-service"}),
         ("tenant", "onboarding-changed", {"token-service"}),
-        ("token", "rejected", {"backup-service"}),
+        ("token", "rejected", {"backup-service", "sync-service"}),
         ("backup", "chunk-stored", {"backup-service"}),
-        ("job", "failed", {"backup-service"}),
+        ("job", "failed", {"backup-service", "sync-service"}),
         ("audit", "recorded", {"token-service", "backup-service", "monitor-service"}),
+        ("employee", "deactivated", {"sync-service"}),
     ],
 )
 def test_facts_are_told_by_those_they_belong_to(domain: str, name: str, writers: set[str]) -> None:
@@ -142,7 +144,10 @@ def test_facts_are_told_by_those_they_belong_to(domain: str, name: str, writers:
 
 
 def test_what_no_durable_reads_cannot_be_replayed() -> None:
-    for subject in (subjects.event("contoso", "backup", "chunk-stored"), subjects.requested("crm", "contoso", "sync")):
+    for subject in (
+        subjects.event("contoso", "backup", "chunk-stored"),
+        subjects.event("contoso", "employee", "updated"),
+    ):
         assert not may_publish(MONITOR_SERVICE, subject)
     assert not may_publish(MONITOR_SERVICE, subjects.dead_letter("jobs-backup", "contoso"))
 

@@ -152,6 +152,7 @@ KINDS: dict[JobKind, Text] = {
     JobKind.VERIFY: Text("Verification", "Prüfung"),
     JobKind.RESTORE_DRILL: Text("Restore drill", "Wiederherstellungsprobe"),
     JobKind.MAINTAIN: Text("Maintenance", "Wartung"),
+    JobKind.SYNC: Text("Directory sync", "Verzeichnisabgleich"),
 }
 
 _HEALTH_REASONS: dict[str, Text] = {

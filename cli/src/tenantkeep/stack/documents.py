@@ -28,6 +28,7 @@ from tenantkeep.stack.process import (
 NAME = "documents"
 DATABASES = {
     "token-service": "token_service",
+    "sync-service": "sync_service",
     "backup-service": "backup_service",
     "monitor-service": "monitor_service",
     "gateway": "gateway",

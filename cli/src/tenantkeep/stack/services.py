@@ -14,10 +14,11 @@ from tenantkeep.stack.trust import client
 BOOTSTRAP = "bootstrap"
 GATEWAY = "gateway"
 TOKEN = "token-service"  # noqa: S105 -- a name
+SYNC = "sync-service"
 PLANNER = "backup-planner"
 WORKER = "backup-worker"
 MONITOR = "monitor-service"
-CERTIFICATES = (GATEWAY, TOKEN, PLANNER, WORKER, MONITOR)
+CERTIFICATES = (GATEWAY, TOKEN, SYNC, PLANNER, WORKER, MONITOR)
 
 _BOOTSTRAP_SECONDS = 60.0
 _DRAIN_SECONDS = 8
@@ -39,6 +40,7 @@ def specs(home: Home, ports: Ports, settings: StackSettings) -> list[ProcessSpec
     numbers = range(1, settings.workers + 1)
     return [
         _token_service(home, ports, base),
+        _sync_service(home, ports, base),
         _planner(home, ports, base),
         *(_worker(home, ports, base, number) for number in numbers),
         _monitor(home, ports, base),
@@ -67,6 +69,11 @@ def bootstrap(home: Home, ports: Ports, settings: StackSettings, *, sources_only
 def _token_service(home: Home, ports: Ports, base: Environment) -> ProcessSpec:
     environment = {**base, **_stores(home, ports, TOKEN), **_listener(home, TOKEN, ports["token_service"])}
     return _spec(home, TOKEN, ("-m", "token_service"), environment, {"health": ports["token_service"]})
+
+
+def _sync_service(home: Home, ports: Ports, base: Environment) -> ProcessSpec:
+    environment = {**base, **_stores(home, ports, SYNC), **_listener(home, SYNC, ports["sync_service"])}
+    return _spec(home, SYNC, ("-m", "sync_service"), environment, {"health": ports["sync_service"]})
 
 
 def _planner(home: Home, ports: Ports, base: Environment) -> ProcessSpec:

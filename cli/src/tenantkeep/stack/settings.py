@@ -56,6 +56,7 @@ class StackSettings(BaseSettings):
     port_token_service: int = _port(8451, "health and metrics of token-service, https")
     port_backup_planner: int = _port(8452, "health and metrics of the backup planner, https")
     port_monitor_service: int = _port(8453, "health and metrics of monitor-service, https")
+    port_sync_service: int = _port(8455, "health and metrics of sync-service, https")
     port_gateway_health: int = _port(8454, "health and metrics of the gateway, https")
     port_backup_worker: int = _port(8461, "health and metrics of the first backup worker, https; others follow")
     port_backup_worker_download: int = _port(8471, "downloads from the first backup worker, https; others follow")

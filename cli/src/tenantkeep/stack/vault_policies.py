@@ -32,6 +32,9 @@ POLICIES: dict[str, Policy] = {
         "kv/data/tenants/+/recovery-key": _may("create", "read", "update"),
         "transit/keys/tenant-*": {**_may("create", "update", "read"), "allowed_parameters": _MADE_HERE},
     },
+    "sync-service": {
+        "kv/data/tenants/+/tokens/directory": _may("read"),
+    },
     "backup-service": {
         "kv/data/tenants/+/storage/+": _may("read"),
         "kv/data/tenants/+/recovery-key": _may("read"),

@@ -27,7 +27,7 @@ and reads the events of its tenants from the durable source-<name> of M365_EVT (
 _PARAMETERS = {
     "tenant": "slug of the tenant, [a-z0-9-]{1,32}",
     "source": "name of the system that asks; its bus user may use no other",
-    "kind": "kind of the job: backup, restore, verify, restore-drill or maintain",
+    "kind": "kind of the job: backup, restore, verify, restore-drill or maintain (a sync has no wake-up)",
     "job": "id of the job",
     "durable": "the durable consumer that gave the message up",
 }

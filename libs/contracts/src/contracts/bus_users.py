@@ -86,6 +86,17 @@ BACKUP_SERVICE = _service(
     streams.JOBS_RESTORE_DRILL,
     streams.JOBS_MAINTAIN,
 )
+SYNC_SERVICE = _service(
+    "sync-service",
+    (
+        subjects.event("*", "employee", "*"),
+        subjects.event("*", "job", "*"),
+        subjects.event("*", "token", "rejected"),
+        subjects.event("*", "request", "rejected"),
+    ),
+    streams.SYNC_REQUESTED,
+    streams.SYNC_TOKEN_REFRESHED,
+)
 MONITOR_SERVICE = _service(
     "monitor-service",
     (f"$JS.API.DIRECT.GET.{streams.DLQ.name}", _AUDIT, *(durable.filter for durable in streams.DURABLES)),
@@ -100,4 +111,4 @@ GATEWAY = BusUser(
 )
 """Hears the job family in plain subscriptions, to show progress; it consumes no stream."""
 
-BUS_USERS = (BOOTSTRAP, TOKEN_SERVICE, BACKUP_SERVICE, MONITOR_SERVICE, GATEWAY)
+BUS_USERS = (BOOTSTRAP, TOKEN_SERVICE, BACKUP_SERVICE, SYNC_SERVICE, MONITOR_SERVICE, GATEWAY)

@@ -16,7 +16,7 @@ from contracts.bus_users import BUS_USERS
 from contracts.names import Slug
 from contracts.streams import EVT
 
-HEARD = ("job", "request")
+HEARD = ("job", "request", "employee")
 """Domains of the events that a source hears of its tenants."""
 
 API_PREFIX = "m365.api"

@@ -24,6 +24,7 @@ class JobKind(StrEnum):
     VERIFY = "verify"
     RESTORE_DRILL = "restore-drill"
     MAINTAIN = "maintain"
+    SYNC = "sync"
 
 
 class ExportFormat(StrEnum):
@@ -36,6 +37,24 @@ class ExportFormat(StrEnum):
     """Calendars and nothing else; those above hold calendars and contacts beside the mail."""
     VCF = "vcf"
     """Contacts and nothing else."""
+
+
+class SyncKind(StrEnum):
+    """How much of the directory a sync looks at."""
+
+    FULL = "full"
+    """Everybody, whatever has changed."""
+    INCREMENTAL = "incremental"
+    """What changed since the last one; everybody where that cannot be told."""
+    USERS = "users"
+    """The named ones, imported if they are not here yet."""
+
+
+class DirectoryState(StrEnum):
+    """Whether Microsoft 365 has the user. A disabled account is present."""
+
+    PRESENT = "present"
+    DELETED = "deleted"
 
 
 class UpkeepKind(StrEnum):

@@ -22,7 +22,7 @@ from contracts.names import (
     Source,
     Token,
 )
-from contracts.operations import base, onboarding
+from contracts.operations import base, directory, onboarding
 from contracts.restoring import RestoreSelection
 from contracts.retention import PeriodText, SchemeText
 from contracts.schedules import Automation, Mailboxes, ScheduleText, TimeZoneText
@@ -336,4 +336,5 @@ OPERATIONS: tuple[base.Operation[Any, Any], ...] = (
     DEAD_LETTER_GET,
     DEAD_LETTER_REPLAY,
     *onboarding.OPERATIONS,
+    *directory.OPERATIONS,
 )

@@ -79,6 +79,8 @@ BACKUP_REQUESTED = Durable("backup-requested", EXT, subjects.requested("*", "*",
 RESTORE_REQUESTED = Durable("restore-requested", EXT, subjects.requested("*", "*", "restore"))
 VERIFY_REQUESTED = Durable("verify-requested", EXT, subjects.requested("*", "*", "verify"))
 TOKEN_REFRESHED = Durable("backup-token-refreshed", EVT, subjects.event("*", "token", "refreshed"))
+SYNC_REQUESTED = Durable("sync-requested", EXT, subjects.requested("*", "*", "sync"))
+SYNC_TOKEN_REFRESHED = Durable("sync-token-refreshed", EVT, subjects.event("*", "token", "refreshed"))
 JOBS_BACKUP = Durable("jobs-backup", JOBS, subjects.job("*", JobKind.BACKUP, "*"), ack_wait=60, max_ack_pending=256)
 JOBS_RESTORE = Durable("jobs-restore", JOBS, subjects.job("*", JobKind.RESTORE, "*"), ack_wait=60, max_ack_pending=256)
 JOBS_VERIFY = Durable("jobs-verify", JOBS, subjects.job("*", JobKind.VERIFY, "*"), ack_wait=60, max_ack_pending=256)
@@ -96,6 +98,8 @@ DURABLES = (
     RESTORE_REQUESTED,
     VERIFY_REQUESTED,
     TOKEN_REFRESHED,
+    SYNC_REQUESTED,
+    SYNC_TOKEN_REFRESHED,
     JOBS_BACKUP,
     JOBS_RESTORE,
     JOBS_VERIFY,

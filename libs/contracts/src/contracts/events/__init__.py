@@ -3,6 +3,13 @@
 from contracts.events.audit import AuditRecorded
 from contracts.events.backup import BackupChunkStored, BackupRequested, RestoreRequested, VerifyRequested
 from contracts.events.base import Event, Request
+from contracts.events.employees import (
+    EmployeeDeactivated,
+    EmployeeImported,
+    EmployeeLastAdminRemoved,
+    EmployeeRoleChanged,
+    EmployeeUpdated,
+)
 from contracts.events.jobs import (
     JOB_EVENTS,
     AnyJobEvent,
@@ -33,6 +40,11 @@ EVENTS: tuple[type[Event], ...] = (
     BackupChunkStored,
     *JOB_EVENTS,
     RequestRejected,
+    EmployeeImported,
+    EmployeeUpdated,
+    EmployeeRoleChanged,
+    EmployeeDeactivated,
+    EmployeeLastAdminRemoved,
     SyncRequested,
     BackupRequested,
     RestoreRequested,
@@ -48,6 +60,11 @@ __all__ = [
     "BackupRequested",
     "ConsentChanged",
     "Counts",
+    "EmployeeDeactivated",
+    "EmployeeImported",
+    "EmployeeLastAdminRemoved",
+    "EmployeeRoleChanged",
+    "EmployeeUpdated",
     "Event",
     "JobEvent",
     "JobFailed",

@@ -12,8 +12,9 @@ from monitor_service.domain.tally import Tally, in_window
 WINDOW = timedelta(hours=24)
 CRITICAL_RATIO = Fraction(1, 10)
 """Exact: one failure among ten is critical, whatever a float makes of a tenth."""
-ON_DEMAND = frozenset({JobKind.RESTORE})
-"""Kinds that nobody expects at intervals. They have a health only while there is something to judge."""
+ON_DEMAND = frozenset({JobKind.RESTORE, JobKind.SYNC})
+"""Kinds that nobody expects at intervals, or not everywhere: a tenant may do without scheduled syncs. They have a
+health only while there is something to judge."""
 
 UPKEEP = frozenset(kind.job for kind in UpkeepKind)
 """Kinds that run by themselves once a tenant has a storage target: until then there is nothing to judge."""

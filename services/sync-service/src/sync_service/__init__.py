@@ -1,0 +1,1 @@
+"""sync-service: the directory of employees, Microsoft 365 first."""

@@ -1,0 +1,90 @@
+"""Where each tenant's sync stands, in MongoDB; each write is one document, its events included."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+
+from pymongo.errors import DuplicateKeyError
+
+from chassis import pending
+from chassis.bus import Bus
+from chassis.clock import Clock
+from chassis.documents import SCHEMA, Document, upgraded
+from chassis.pending import PendingEvents
+from contracts.employees import SyncSettings
+from contracts.events import Event
+from contracts.names import Role
+from sync_service.adapters.mongo_employees import SOURCE
+from sync_service.adapters.mongo_store import SCHEMA_VERSION, Store
+from sync_service.domain.standing import Round, Standing
+
+
+class MongoStandings:
+    """Implements ports.Standings; `_id` is the tenant."""
+
+    def __init__(self, store: Store, bus: Bus, clock: Clock, grace: float = 5.0) -> None:
+        self._standings = store.standings
+        self._clock = clock
+        self.pending = PendingEvents(store.standings, bus, clock, grace)
+
+    async def get(self, tenant: str) -> Standing | None:
+        found = await self._standings.find_one({"_id": tenant})
+        return None if found is None else _standing(found)
+
+    async def save(self, standing: Standing, events: Sequence[Event] = ()) -> Standing | None:
+        saved, now = replace(standing, version=standing.version + 1), self._clock.now()
+        if standing.version == 0:
+            document = {"_id": standing.tenant, SCHEMA: SCHEMA_VERSION, **_stored(saved)}
+            try:
+                await self._standings.insert_one(pending.new_document(_present(document), events, SOURCE, now))
+            except DuplicateKeyError:
+                return None
+        else:
+            fields = _stored(saved)
+            update: Document = {"$set": _present(fields)}
+            update["$unset"] = {name: "" for name, value in fields.items() if value is None}
+            result = await self._standings.update_one(
+                {"_id": standing.tenant, "version": standing.version},
+                pending.with_events(update, events, SOURCE, now),
+            )
+            if result.matched_count == 0:
+                return None
+        if events:
+            await self.pending.flush(standing.tenant)
+        return saved
+
+    async def everything(self) -> Sequence[Standing]:
+        return [_standing(each) async for each in self._standings.find({})]
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Standing]:
+        return [_standing(each) async for each in self._standings.find({"next_at": {"$lte": now}}).limit(limit)]
+
+
+def _present(fields: Document) -> Document:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _stored(standing: Standing) -> Document:
+    document = asdict(standing)
+    document["settings"] = standing.settings.model_dump(mode="json")
+    document["role_groups"] = {role.value: group for role, group in standing.role_groups.items()}
+    return document
+
+
+def _standing(found: Document) -> Standing:
+    known = upgraded(found, SCHEMA_VERSION, {}, "standings")
+    return Standing(
+        tenant=known["tenant"],
+        version=known["version"],
+        session=known["session"],
+        settings=SyncSettings.model_validate(known["settings"]),
+        link=known.get("link"),
+        round=Round(**known["round"]) if known.get("round") else None,
+        groups_link=known.get("groups_link"),
+        roles_due=known["roles_due"],
+        role_groups={Role(role): group for role, group in known["role_groups"].items()},
+        admins=known["admins"],
+        last_sync_at=known.get("last_sync_at"),
+        last_whole_at=known.get("last_whole_at"),
+        next_at=known.get("next_at"),
+    )

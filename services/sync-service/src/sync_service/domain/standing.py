@@ -1,0 +1,55 @@
+"""Where the sync of a tenant stands: what was read, what is still to be read, and when the next run is due."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from contracts.employees import SyncSettings
+from contracts.names import Role
+
+
+@dataclass(frozen=True)
+class Round:
+    """One walk through the changes, which may outlive the worker and the run that began it.
+
+    `whole`: everybody is listed, not only changes. `listed`: every page is applied; what follows from them is not yet.
+    """
+
+    run: str
+    started_at: datetime
+    whole: bool
+    listed: bool = False
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One per tenant. `session` is the worker who may write it; `version` 0 is not stored yet.
+
+    `link` is where to go on: the next page while a round is open, otherwise where the next round begins (None: at
+    everybody). `groups_link` likewise for the members of groups. `role_groups` pins the group of each role by its
+    object id, so that nobody becomes an administrator by another group of the same name. `admins` is how many there
+    were.
+    """
+
+    tenant: str
+    version: int = 0
+    session: str = ""
+    settings: SyncSettings = field(default_factory=SyncSettings)
+    link: str | None = None
+    round: Round | None = None
+    groups_link: str | None = None
+    roles_due: bool = True
+    role_groups: Mapping[Role, str] = field(default_factory=dict)
+    admins: int = 0
+    last_sync_at: datetime | None = None
+    last_whole_at: datetime | None = None
+    next_at: datetime | None = None
+
+    def scheduled(self, now: datetime) -> "Standing":
+        """The next run by the clock; none when the schedule is off."""
+        hours = self.settings.every_hours
+        return replace(self, next_at=None if hours is None else now + timedelta(hours=hours))
+
+    def wanting_everybody(self) -> "Standing":
+        """The next round lists everybody: change tracking cannot tell what is wanted."""
+        return replace(self, link=None, round=None, roles_due=True)

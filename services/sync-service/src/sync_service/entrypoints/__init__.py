@@ -1,0 +1,1 @@
+"""Typed call in, no decisions."""

@@ -1,0 +1,1 @@
+"""Stores and Microsoft 365 in memory, for the tests of sync-service."""
