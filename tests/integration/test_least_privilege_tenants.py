@@ -190,6 +190,13 @@ QUESTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "contacts.set": ({}, {}),
     "onboarding.get": ({}, {}),
     "token.list": ({}, {}),
+    **dict.fromkeys(
+        ("token.get", "token.renew", "token.verify", "token.note"), ({"profile": "directory"}, {"profile": "directory"})
+    ),
+    **dict.fromkeys(
+        ("token.deactivate", "token.delete"),
+        ({"profile": "directory", "used_by": ["{configuration}"]}, {"profile": "directory", "used_by": [ABSENT]}),
+    ),
     "documents.export": ({}, {}),
     "target.create": ({"id": "{target}"}, {"id": ABSENT}),
     "target.recover": ({"id": "{target}"}, {"id": ABSENT}),
@@ -228,6 +235,7 @@ REST: dict[str, dict[str, Any]] = {
     "tenant.register": {"entra_tenant_id": "6d3f6a4e-0f8c-4a6f-9d5e-2b1c7a9e4f10", "display_name": "x"},
     "recovery-key.set": {"public_key": PUBLIC_KEY},
     "credential.set": {"profile": "directory", "client_id": "x"},
+    "token.note": {"text": "x"},
     "consent.start": {"profile": "directory", "redirect_uri": "https://127.0.0.1:1/back"},
     "target.create": {"name": "x", "endpoint": "https://127.0.0.1:1", "bucket": "bucket"},
     "configuration.create": {"name": "x"},

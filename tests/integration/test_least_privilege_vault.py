@@ -70,6 +70,7 @@ MAY: dict[str, set[tuple[str, str]]] = {
         ("DELETE", f"kv/metadata/{KV}/intake/one"),
         ("LIST", f"kv/metadata/{KV}/intake"),
         *((m, f"kv/data/{KV}/credentials/{p}") for m in ("GET", "POST") for p in ("directory", "exchange-backup")),
+        *(("DELETE", f"kv/metadata/{KV}/credentials/{p}") for p in ("directory", "exchange-backup")),
         *(
             (method, f"kv/{kind}/{KV}/tokens/{profile}")
             for profile in ("directory", "exchange-backup", "exchange-restore")

@@ -40,6 +40,7 @@ from contracts.names import (
 )
 from contracts.onboarding import OnboardingView
 from contracts.problem import Problem, unavailable
+from contracts.tokens import Probe, TokenCheck, TokenDetails, TokenNote, TokenRecord
 from contracts.views import (
     BackupConfiguration,
     ConsentLink,
@@ -70,6 +71,11 @@ ENTRA = "50f8131a-b9d3-4679-849e-cbe87444c623"
 SECRET = "the-client-secret"
 
 
+def token_check(probe: Probe, **more: Any) -> TokenCheck:
+    known: dict[str, Any] = {"tenant": "contoso", "profile": Profile.EXCHANGE_BACKUP, "at": NOW, **more}
+    return TokenCheck(status=TokenStatus.ACTIVE, probe=probe, test_backup=probe == "effective", **known)
+
+
 @dataclass
 class FakeGateway:
     """State a test arranges and reads. `script` holds the looks at each run, the last one repeats."""
@@ -84,6 +90,9 @@ class FakeGateway:
     onboarding: list[OnboardingView] = field(default_factory=list)
     """The looks at an onboarding; the last one repeats."""
     token_status: TokenStatus = TokenStatus.ACTIVE
+    records: tuple[TokenRecord, ...] = ()
+    check: TokenCheck = field(default_factory=lambda: token_check("effective"))
+    in_use: bool = False
     forgetful: bool = False  # a credential is taken, and no token of it shows up
     consent: ConsentOutcome = ConsentOutcome.EFFECTIVE
     targets: list[StorageTarget] = field(default_factory=list)
@@ -124,6 +133,12 @@ class FakeGateway:
             "set_credential": self._credential,
             "set_certificate": self._credential,
             "start_consent": self._start_consent,
+            "get_token": self._token_details,
+            "renew_token": self._token_details,
+            "verify_token": lambda _: self.check,
+            "deactivate_token": self._retire,
+            "delete_token": self._retire,
+            "note_token": self._note,
             "list_storage_targets": lambda r: self._page(r, self.targets),
             "create_storage_target": self._target,
             "recover_storage_target": self._recover_target,
@@ -271,6 +286,20 @@ class FakeGateway:
         others = [token for token in self.tokens if token.profile is not profile]
         self.tokens = others if self.forgetful else [*others, made]
         return made
+
+    def _token_details(self, request: Request) -> TokenDetails:
+        profile = Profile(request.path_params["profile"])
+        known = next(token for token in self.tokens if token.profile is profile)
+        return TokenDetails(**dict(known), support_contact="help@contoso.example", records=self.records)
+
+    def _retire(self, request: Request) -> TokenView | Problem:
+        if self.in_use:
+            return Problem(code="token-in-use", status=409, title="This is the last valid token of a profile in use")
+        return self._token_details(request).model_copy(update={"status": TokenStatus.DEACTIVATED})
+
+    def _note(self, request: Request) -> TokenDetails:
+        note = TokenNote(at=NOW, by="anna", text=self._body()["text"])
+        return self._token_details(request).model_copy(update={"notes": (note,)})
 
     def _target(self, request: Request) -> StorageTargetResult | Problem:
         steps = [ProbeStep(name=name, ok=name != self.broken_step) for name in ("write", "read", "delete")]

@@ -19,7 +19,7 @@ from chassis.testing.clock import ManualClock
 from chassis.testing.vault import MemoryVault
 from contracts import rpc, views
 from contracts.names import ConsentOutcome
-from contracts.operations import onboarding
+from contracts.operations import onboarding, tokens
 from contracts.problem import Problem, ProblemError, not_found, unavailable
 from gateway.adapters.bus_services import BusServices
 from gateway.adapters.httpx_downloads import HttpxDownloads
@@ -104,6 +104,12 @@ class World:
             onboarding.ONBOARDING_GET: "get_onboarding",
             rpc.CREDENTIAL_SET: "set_credential",
             rpc.CONSENT_START: "start_consent",
+            tokens.TOKEN_GET: "get_token",
+            tokens.TOKEN_RENEW: "renew_token",
+            tokens.TOKEN_VERIFY: "verify_token",
+            tokens.TOKEN_DEACTIVATE: "deactivate_token",
+            tokens.TOKEN_DELETE: "delete_token",
+            tokens.TOKEN_NOTE: "note_token",
             rpc.TARGET_RECOVER: "recover_storage_target",
             rpc.CONFIGURATION_CREATE: "create_backup_configuration",
             rpc.CONFIGURATION_CHANGE: "change_backup_configuration",
@@ -344,6 +350,12 @@ ATTEMPTS: dict[str, Attempt] = {
         {"client_id": "c", "certificate": "pem", "private_key": "PLANTED-key"},
     ),
     "start_consent": Attempt("/tenants/contoso/profiles/directory/consent", 200, {}),
+    "get_token": Attempt("/tenants/contoso/profiles/directory/token", 200),
+    "renew_token": Attempt("/tenants/contoso/profiles/directory/token/renewal", 200),
+    "verify_token": Attempt("/tenants/contoso/profiles/directory/token/verification", 200),
+    "deactivate_token": Attempt("/tenants/contoso/profiles/directory/token/deactivation", 200),
+    "delete_token": Attempt("/tenants/contoso/profiles/directory/token", 200),
+    "note_token": Attempt("/tenants/contoso/profiles/directory/token/notes", 200, {"text": "moved"}),
     "list_storage_targets": Attempt("/tenants/contoso/storage-targets", 200),
     "create_storage_target": Attempt("/tenants/contoso/storage-targets", 201, S3),
     "recover_storage_target": Attempt("/tenants/contoso/storage-targets/t1/recovery", 202),

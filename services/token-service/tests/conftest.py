@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -218,6 +219,11 @@ class BreakableVault(MemoryVault):
             raise VaultUnreachable("POST", path, "sealed")
         return await super().kv_write(path, data, cas)
 
+    async def kv_delete(self, path: str) -> None:
+        if self.down:
+            raise VaultUnreachable("DELETE", path, "sealed")
+        await super().kv_delete(path)
+
 
 class Announced:
     def __init__(self) -> None:
@@ -293,6 +299,14 @@ class World:
     ) -> views.TokenView:
         wish = rpc.SetCredential(profile=Profile.EXCHANGE_BACKUP, client_id=client_id, intake=intake)
         return await self.app.questions.credential_set(self.call(wish, tenant))
+
+    async def set_directory(self) -> views.TokenView:
+        wish = rpc.SetCredential(profile=Profile.DIRECTORY, client_id="app-2", intake="i2")
+        return await self.app.questions.credential_set(self.call(wish, "contoso"))
+
+    async def ask(self, handler: Any, question: object, *, by: str = "anna", tenant: str = "contoso") -> Any:
+        """Ask as `by`; the bus is left out."""
+        return await handler(Call(tenant, question, Caller(by, ("admin",), "r1")))
 
     async def state(self) -> Connection:
         found = await self.connections.get("contoso", Profile.EXCHANGE_BACKUP)

@@ -14,6 +14,7 @@ from tenantkeep.commands import (
     source,
     storage,
     tenant,
+    token,
 )
 from tenantkeep.commands.demo.command import demo
 from tenantkeep.recover import command as recover
@@ -24,6 +25,7 @@ def register(app: typer.Typer) -> None:
     """Add every command of this package to the `tenantkeep` command."""
     app.command("login")(login.login)
     app.add_typer(tenant.app, name="tenant")
+    app.add_typer(token.app, name="token")
     app.add_typer(storage.app, name="storage")
     backup.app.add_typer(holds.app, name="hold")
     backup.app.add_typer(retention.app, name="retention")

@@ -16,6 +16,7 @@ from contracts.names import Profile
 from contracts.onboarding import OnboardingView
 from contracts.problem import Problem
 from contracts.texts import Text
+from contracts.tokens import TokenCheck, TokenDetails
 from contracts.views import (
     BackupConfiguration,
     ConsentLink,
@@ -94,6 +95,24 @@ class Gateway:
 
     def tokens(self, tenant: str) -> list[TokenView]:
         return self._list(f"/tenants/{_part(tenant)}/tokens", TokenView)
+
+    def token(self, tenant: str, profile: Profile) -> TokenDetails:
+        return self._get(_token(tenant, profile), TokenDetails)
+
+    def renew_token(self, tenant: str, profile: Profile) -> TokenView:
+        return self._post(f"{_token(tenant, profile)}/renewal", None, TokenView)
+
+    def verify_token(self, tenant: str, profile: Profile) -> TokenCheck:
+        return self._post(f"{_token(tenant, profile)}/verification", None, TokenCheck)
+
+    def deactivate_token(self, tenant: str, profile: Profile) -> TokenView:
+        return self._post(f"{_token(tenant, profile)}/deactivation", None, TokenView)
+
+    def delete_token(self, tenant: str, profile: Profile) -> TokenView:
+        return self._answer(self._send("DELETE", _token(tenant, profile)), TokenView)
+
+    def note_token(self, tenant: str, profile: Profile, body: api.TokenNoteBody) -> TokenDetails:
+        return self._post(f"{_token(tenant, profile)}/notes", body, TokenDetails)
 
     def set_recovery_key(self, tenant: str, body: api.RecoveryKeyBody) -> Tenant:
         return self._answer(self._send("PUT", f"/tenants/{_part(tenant)}/recovery-key", json=_revealed(body)), Tenant)
@@ -310,6 +329,10 @@ def _point(tenant: str, point: str) -> str:
 
 def _configuration(tenant: str, configuration: str) -> str:
     return f"/tenants/{_part(tenant)}/backup-configurations/{_part(configuration)}"
+
+
+def _token(tenant: str, profile: Profile) -> str:
+    return f"/tenants/{_part(tenant)}/profiles/{_part(profile)}/token"
 
 
 def _part(value: str) -> str:

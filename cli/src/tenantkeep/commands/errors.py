@@ -124,5 +124,15 @@ _BY_CODE: dict[str, tuple[Text, Text]] = {
             "Eine längere wählen oder das Mindestmaß ansehen: tenantkeep backup retention floor",
         ),
     ),
+    "token-in-use": (
+        Text(
+            "This is the last valid token of a profile in use.",
+            "Das ist das letzte gültige Token eines Profils, das gebraucht wird.",
+        ),
+        Text(
+            "First the new one, then the old one off: tenantkeep token generate",
+            "Zuerst das neue, dann das alte aus: tenantkeep token generate",
+        ),
+    ),
     "unavailable": (Text("Not available at the moment.", "Derzeit nicht verfügbar."), _LATER),
 }

@@ -135,6 +135,27 @@ AREA = Text("Area", "Bereich")
 ANSWER = Text("Answer", "Antwort")
 REMEDY = Text("Next step", "Nächster Schritt")
 
+GENERATED = Text("Generated", "Generiert")
+BY = Text("By", "Von")
+SIGNS_IN_WITH = Text("Signs in with", "Meldet sich an mit")
+CONSENT_BY = Text("Consent by", "Genehmigung durch")
+ENDED = Text("Ended", "Beendet")
+NOTE = Text("Note", "Notiz")
+PROBED = {
+    "effective": Text(
+        "Microsoft Graph lets the app into every workload of the profile.",
+        "Microsoft Graph lässt die App in jeden Bereich des Profils.",
+    ),
+    "not_effective": Text(
+        "Microsoft Graph refuses the app: a permission or the consent is missing.",
+        "Microsoft Graph lehnt die App ab: Eine Berechtigung oder die Genehmigung fehlt.",
+    ),
+    "unproven": Text(
+        "Microsoft Graph gave no answer: nothing is proven, in neither direction.",
+        "Microsoft Graph gab keine Antwort: Bewiesen ist nichts, weder so noch so.",
+    ),
+    "no_token": Text("There is no token to try.", "Es gibt kein Token zum Prüfen."),
+}
 SINCE = Text("Since", "Seit")
 LEFT_OUT = Text("Not backed up", "Nicht gesichert")
 LEFT_OUT_REASONS: dict[LeftOutReason, Text] = {

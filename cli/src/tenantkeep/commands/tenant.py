@@ -16,6 +16,7 @@ from tenantkeep.commands.client import Gateway, connect
 from tenantkeep.commands.clock import Clock, SystemClock
 from tenantkeep.commands.consent import consent
 from tenantkeep.commands.contacts import contacts, show_support
+from tenantkeep.commands.credential_body import credential_body
 from tenantkeep.commands.errors import Refused, usage
 from tenantkeep.commands.onboarding_state import onboarding
 from tenantkeep.commands.options import Json, Lang, TenantName, Timeout
@@ -149,7 +150,7 @@ def credential(
     Example: tenantkeep tenant credential exchange-backup --client-id 1a2b… --client-secret-file backup.secret
     """
     screen = Screen(lang, as_json=as_json)
-    body = _credential_body(client_id, client_secret_file, certificate_file, key_file)
+    body = credential_body(client_id, client_secret_file, certificate_file, key_file)
     with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         if isinstance(body, CertificateBody):
@@ -165,23 +166,6 @@ app.command("consent")(consent)
 app.command("contacts")(contacts)
 app.command("onboarding")(onboarding)
 app.command("recovery-key")(recovery_key)
-
-
-def _credential_body(
-    client_id: str, secret: Path | None, certificate: Path | None, key: Path | None
-) -> CredentialBody | CertificateBody:
-    match secret, certificate, key:
-        case Path(), None, None:
-            return CredentialBody(client_id=client_id, client_secret=SecretStr(secret.read_text().strip()))
-        case None, Path(), Path():
-            return CertificateBody(
-                client_id=client_id, certificate=certificate.read_text(), private_key=SecretStr(key.read_text())
-            )
-        case _:
-            raise usage(
-                "Give either --client-secret-file, or --certificate-file and --key-file.",
-                "Entweder --client-secret-file oder --certificate-file und --key-file angeben.",
-            )
 
 
 def read_apps(path: Path) -> AppsFile:

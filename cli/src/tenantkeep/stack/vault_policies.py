@@ -27,6 +27,7 @@ POLICIES: dict[str, Policy] = {
         "kv/metadata/tenants/+/intake/+": _may("delete"),
         "kv/metadata/tenants/+/intake/": _may("list"),
         "kv/data/tenants/+/credentials/+": _may("create", "read", "update"),
+        "kv/metadata/tenants/+/credentials/+": _may("delete"),
         "kv/data/tenants/+/tokens/+": _may("create", "read", "update"),
         "kv/metadata/tenants/+/tokens/+": _may("create", "update", "read", "delete"),
         "kv/data/tenants/+/recovery-key": _may("create", "read", "update"),

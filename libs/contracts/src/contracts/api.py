@@ -18,6 +18,7 @@ from contracts.restoring import RestoreConflict, RestorePlace, RestoreSelection
 from contracts.retention import PeriodText, SchemeText
 from contracts.rpc import RegisterTenant
 from contracts.schedules import Automation, Mailboxes, ScheduleText, TimeZoneText
+from contracts.tokens import NoteText
 from contracts.views import ProbeStep, StorageTarget
 
 
@@ -54,6 +55,10 @@ class CertificateBody(Body):
     client_id: str = Field(min_length=1, max_length=128)
     certificate: str = Field(min_length=1, max_length=16_384)
     private_key: SecretStr = Field(min_length=1, max_length=16_384)
+
+
+class TokenNoteBody(Body):
+    text: NoteText
 
 
 class ConsentBody(Body):

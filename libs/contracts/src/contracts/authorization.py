@@ -7,6 +7,7 @@ from contracts.names import Role
 _ALL = frozenset(Role)
 _MANAGE = frozenset({Role.OPERATOR, Role.ADMIN})
 _OPERATE = frozenset({Role.OPERATOR})
+_ADMIN = frozenset({Role.ADMIN})
 
 
 class Route(NamedTuple):
@@ -17,6 +18,7 @@ class Route(NamedTuple):
     roles: frozenset[Role]
 
 
+_TOKEN = "/tenants/{tenant}/profiles/{profile}/token"  # noqa: S105 - a path
 _POINT = "/tenants/{tenant}/restore-points/{restore_point}"
 
 CONSENT_CALLBACK = "/consent/callback"
@@ -33,6 +35,12 @@ ROUTES: dict[str, Route] = {
     "set_credential": Route("PUT", "/tenants/{tenant}/profiles/{profile}/credential", _ALL),
     "set_certificate": Route("PUT", "/tenants/{tenant}/profiles/{profile}/certificate", _ALL),
     "start_consent": Route("POST", "/tenants/{tenant}/profiles/{profile}/consent", _ALL),
+    "get_token": Route("GET", _TOKEN, _ALL),
+    "renew_token": Route("POST", f"{_TOKEN}/renewal", _ALL),
+    "verify_token": Route("POST", f"{_TOKEN}/verification", _ALL),
+    "deactivate_token": Route("POST", f"{_TOKEN}/deactivation", _MANAGE),
+    "delete_token": Route("DELETE", _TOKEN, _ADMIN),
+    "note_token": Route("POST", f"{_TOKEN}/notes", _ALL),
     "list_storage_targets": Route("GET", "/tenants/{tenant}/storage-targets", _MANAGE),
     "create_storage_target": Route("POST", "/tenants/{tenant}/storage-targets", _MANAGE),
     "test_storage_target": Route("POST", "/tenants/{tenant}/storage-targets/{target}/test", _MANAGE),

@@ -161,6 +161,30 @@ class TokenStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
+class CredentialKind(StrEnum):
+    """What an app signs in with. The key of `vault_key` was made in the vault and never leaves it."""
+
+    SECRET = "secret"  # noqa: S105 - a kind, not a password
+    CERTIFICATE = "certificate"
+    VAULT_KEY = "vault_key"
+
+
+class RecordEnd(StrEnum):
+    """Why a generated token is not in use any more."""
+
+    REPLACED = "replaced"
+    DEACTIVATED = "deactivated"
+    INCIDENT = "incident"
+    DELETED = "deleted"
+
+
+class ConsentSource(StrEnum):
+    """How it is known who gave the consent: read from the directory's audit log, or typed in by a person."""
+
+    AUDIT = "audit"
+    TYPED = "typed"
+
+
 class ConsentOutcome(StrEnum):
     """What became of the last request for admin consent. Granted says the redirect; effective says Graph."""
 

@@ -23,6 +23,7 @@ from contracts.names import (
     Token,
 )
 from contracts.operations import base, directory, onboarding
+from contracts.operations.tokens import TOKEN_OPERATIONS
 from contracts.restoring import RestoreSelection
 from contracts.retention import PeriodText, SchemeText
 from contracts.schedules import Automation, Mailboxes, ScheduleText, TimeZoneText
@@ -302,6 +303,7 @@ OPERATIONS: tuple[base.Operation[Any, Any], ...] = (
     CONSENT_START,
     CONSENT_FINISH,
     TOKEN_LIST,
+    *TOKEN_OPERATIONS,
     DOCUMENTS_EXPORT,
     TARGET_CREATE,
     TARGET_RECOVER,

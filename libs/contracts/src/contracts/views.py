@@ -10,6 +10,7 @@ from contracts.events.jobs import Counts, SourceCounts
 from contracts.names import (
     AddressStyle,
     ConsentOutcome,
+    CredentialKind,
     Health,
     HoldReason,
     JobKind,
@@ -101,7 +102,12 @@ class TokenView(View):
     expires_at: AwareDatetime | None = None
     proven_at: AwareDatetime | None = None
     problem: ErrorClass | None = None
+    problem_since: AwareDatetime | None = None
     detail: str = ""
+    credential: CredentialKind | None = Field(default=None, description="what its app signs in with")
+    generated_at: AwareDatetime | None = None
+    generated_by: str = Field(default="", description="who set the credential it comes from")
+    deactivated_at: AwareDatetime | None = None
     consent_proven_at: AwareDatetime | None = Field(
         default=None, description="when a call of every workload last proved the app's permissions"
     )

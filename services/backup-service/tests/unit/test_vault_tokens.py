@@ -9,16 +9,26 @@ from backup_service.adapters.vault_tokens import VaultTokens, fingerprint
 from chassis.testing.bus import MemoryBroker
 from chassis.testing.clock import ManualClock
 from chassis.testing.vault import MemoryVault
+from chassis.vault import Secret, VaultUnreachable
 from contracts.names import Profile
 from graph_client.errors import TokenUnavailable
 
 PATH = "tenants/contoso/tokens/exchange-backup"
 
 
+class SealableVault(MemoryVault):
+    away = False
+
+    async def kv_read(self, path: str) -> tuple[Secret, int] | None:
+        if self.away:
+            raise VaultUnreachable("GET", path, "sealed")
+        return await super().kv_read(path)
+
+
 class Office:
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
-        self.vault = MemoryVault(clock)
+        self.vault = SealableVault(clock)
         self.broker = MemoryBroker()
         bus = self.broker.bus("backup-service", clock)
         self.tokens = VaultTokens(self.vault, bus, clock, "contoso", Profile.EXCHANGE_BACKUP)
@@ -48,7 +58,30 @@ async def test_token_is_kept_until_shortly_before_its_end(office: Office, clock:
     assert await office.tokens.token() == "first"
     await office.put("second", minutes=120)
     assert await office.tokens.token() == "first"
-    await clock.advance(60 * 60 - 29)
+    await clock.advance(31)
+    assert await office.tokens.token() == "second"
+
+
+async def test_a_deactivated_token_is_not_used_on(office: Office, clock: ManualClock) -> None:
+    await office.put("first")
+    assert await office.tokens.token() == "first"
+    await office.vault.kv_delete(PATH)
+    await clock.advance(31)
+    assert await reason(office.tokens) == "no_token_in_vault"
+    assert await reason(office.tokens) == "no_token_in_vault"
+    await office.put("replacement")
+    assert await office.tokens.token() == "replacement"
+
+
+async def test_a_vault_that_is_away_takes_no_good_token_from_anybody(office: Office, clock: ManualClock) -> None:
+    await office.put("first")
+    assert await office.tokens.token() == "first"
+    office.vault.away = True
+    await clock.advance(31)
+    assert await office.tokens.token() == "first"
+    office.vault.away = False
+    await office.put("second")
+    await clock.advance(31)
     assert await office.tokens.token() == "second"
 
 

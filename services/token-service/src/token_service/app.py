@@ -34,6 +34,7 @@ from token_service.domain.onboarding import LookPolicy
 from token_service.entrypoints import stream
 from token_service.entrypoints.onboarding import OnboardingQuestions
 from token_service.entrypoints.questions import Questions
+from token_service.entrypoints.token_questions import TokenQuestions
 from token_service.ports import Announcements, Authority, Backups, Connections, Onboardings, Tenants, Workloads
 from token_service.settings import TokenServiceSettings
 from token_service.usecases.adopt_credentials import AdoptCredentials
@@ -43,11 +44,15 @@ from token_service.usecases.consent import Consent
 from token_service.usecases.keep_recovery_key import KeepRecoveryKey
 from token_service.usecases.keep_token import KeepToken
 from token_service.usecases.look_at_onboarding import LookAtOnboarding
+from token_service.usecases.note_token import NoteToken
 from token_service.usecases.nudge_onboarding import NudgeOnboarding
 from token_service.usecases.register_tenant import RegisterTenant
+from token_service.usecases.renew_now import RenewNow
 from token_service.usecases.renew_tokens import RenewTokens
+from token_service.usecases.retire_token import RetireToken
 from token_service.usecases.set_contacts import SetContacts
 from token_service.usecases.set_credential import SetCredential
+from token_service.usecases.verify_token import VerifyToken
 
 SERVICE = "token-service"
 DATABASE = "token_service"
@@ -59,6 +64,7 @@ class App:
     """What the entry points call."""
 
     questions: Questions
+    token_questions: TokenQuestions
     renew: RenewTokens
     answer_rejection: AnswerRejection
     metrics: TokenMetrics
@@ -117,6 +123,7 @@ def build_with(
     """Wire the use cases to the given ports."""
     metrics = TokenMetrics(connections, clock, registry)
     keep = KeepToken(connections, vault, clock, rng, policy)
+    retire = RetireToken(connections, vault, announcements, clock, policy)
     renew = RenewTokens(
         tenants=tenants,
         connections=connections,
@@ -124,6 +131,7 @@ def build_with(
         authority=authority,
         workloads=workloads,
         keep=keep,
+        empty=retire.empty,
         announcements=announcements,
         clock=clock,
         rng=rng,
@@ -138,6 +146,7 @@ def build_with(
         workloads=workloads,
         keep=keep,
         announcements=announcements,
+        clock=clock,
     )
     consent = Consent(
         tenants=tenants,
@@ -148,8 +157,12 @@ def build_with(
         scope=graph_scope,
         new_state=new_state,
     )
+    verify = VerifyToken(connections, vault, workloads, announcements, clock=clock, rng=rng, policy=policy)
+    renew_now = RenewNow(connections, renew, announcements, clock)
+    note = NoteToken(connections, announcements, clock)
+    token_questions = TokenQuestions(tenants, connections, renew_now, verify, retire, note, clock)
     questions = _questions(tenants, connections, vault, clock, set_credential=set_credential, consent=consent)
-    return App(questions, renew, AnswerRejection(connections, vault, renew, clock, policy), metrics)
+    return App(questions, token_questions, renew, AnswerRejection(connections, vault, renew, clock, policy), metrics)
 
 
 def _questions(
@@ -238,6 +251,7 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
         server = RpcServer(bus)
         app.questions.bind(server)
         onboarding.questions.bind(server)
+        app.token_questions.bind(server)
         stream.bind(bus, app.answer_rejection, DeliveryPolicy.of(settings))
         tasks = {
             "renewals": app.renew.sweep,

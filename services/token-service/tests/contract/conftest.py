@@ -29,6 +29,7 @@ path "kv/data/tenants/+/intake/+" { capabilities = ["read"] }
 path "kv/metadata/tenants/+/intake/+" { capabilities = ["delete"] }
 path "kv/metadata/tenants/+/intake/" { capabilities = ["list"] }
 path "kv/data/tenants/+/credentials/+" { capabilities = ["create", "read", "update"] }
+path "kv/metadata/tenants/+/credentials/+" { capabilities = ["delete"] }
 path "kv/data/tenants/+/tokens/+" { capabilities = ["create", "read", "update"] }
 path "kv/metadata/tenants/+/tokens/+" { capabilities = ["create", "read", "update", "delete"] }
 path "transit/keys/tenant-*" { capabilities = ["create", "read", "update"] }

@@ -14,13 +14,14 @@ from contracts.contacts import Contact, Contacts
 from contracts.errors import ErrorClass
 from contracts.events.tenants import OnboardingChanged
 from contracts.events.tokens import TokenRefreshed
-from contracts.names import ConsentOutcome, JobState, Profile
+from contracts.names import ConsentOutcome, CredentialKind, JobState, Profile, RecordEnd
 from contracts.onboarding import BackupOutcome, OnboardingCause, OnboardingStep
 from token_service.adapters.mongo_connections import MongoConnections
 from token_service.adapters.mongo_onboardings import MongoOnboardings
 from token_service.adapters.mongo_tenants import MongoTenants
 from token_service.domain.connection import Connection, ConsentAttempt
 from token_service.domain.onboarding import Missing, Onboarding
+from token_service.domain.records import Note, Retirement
 from token_service.domain.tenant import RecoveryKey, TenantRecord
 from token_service.ports import Connections, EntraTenantTaken, Onboardings, SlugTaken, Tenants
 
@@ -109,7 +110,9 @@ async def test_a_tenant_of_the_version_before_has_no_recovery_key(database: Any)
 
 def full() -> Connection:
     fresh = Connection("contoso", Profile.DIRECTORY, intake="i1")
-    renewed = fresh.renewed(
+    generated = fresh.generated("app-1", CredentialKind.CERTIFICATE, by="anna", now=AT)
+    noted = dataclasses.replace(generated, notes=(Note(AT, "anna", "moved"),))
+    renewed = noted.renewed(
         "app-1", "token", now=AT, expires_at=AT + timedelta(hours=1), due_at=AT + timedelta(minutes=40)
     )
     return renewed.failed(
@@ -144,6 +147,14 @@ async def test_a_consent_attempt_is_kept_and_found_by_its_hashed_state(connectio
     assert await connections.awaiting("f" * 64) == saved
     assert (saved.consent.outcome, saved.consent_proven_at) == (ConsentOutcome.EFFECTIVE, AT)
     assert await connections.awaiting("e" * 64) is None
+
+
+async def test_a_retired_connection_is_found_as_it_was_saved(connections: Connections) -> None:
+    off = full().switched_off(Retirement(RecordEnd.INCIDENT, AT, "berta", "01K"))
+    saved = await connections.save(off)
+    assert saved is not None
+    assert await connections.get("contoso", Profile.DIRECTORY) == saved
+    assert saved.records[0].ended is RecordEnd.INCIDENT
 
 
 async def test_a_save_on_an_older_version_is_refused(connections: Connections) -> None:
@@ -198,7 +209,7 @@ async def test_state_and_event_are_one_write(database: Any) -> None:
 
 async def test_a_document_of_a_newer_release_is_refused(database: Any) -> None:
     await MongoConnections.open(database, ManualClock())
-    await database["connections"].insert_one({"_id": "x/y", "schema_version": 4, "tenant": "x"})
+    await database["connections"].insert_one({"_id": "x/y", "schema_version": 5, "tenant": "x"})
     with pytest.raises(SchemaTooNew):
         await MongoConnections.open(database, ManualClock())
 
@@ -206,9 +217,9 @@ async def test_a_document_of_a_newer_release_is_refused(database: Any) -> None:
 async def test_documents_from_before_consent_are_understood(database: Any) -> None:
     """As version 1 wrote them; what was missing then has to be proven now."""
     store = await MongoConnections.open(database, ManualClock())
-    saved = await store.save(full())
+    saved = await store.save(dataclasses.replace(full(), records=(), notes=()))
     assert saved is not None
-    gone = {"consent": "", "consent_proven_at": "", "proof_wanted": ""}
+    gone = dict.fromkeys(("consent", "consent_proven_at", "proof_wanted", "records", "notes", "retired"), "")
     await database["connections"].update_one({"_id": saved.id}, {"$unset": gone, "$set": {"schema_version": 1}})
     assert await (await MongoConnections.open(database, ManualClock())).get("contoso", Profile.DIRECTORY) == saved
 

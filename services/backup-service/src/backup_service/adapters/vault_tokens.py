@@ -7,7 +7,7 @@ import structlog
 
 from chassis.bus import Bus, BusUnreachable
 from chassis.clock import Clock
-from chassis.vault import Vault
+from chassis.vault import Vault, VaultError
 from contracts.events import TokenRejected
 from contracts.names import Profile
 from graph_client.errors import TokenUnavailable
@@ -15,6 +15,8 @@ from graph_client.errors import TokenUnavailable
 log = structlog.get_logger()
 
 _MARGIN = timedelta(seconds=30)
+_LOOK_AGAIN = 30.0
+"""Seconds after which the vault is asked whether the token is still there: a deactivated one must not be used on."""
 
 
 class VaultTokens:
@@ -28,11 +30,16 @@ class VaultTokens:
         self._profile = profile
         self._token: str | None = None
         self._expires_at: datetime | None = None
+        self._looked_at = float("-inf")
         self._rejected: set[str] = set()
 
     async def token(self) -> str:
         """The current token; re-read from the vault when expired or rejected. TokenUnavailable when there is none."""
         if self._token is None or self._expires_at is None or self._expires_at - _MARGIN <= self._clock.now():
+            await self._read()
+        elif self._clock.monotonic() >= self._looked_at + _LOOK_AGAIN:
+            await self._look_again()
+        if self._token is None:  # refused by Graph while the vault was asked
             await self._read()
         assert self._token is not None
         return self._token
@@ -63,7 +70,19 @@ class VaultTokens:
         """Read the vault at the next use: a new token has been announced."""
         self._token = None
 
+    async def _look_again(self) -> None:
+        """Take what the vault has now; one that does not answer takes nothing from anybody."""
+        self._looked_at = self._clock.monotonic()
+        try:
+            await self._read()
+        except VaultError as error:
+            log.warning("the vault does not say whether the token is still good", reason=type(error).__name__)
+        except TokenUnavailable:
+            self._token = None
+            raise
+
     async def _read(self) -> None:
+        self._looked_at = self._clock.monotonic()
         found = await self._vault.kv_read(f"tenants/{self._tenant}/tokens/{self._profile}")
         if found is None:
             raise TokenUnavailable("no_token_in_vault")

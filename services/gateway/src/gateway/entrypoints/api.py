@@ -13,6 +13,7 @@ from gateway.entrypoints import (
     progress,
     restores,
     tenants,
+    tokens,
 )
 
 TITLE = "Tenantkeep"
@@ -21,6 +22,7 @@ VERSION = "1"
 
 _PARTS = (
     tenants.api,
+    tokens.api,
     consent.api,
     backups.api,
     legal_holds.api,

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from contracts import subjects
+from gateway.entrypoints import token_examples
 from gateway.entrypoints.example_onboarding import CONTACTS, ONBOARDING
 
 _TENANT = {
@@ -23,20 +24,7 @@ _TENANT_BODY = {
     **{name: value for name, value in _TENANT.items() if name not in {"created_at", "recovery_key", "contacts"}},
     "recovery_key": _RECOVERY_KEY,
 }
-_TOKEN = {
-    "tenant": "contoso",
-    "profile": "exchange-backup",
-    "status": "active",
-    "client_id": "0b7f3c52-7a55-4d0a-8a64-51f2b1f3c9d7",
-    "generation": 3,
-    "expires_at": "2026-03-02T09:00:00Z",
-    "proven_at": "2026-03-02T08:00:05Z",
-    "problem": None,
-    "detail": "",
-    "consent_proven_at": "2026-03-02T08:00:05Z",
-    "without": ["calendars: ErrorAccessDenied"],
-    "consent": None,
-}
+_TOKEN = token_examples.TOKEN
 _TARGET_BODY = {
     "name": "Hetzner",
     "kind": "s3",
@@ -305,7 +293,10 @@ EXAMPLES: dict[str, Example] = {
     "set_contacts": Example(_TENANT, CONTACTS),
     "get_onboarding": Example(ONBOARDING),
     "list_tokens": Example(_page(_TOKEN)),
-    "set_credential": Example(_TOKEN, {"client_id": _TOKEN["client_id"], "client_secret": "the app's client secret"}),
+    "set_credential": Example(
+        _TOKEN,
+        {"client_id": _TOKEN["client_id"], "client_secret": "the app's client secret"},
+    ),
     "set_certificate": Example(
         _TOKEN,
         {
@@ -321,6 +312,7 @@ EXAMPLES: dict[str, Example] = {
         },
         {"client_id": _TOKEN["client_id"]},
     ),
+    **{name: Example(*pair) for name, pair in token_examples.EXAMPLES.items()},
     "list_storage_targets": Example(_page(_TARGET)),
     "create_storage_target": Example(
         {"target": _TARGET, "steps": [{"name": "write", "ok": True, "detail": "", "finding": None}]},

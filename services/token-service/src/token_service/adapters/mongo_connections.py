@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Self
+from enum import StrEnum
+from typing import Any, Self
 
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
@@ -13,11 +14,12 @@ from chassis.clock import Clock
 from chassis.documents import SCHEMA, Collection, Database, Document, Migration, open_collection, upgraded
 from contracts.errors import ErrorClass
 from contracts.events import Event
-from contracts.names import ConsentOutcome, Profile
+from contracts.names import ConsentOutcome, ConsentSource, CredentialKind, Profile, RecordEnd
 from token_service.domain.connection import Connection, ConsentAttempt, TokenFacts, Trouble
+from token_service.domain.records import Note, Retirement, TokenRecord
 
 _NAME = "connections"
-_VERSION = 2
+_VERSION = 3
 
 
 def _with_consent(document: Document) -> Document:
@@ -25,7 +27,12 @@ def _with_consent(document: Document) -> Document:
     return {**document, "consent": None, "consent_proven_at": None, "proof_wanted": missing}
 
 
-_MIGRATIONS: dict[int, Migration] = {1: _with_consent}
+def _with_records(document: Document) -> Document:
+    """Who generated what was not recorded before, and nothing is made up for it."""
+    return {"without": (), **document, "records": (), "notes": (), "retired": None}
+
+
+_MIGRATIONS: dict[int, Migration] = {1: _with_consent, 2: _with_records}
 _SERVICE = "token-service"
 
 
@@ -82,18 +89,27 @@ class MongoConnections:
 
 
 def _stored(connection: Connection) -> Document:
-    document = asdict(connection)
-    document["profile"] = connection.profile.value
-    if connection.trouble is not None:
-        document["trouble"]["error"] = connection.trouble.error.value
-    if connection.consent is not None:
-        document["consent"]["outcome"] = connection.consent.outcome.value
-    return document
+    return _plain(asdict(connection))
+
+
+def _plain(document: Document) -> Document:
+    """Codes as their words: the driver knows no enumerations."""
+    return {name: _value(value) for name, value in document.items()}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, dict):
+        return _plain(value)
+    if isinstance(value, list | tuple):
+        return [_value(inner) for inner in value]
+    return value
 
 
 def _connection(stored: Document) -> Connection:
     document = upgraded(stored, _VERSION, _MIGRATIONS, _NAME)
-    token, trouble, consent = document["token"], document["trouble"], document["consent"]
+    token, trouble, consent, retired = (document[name] for name in ("token", "trouble", "consent", "retired"))
     return Connection(
         tenant=document["tenant"],
         profile=Profile(document["profile"]),
@@ -102,7 +118,7 @@ def _connection(stored: Document) -> Connection:
         intake=document["intake"],
         proven_at=document["proven_at"],
         token=None if token is None else TokenFacts(**token),
-        trouble=None if trouble is None else Trouble(ErrorClass(trouble["error"]), trouble["detail"], trouble["since"]),
+        trouble=None if trouble is None else Trouble(**{**trouble, "error": ErrorClass(trouble["error"])}),
         failures=document["failures"],
         due_at=document["due_at"],
         claimed_until=document["claimed_until"],
@@ -110,6 +126,19 @@ def _connection(stored: Document) -> Connection:
         if consent is None
         else ConsentAttempt(**{**consent, "outcome": ConsentOutcome(consent["outcome"])}),
         consent_proven_at=document["consent_proven_at"],
-        without=tuple(document.get("without", ())),
+        without=tuple(document["without"]),
         proof_wanted=document["proof_wanted"],
+        records=tuple(_record(record) for record in document["records"]),
+        notes=tuple(Note(**note) for note in document["notes"]),
+        retired=None if retired is None else Retirement(**{**retired, "end": RecordEnd(retired["end"])}),
     )
+
+
+def _record(stored: Document) -> TokenRecord:
+    source, ended = stored["consent_source"], stored["ended"]
+    codes = {
+        "credential": CredentialKind(stored["credential"]),
+        "consent_source": None if source is None else ConsentSource(source),
+        "ended": None if ended is None else RecordEnd(ended),
+    }
+    return TokenRecord(**{**stored, **codes})

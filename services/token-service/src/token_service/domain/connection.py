@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from contracts.errors import ErrorClass
-from contracts.names import ConsentOutcome, Profile, TokenStatus
+from contracts.names import ConsentOutcome, CredentialKind, Profile, RecordEnd, TokenStatus
+from token_service.domain.records import Note, Retirement, TokenRecord
 
 Result = Literal["renewed", "refused", "no_answer", "vault", "superseded"]
 """How an attempt to renew a token ended; dashboards key on these words."""
@@ -81,6 +82,8 @@ class RenewalPolicy:
         return ceiling * rng.uniform(0.5, 1.0)
 
 
+_KEPT_RECORDS = 50
+
 _EXPIRING_SHARE = 0.25
 """With less than this share of its life left a token should long have been renewed."""
 
@@ -106,6 +109,16 @@ class Connection:
     """Optional workloads that the last proof did not get into, with Graph's code; the proof is repeated for them."""
     proof_wanted: bool = False
     """The next token counts only when Graph lets it into every workload of the profile."""
+    records: tuple[TokenRecord, ...] = ()
+    """Oldest first; the last one is in use unless it has ended."""
+    notes: tuple[Note, ...] = ()
+    retired: Retirement | None = None
+    """Set until a new token is generated: nothing renews it, and what the vault holds is destroyed when it is due."""
+
+    @property
+    def record(self) -> TokenRecord | None:
+        """The record of the credential in use."""
+        return self.records[-1] if self.records and self.records[-1].ended is None else None
 
     @property
     def consent_missing(self) -> bool:
@@ -118,6 +131,8 @@ class Connection:
 
     def status(self, now: datetime) -> TokenStatus:
         """Tell what an administrator needs to know; without a token and without a verdict it is unknown."""
+        if self.retired is not None:
+            return TokenStatus.UNKNOWN if self.retired.end is RecordEnd.DELETED else TokenStatus.DEACTIVATED
         if self.consent_missing:
             return TokenStatus.CONSENT_REQUIRED
         if self.token is None:
@@ -159,6 +174,32 @@ class Connection:
             claimed_until=None,
             consent_proven_at=self.consent_proven_at if client_id == self.client_id else None,
         )
+
+    def generated(self, client_id: str, kind: CredentialKind, *, by: str, now: datetime) -> "Connection":
+        """Begin the record of a credential that was just proven; the one before is replaced, and nothing is retired."""
+        past = self._ended(RecordEnd.REPLACED, by, now)
+        record = TokenRecord(past[-1].number + 1 if past else 1, client_id, kind, now, by)
+        return replace(self, records=(*past, record)[-_KEPT_RECORDS:], retired=None)
+
+    def switched_off(self, retirement: Retirement) -> "Connection":
+        """Take the token out of use. Of a deleted one records, notes and generation stay, and nothing else."""
+        off = replace(
+            self,
+            records=self._ended(retirement.end, retirement.by, retirement.at),
+            retired=retirement,
+            trouble=None,
+            failures=0,
+        )
+        if retirement.end is not RecordEnd.DELETED:
+            return off
+        return replace(off, client_id=None, consent=None, consent_proven_at=None, proven_at=None, without=())
+
+    def _ended(self, end: RecordEnd, by: str, now: datetime) -> tuple[TokenRecord, ...]:
+        return (*self.records[:-1], self.records[-1].closed(end, by, now)) if self.records else ()
+
+    def emptied(self) -> "Connection":
+        """Record that the vault holds nothing of a retired token any more."""
+        return replace(self, due_at=None, claimed_until=None)
 
     def proven(self, now: datetime, without: tuple[str, ...] = ()) -> "Connection":
         """Record that Graph let the app into every workload of the profile, but for some optional ones."""

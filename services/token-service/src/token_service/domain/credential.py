@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from contracts.names import CredentialKind
+
 
 @dataclass(frozen=True)
 class ClientSecret:
     """A password of the app registration."""
 
     value: str = field(repr=False)
+    kind = CredentialKind.SECRET
 
     def stored(self) -> dict[str, str]:
         """Give the fields it has in the vault."""
@@ -22,6 +25,7 @@ class ClientCertificate:
 
     certificate: str
     private_key: str = field(repr=False)
+    kind = CredentialKind.CERTIFICATE
 
     def stored(self) -> dict[str, str]:
         """Give the fields it has in the vault."""

@@ -3,11 +3,12 @@
 from chassis.clock import Clock
 from chassis.rpc import Call, RpcServer
 from contracts import documents, rpc, views
-from contracts.names import Profile, TokenStatus
+from contracts.names import Profile
 from contracts.problem import invalid, not_found
-from token_service.domain.connection import Connection, ConsentAttempt
+from token_service.domain.connection import Connection
 from token_service.domain.tenant import TenantRecord
 from token_service.entrypoints.tenant_views import tenant_view
+from token_service.entrypoints.token_views import token_view
 from token_service.ports import Connections, Tenants
 from token_service.usecases.consent import Consent
 from token_service.usecases.keep_recovery_key import KeepRecoveryKey
@@ -65,7 +66,7 @@ class Questions:
         return tenant_view(await self._keep_recovery_key(call.one_tenant(), call.question.public_key))
 
     async def credential_set(self, call: Call[rpc.SetCredential]) -> views.TokenView:
-        return self._token_view(await self._set_credential(call.one_tenant(), call.question))
+        return token_view(await self._set_credential(call.one_tenant(), call.question, call.caller), self._clock.now())
 
     async def consent_start(self, call: Call[rpc.StartConsent]) -> views.ConsentLink:
         return await self._consent.start(call.one_tenant(), call.question)
@@ -78,9 +79,9 @@ class Questions:
         """Show every profile, also those without a credential: those are unknown, not absent."""
         tenant = (await self._known(call.one_tenant())).slug
         known = {connection.profile: connection for connection in await self._connections.of_tenant(tenant)}
-        return views.Listing[views.TokenView](
-            items=tuple(self._token_view(known.get(profile) or Connection(tenant, profile)) for profile in Profile)
-        )
+        shown = (known.get(profile) or Connection(tenant, profile) for profile in Profile)
+        now = self._clock.now()
+        return views.Listing[views.TokenView](items=tuple(token_view(connection, now) for connection in shown))
 
     async def documents_export(self, call: Call[rpc.Nothing]) -> documents.TenantDocuments:
         """Give what the register knows of the tenant: no secret, and nothing that renews itself."""
@@ -100,31 +101,3 @@ class Questions:
         if record is None:
             raise not_found("tenant")
         return record
-
-    def _token_view(self, connection: Connection) -> views.TokenView:
-        token, trouble = connection.token, connection.trouble
-        status: TokenStatus = connection.status(self._clock.now())
-        return views.TokenView(
-            tenant=connection.tenant,
-            profile=connection.profile,
-            status=status,
-            client_id=connection.client_id,
-            generation=0 if token is None else token.generation,
-            expires_at=None if token is None else token.expires_at,
-            proven_at=connection.proven_at,
-            problem=None if trouble is None else trouble.error,
-            detail="" if trouble is None else trouble.detail,
-            consent_proven_at=connection.consent_proven_at,
-            without=connection.without,
-            consent=None if connection.consent is None else _consent_view(connection.consent),
-        )
-
-
-def _consent_view(attempt: ConsentAttempt) -> views.ConsentView:
-    return views.ConsentView(
-        outcome=attempt.outcome,
-        client_id=attempt.client_id,
-        asked_at=attempt.asked_at,
-        expires_at=attempt.expires_at,
-        detail=attempt.detail,
-    )

@@ -30,7 +30,9 @@ class AnswerRejection:
         A token that is refused as soon as it is issued is renewed after a pause: the cause is not the token.
         """
         connection = await self._connections.get(rejection.tenant, rejection.profile)
-        if connection is None or connection.client_id is None or connection.is_claimed(self._clock.now()):
+        if connection is None or connection.client_id is None or connection.retired is not None:
+            return
+        if connection.is_claimed(self._clock.now()):
             return
         if not await self._still_stored(rejection):
             return

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import structlog
@@ -36,7 +36,7 @@ _PER_ROUND = 64
 
 
 class RenewTokens:
-    """`count` hears the result of every attempt."""
+    """`count` hears the result of every attempt; `empty` destroys what the vault holds of a retired token."""
 
     def __init__(
         self,
@@ -47,6 +47,7 @@ class RenewTokens:
         authority: Authority,
         workloads: Workloads,
         keep: KeepToken,
+        empty: Callable[[Connection], Awaitable[bool]],
         announcements: Announcements,
         clock: Clock,
         rng: random.Random,
@@ -59,6 +60,7 @@ class RenewTokens:
         self._authority = authority
         self._workloads = workloads
         self._keep = keep
+        self._empty = empty
         self._announcements = announcements
         self._clock = clock
         self._rng = rng
@@ -85,6 +87,8 @@ class RenewTokens:
             await self._renew(connection)
 
     async def _renew(self, connection: Connection) -> bool:
+        if connection.retired is not None:
+            return await self._emptied(connection)
         until = self._clock.now() + timedelta(seconds=self._policy.claim)
         claimed = await self._connections.save(connection.claimed(until))
         if claimed is None:
@@ -94,6 +98,13 @@ class RenewTokens:
         # Plain facts only: neither token nor secret is anywhere near this line.
         log.info("token renewal", tenant=claimed.tenant, profile=claimed.profile.value, result=result)
         return True
+
+    async def _emptied(self, retired: Connection) -> bool:
+        try:
+            return await self._empty(retired)
+        except VaultError as lost:
+            log.warning("a retired token is destroyed later", tenant=retired.tenant, reason=type(lost).__name__)
+            return True
 
     async def _attempt(self, claimed: Connection) -> Result:
         try:

@@ -2,11 +2,14 @@
 
 import asyncio
 import dataclasses
+from dataclasses import dataclass
 
 import structlog
 
+from chassis.clock import Clock
 from chassis.vault import Vault, VaultError
 from contracts import rpc
+from contracts.caller import Caller
 from contracts.errors import ErrorClass
 from contracts.problem import Problem, ProblemError, conflict, invalid, not_found, unavailable
 from token_service.domain import places
@@ -31,6 +34,15 @@ log = structlog.get_logger(__name__)
 _ATTEMPTS = 5
 
 
+@dataclass(frozen=True)
+class _Proven:
+    """A credential with the token that proved it, and what Graph said to that token."""
+
+    credential: Credential
+    issued: Issued
+    proof: Proof
+
+
 class SetCredential:
     """`patience` and `proof_patience` (seconds) bound the answers of authority and Graph: the asker waits for ours."""
 
@@ -44,6 +56,7 @@ class SetCredential:
         workloads: Workloads,
         keep: KeepToken,
         announcements: Announcements,
+        clock: Clock,
         patience: float = 3.5,
         proof_patience: float = 1.0,
     ) -> None:
@@ -54,20 +67,22 @@ class SetCredential:
         self._workloads = workloads
         self._keep = keep
         self._announcements = announcements
+        self._clock = clock
         self._patience = patience
         self._proof_patience = proof_patience
 
-    async def __call__(self, tenant: str, wish: rpc.SetCredential) -> Connection:
+    async def __call__(self, tenant: str, wish: rpc.SetCredential, caller: Caller) -> Connection:
         """Prove and keep the credential that waits in the intake; the intake is empty afterwards in any case.
 
-        A repeat of a question that was answered before gives the same connection. Raises ProblemError.
+        `caller` is who generates the token. A repeat of a question that was answered before gives the same connection.
+        Raises ProblemError.
         """
         try:
-            return await self._take_over(tenant, wish)
+            return await self._take_over(tenant, wish, caller)
         except VaultError as error:
             raise unavailable("the vault does not answer; set the credential again shortly") from error
 
-    async def _take_over(self, tenant: str, wish: rpc.SetCredential) -> Connection:
+    async def _take_over(self, tenant: str, wish: rpc.SetCredential, caller: Caller) -> Connection:
         record = await self._tenants.get(tenant)
         if record is None:
             raise not_found("tenant")
@@ -77,7 +92,8 @@ class SetCredential:
             return await self._answered_before(tenant, wish)
         try:
             issued = await self._prove(record.entra_tenant_id, wish.client_id, credential)
-            connection = await self._keep_both(tenant, wish, credential, issued, await self._try(wish, issued))
+            proof = await self._try(wish, issued)
+            connection = await self._keep_both(tenant, wish, _Proven(credential, issued, proof), caller)
         finally:
             # A refused secret must not lie about, and an accepted one lies in its own place now.
             await self._vault.kv_delete(path)
@@ -131,14 +147,18 @@ class SetCredential:
         except TimeoutError:
             return Unproven(ErrorClass.CONNECTION_TIMEOUT, "Microsoft Graph did not answer in time")
 
-    async def _keep_both(
-        self, tenant: str, wish: rpc.SetCredential, credential: Credential, issued: Issued, proof: Proof
-    ) -> Connection:
-        stored = {"client_id": wish.client_id, **credential.stored()}
-        await self._vault.kv_write(places.credentials(tenant, wish.profile), stored)
+    async def _keep_both(self, tenant: str, wish: rpc.SetCredential, proven: _Proven, caller: Caller) -> Connection:
+        stored = {"client_id": wish.client_id, **proven.credential.stored()}
         for _ in range(_ATTEMPTS):
             known = await self._connections.get(tenant, wish.profile) or Connection(tenant, wish.profile)
-            kept = await self._keep(dataclasses.replace(known, intake=wish.intake), wish.client_id, issued, proof)
+            if known.retired is not None and known.is_claimed(self._clock.now()):
+                raise conflict("the token before is being destroyed; set the credential again in a minute")
+            await self._vault.kv_write(places.credentials(tenant, wish.profile), stored)
+            if known.intake != wish.intake:  # else this is a repeat, whose record exists
+                kind, now = proven.credential.kind, self._clock.now()
+                known = known.generated(wish.client_id, kind, by=caller.subject, now=now)
+            known = dataclasses.replace(known, intake=wish.intake)
+            kept = await self._keep(known, wish.client_id, proven.issued, proven.proof)
             if kept is not None:
                 return kept
         raise conflict("the connection is being changed by others; set the credential again")

@@ -1,0 +1,66 @@
+"""Examples of the routes about tokens: answer and, where there is one, body."""
+
+from typing import Any
+
+TOKEN: dict[str, Any] = {
+    "tenant": "contoso",
+    "profile": "exchange-backup",
+    "status": "active",
+    "client_id": "0b7f3c52-7a55-4d0a-8a64-51f2b1f3c9d7",
+    "generation": 3,
+    "expires_at": "2026-03-02T09:00:00Z",
+    "proven_at": "2026-03-02T08:00:05Z",
+    "problem": None,
+    "problem_since": None,
+    "detail": "",
+    "credential": "certificate",
+    "generated_at": "2026-03-01T10:00:00Z",
+    "generated_by": "admin@contoso.example",
+    "deactivated_at": None,
+    "consent_proven_at": "2026-03-02T08:00:05Z",
+    "without": ["calendars: ErrorAccessDenied"],
+    "consent": None,
+}
+_NOTE = {"at": "2026-03-01T10:05:00Z", "by": "admin@contoso.example", "text": "Renewed after the move to the new app."}
+_DETAILS = {
+    **TOKEN,
+    "support_contact": "it@contoso.example",
+    "records": [
+        {
+            "number": 2,
+            "client_id": TOKEN["client_id"],
+            "credential": "certificate",
+            "generated_at": "2026-03-01T10:00:00Z",
+            "generated_by": "admin@contoso.example",
+            "consent_by": "global.admin@contoso.example",
+            "consent_source": "audit",
+            "ended": None,
+            "ended_at": None,
+            "ended_by": "",
+        }
+    ],
+    "notes": [_NOTE],
+}
+_OFF = {**TOKEN, "status": "deactivated", "expires_at": None, "deactivated_at": "2026-03-02T08:30:00Z"}
+_OFF |= {"credential": None, "generated_at": None, "generated_by": ""}
+
+EXAMPLES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
+    "get_token": (_DETAILS, None),
+    "renew_token": (TOKEN, None),
+    "verify_token": (
+        {
+            "tenant": "contoso",
+            "profile": "exchange-backup",
+            "at": "2026-03-02T08:00:05Z",
+            "status": "active",
+            "probe": "effective",
+            "detail": "",
+            "without": TOKEN["without"],
+            "test_backup": True,
+        },
+        None,
+    ),
+    "deactivate_token": (_OFF, None),
+    "delete_token": ({**_OFF, "status": "unknown", "client_id": None}, None),
+    "note_token": (_DETAILS, {"text": _NOTE["text"]}),
+}
