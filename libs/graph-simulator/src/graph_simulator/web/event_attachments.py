@@ -6,46 +6,29 @@ https://learn.microsoft.com/graph/api/event-list-attachments · https://learn.mi
 from starlette.responses import Response
 
 from graph_simulator import event_attachments, events
-from graph_simulator.attachments import Attachment, AttachmentKind
+from graph_simulator.attachments import Attachment
 from graph_simulator.events import Event
 from graph_simulator.identifiers import attachment_id
-from graph_simulator.mime_writer import nested_mime
 from graph_simulator.web import attachment_view, calendar_call, uploads
 from graph_simulator.web.call import Call
 from graph_simulator.web.event_view import attachment_views
-from graph_simulator.web.mail_attachments import LARGEST_POST, PROPERTIES, parse_attachment
+from graph_simulator.web.mail_attachments import LARGEST_POST, parse_attachment
 from graph_simulator.web.problems import GraphProblem, item_not_found, json_response
-from graph_simulator.web.selection import parse_expand, parse_select
-
-_ITEM_EXPANSIONS = {"microsoft.graph.itemattachment/item", "item"}
 
 
 async def list_attachments(call: Call) -> Response:
-    """GET …/events/{event}/attachments: always the whole list, Exchange does not page it."""
-    wanted = call.options.get("select", "").replace("microsoft.graph.fileAttachment/", "")
-    select = parse_select(wanted, PROPERTIES, "microsoft.graph.attachment")
-    entries = [
-        {name: value for name, value in entry.items() if select is None or "@" in name or name in select | {"id"}}
-        for entry in attachment_views(call, calendar_call.event(call, readable=True))
-    ]
-    return json_response({"@odata.context": f"{call.graph_url}/$metadata#attachments", "value": entries})
+    """GET …/events/{event}/attachments."""
+    return attachment_view.list_response(call, attachment_views(call, calendar_call.event(call, readable=True)))
 
 
 async def get_attachment(call: Call) -> Response:
     event, attachment = _find(call)
-    with_item = any(name.lower() in _ITEM_EXPANSIONS for name in parse_expand(call.options.get("expand")))
-    context = {"@odata.context": f"{call.graph_url}/$metadata#attachments/$entity"}
-    return json_response(context | attachment_view.render(_owner(call, event), attachment, with_item=with_item))
+    return attachment_view.response(call, _owner(call, event), attachment)
 
 
 async def get_attachment_content(call: Call) -> Response:
-    """GET …/attachments/{attachment}/$value: the file, or the MIME of an attached message; a link has no content."""
-    _, attachment = _find(call)
-    if attachment.kind is AttachmentKind.REFERENCE:
-        raise GraphProblem(405, "ErrorInvalidRequest", "The OData request is not supported.")
-    if attachment.kind is AttachmentKind.ITEM:
-        return Response(nested_mime(attachment), media_type="text/plain")
-    return Response(attachment.content, media_type=attachment.content_type or "application/octet-stream")
+    """GET …/attachments/{attachment}/$value."""
+    return attachment_view.content_response(_find(call)[1])
 
 
 async def post_attachment(call: Call) -> Response:
