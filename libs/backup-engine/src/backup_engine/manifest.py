@@ -83,10 +83,14 @@ def _heaped(newest_first: Sequence[Changes]) -> Iterator[tuple[str, Change]]:
             yield key, change
 
 
-def items(objects: SealedObjects, segments: Sequence[str]) -> Iterator[ItemRow]:
-    """The rows of a restore point in order of key. Raises IntegrityError when a segment is missing or damaged."""
+def items(objects: SealedObjects, segments: Sequence[str], kind: str | None = None) -> Iterator[ItemRow]:
+    """The rows of a restore point in order of key; those of other kinds than `kind` are not even unpacked.
+
+    Raises IntegrityError when a segment is missing or damaged.
+    """
+    begin = b"" if kind is None else rows.begins_like(kind)
     for key, change in merge([read_run(objects, run) for run in runs(segments)]):
-        if change is not None:
+        if change is not None and change.startswith(begin):
             yield rows.unpack(key, change)
 
 

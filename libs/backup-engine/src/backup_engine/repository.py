@@ -272,8 +272,7 @@ class Repository:
 
     def items(self, shard: str, snapshot: str, kind: str | None = None) -> Iterator[ItemRow]:
         """Every item of the restore point in order of key: each one is a synthetic full."""
-        found = manifest.items(self._backing.objects, self.snapshot(shard, snapshot).segments)
-        return (row for row in found if kind in {None, row.kind})
+        return manifest.items(self._backing.objects, self.snapshot(shard, snapshot).segments, kind)
 
     def item(self, shard: str, snapshot: str, key: str) -> ItemRow:
         """One item of the restore point, without going through all of them. Raises UnknownItem."""

@@ -1,13 +1,16 @@
 """What the sources of a restore share: what is wanted, the bytes of it, the problems and the numbers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from backup_engine import IntegrityError, Repository
 from backup_engine.model import ItemRow
+from backup_service.domain import address_book
+from backup_service.domain.calendar import EVENT
+from backup_service.domain.contacts import CONTACT
 from backup_service.domain.jobs import Claim
-from backup_service.domain.mail import Mailbox
+from backup_service.domain.mail import MAIL, Mailbox
 from backup_service.domain.restore_order import RestoreOrder
 from backup_service.ports import Jobs
 from backup_service.usecases.restoring.problems import Problems
@@ -29,6 +32,9 @@ _COSTS_ONE_ITEM: dict[type[GraphError], ErrorClass] = {
     BodyTooLarge: ErrorClass.UNSUPPORTED_ITEM,
 }
 """What costs one item and not its mailbox."""
+
+_ITEMS = frozenset({MAIL, EVENT, CONTACT, *address_book.KINDS})
+"""Kinds of what people name; the others are containers and parts of these."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,8 @@ class RestoreFrame:
         self._items, self._folders = frozenset(named.items), frozenset(named.folders)
         self._unseen = set(named.items) | set(named.folders)
         self._refused: dict[Source, Forbidden] = {}
+        # When only items are named: these, and everything that is no item of its own.
+        self._around: list[ItemRow] | None = None
 
     def tally(self, source: Source) -> Tally:
         """The numbers of one source, to be kept by it; `failed` is kept by `problem`."""
@@ -125,10 +133,19 @@ class RestoreFrame:
         return await self.rows(kind, is_wanted)
 
     async def rows(self, kind: str, wanted: Callable[[ItemRow], bool] = lambda _row: True) -> list[ItemRow]:
-        """Rows of a kind; one pass over the restore point."""
-        items = self._repository.items
-        place = self.order.shard, self.order.restore_point, kind
-        return await asyncio.to_thread(lambda: [row for row in items(*place) if wanted(row)])
+        """Rows of a kind; one pass over the restore point, and one for all kinds when only items are named."""
+        return await asyncio.to_thread(lambda: [row for row in self._all(kind) if wanted(row)])
+
+    def _all(self, kind: str) -> Iterable[ItemRow]:
+        """In a thread."""
+        place = self.order.shard, self.order.restore_point
+        if self._everything or self._folders:
+            return self._repository.items(*place, kind)
+        if self._around is None:
+            # To give one mail back, every source would go through 100,000 rows, some of them twice.
+            found = self._repository.items(*place)
+            self._around = [row for row in found if row.kind not in _ITEMS or row.key in self._items]
+        return (row for row in self._around if row.kind == kind)
 
     async def read(self, row: ItemRow) -> bytes:
         """The bytes of one row, such as an attachment's. Raises IntegrityError; `each` makes a problem of it."""
