@@ -26,7 +26,7 @@ OWN_DURABLES = {
         "jobs-maintain",
     },
     "sync-service": {"sync-requested", "sync-token-refreshed"},
-    "monitor-service": {"monitor-ledger"},
+    "monitor-service": {"monitor-ledger", "monitor-audit"},
     "gateway": set(),
 }
 """Written by hand, so that a slip in contracts.bus_users is seen here."""
@@ -54,6 +54,8 @@ PUBLISH = {
     "m365.rpc.v1.backup-service.acme.run.list": {"gateway"},
     "m365.rpc.v1.sync-service.acme.employee.get": {"gateway"},
     "m365.rpc.v1.monitor-service.acme.health.get": {"gateway"},
+    "m365.rpc.v1.monitor-service.acme.audit.head": {"gateway", "backup-service"},
+    "m365.rpc.v1.monitor-service.acme.audit.list": {"gateway"},
     "m365.elsewhere": set(),
     "$SYS.REQ.SERVER.PING": set(),
 }

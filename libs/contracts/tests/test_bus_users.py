@@ -16,6 +16,7 @@ from contracts.bus_users import (
 )
 from contracts.events import EVENTS, Request
 from contracts.operations import onboarding
+from contracts.operations.audit import AUDIT_HEAD
 
 SERVICES = [user for user in BUS_USERS if user is not BOOTSTRAP]
 
@@ -99,9 +100,11 @@ def test_only_the_gateway_asks_and_only_the_asked_service_hears_it() -> None:
 
 
 def test_backup_service_may_ask_for_the_documents_it_carries_and_nothing_else() -> None:
-    carried = subjects.rpc("token-service", "contoso", "documents.export")
-    assert [user.name for user in BUS_USERS if may_publish(user, carried)] == ["backup-service", "gateway"]
-    ours = [operation for operation in rpc.OPERATIONS if operation is not rpc.DOCUMENTS_EXPORT]
+    carried = (rpc.DOCUMENTS_EXPORT, AUDIT_HEAD)
+    for operation in carried:
+        subject = subjects.rpc(operation.service, "contoso", operation.name)
+        assert [user.name for user in BUS_USERS if may_publish(user, subject)] == ["backup-service", "gateway"]
+    ours = [operation for operation in rpc.OPERATIONS if operation not in carried]
     asked = [subjects.rpc(operation.service, "contoso", operation.name) for operation in ours]
     assert not [subject for subject in asked if may_publish(BACKUP_SERVICE, subject)]
 

@@ -19,7 +19,7 @@ from chassis.testing.clock import ManualClock
 from chassis.testing.vault import MemoryVault
 from contracts import rpc, views
 from contracts.names import ConsentOutcome
-from contracts.operations import onboarding, tokens
+from contracts.operations import audit, onboarding, tokens
 from contracts.problem import Problem, ProblemError, not_found, unavailable
 from gateway.adapters.bus_services import BusServices
 from gateway.adapters.httpx_downloads import HttpxDownloads
@@ -134,6 +134,8 @@ class World:
             rpc.DEAD_LETTER_LIST: "list_dead_letters",
             rpc.DEAD_LETTER_GET: "get_dead_letter",
             rpc.DEAD_LETTER_REPLAY: "replay_dead_letter",
+            audit.AUDIT_LIST: "list_audit_records",
+            audit.AUDIT_SEALS: "list_audit_seals",
         }
         for operation, name in simple.items():
             self._answer(server, operation, _constant(operation.response.model_validate(samples[name])))
@@ -395,6 +397,9 @@ ATTEMPTS: dict[str, Attempt] = {
     "list_dead_letters": Attempt("/dead-letters", 200),
     "get_dead_letter": Attempt("/dead-letters/17-1772438650123456", 200),
     "replay_dead_letter": Attempt("/dead-letters/17-1772438650123456/replay", 200),
+    "list_audit_records": Attempt("/tenants/contoso/audit?oldest_first=true", 200),
+    "list_audit_seals": Attempt("/tenants/contoso/audit/seals?cursor=2026-02", 200),
+    "list_installation_audit": Attempt("/audit", 200),
     "get_health": Attempt("/tenants/contoso/health", 200),
 }
 

@@ -1,6 +1,6 @@
 """A ledger in memory that keeps the promises of `ports.Ledger`, a real SecantusDB, and events to feed them with."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,14 +8,19 @@ from typing import Any
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
+from chassis.delivered import Delivered
 from chassis.ids import derived
 from chassis.testing.servers import SecantusProcess
-from contracts.events import JOB_EVENTS, JobEvent
+from contracts.audit_chain import GENESIS, AuditHead
+from contracts.envelope import event_id
+from contracts.events import JOB_EVENTS, AuditRecorded, JobEvent
 from contracts.names import JobKind
+from monitor_service.adapters.mongo_chains import MongoChains
 from monitor_service.adapters.mongo_ledger import MongoLedger
 from monitor_service.domain.entry import Entry, EntryKey
 from monitor_service.domain.tally import Change, Tally
 from monitor_service.ports import Ledger
+from monitor_service.ports.audit import Chains
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 _MODELS = {model.NAME: model for model in JOB_EVENTS}
@@ -108,5 +113,54 @@ def event() -> Callable[..., JobEvent]:
             **fields,
         }
         return _MODELS[name](**values)
+
+    return make
+
+
+class MemoryChains:
+    def __init__(self) -> None:
+        self.kept: dict[str, list[dict[str, Any]]] = {}
+
+    async def head(self, tenant: str) -> AuditHead:
+        chain = self.kept.get(tenant, [])
+        end = chain[-1]["hash"] if chain else GENESIS
+        return AuditHead(tenant=tenant, length=len(chain), hash=end)
+
+    async def known(self, tenant: str, events: Collection[str]) -> Collection[str]:
+        return {record["event"] for record in self.kept.get(tenant, []) if record["event"] in events}
+
+    async def append(self, head: AuditHead, records: Sequence[Mapping[str, Any]]) -> bool:
+        if await self.head(head.tenant) != head:
+            return False
+        self.kept.setdefault(head.tenant, []).extend(dict(record) for record in records)
+        return True
+
+    async def records(
+        self, tenant: str, after: int | None, limit: int, *, oldest_first: bool
+    ) -> Sequence[Mapping[str, Any]]:
+        chain = self.kept.get(tenant, [])
+        if oldest_first:
+            return [record for record in chain if record["number"] > (after or 0)][:limit]
+        return [record for record in reversed(chain) if after is None or record["number"] < after][:limit]
+
+
+@pytest.fixture(params=["memory", "mongo"])
+async def chains(request: pytest.FixtureRequest) -> AsyncIterator[Chains]:
+    """Every test with this fixture runs on the fake and on the real store."""
+    if request.param == "memory":
+        yield MemoryChains()
+    else:
+        yield await MongoChains.open(request.getfixturevalue("open_database")())
+
+
+@pytest.fixture
+def change() -> Callable[..., Delivered[AuditRecorded]]:
+    """Makes a recorded change as it is delivered; its number tells it from others."""
+
+    def make(number: int, tenant: str = "contoso", **fields: Any) -> Delivered[AuditRecorded]:
+        values = {"action": "configuration.change", "object": "nightly", "actor": "anna", "request": f"r{number}"}
+        at = START + timedelta(minutes=number, microseconds=1)
+        body = AuditRecorded(tenant=tenant, at=at, after={"name": f"Käse {number}"}, **{**values, **fields})
+        return Delivered(body, body.subject(), event_id(body), body.type_name(), 1)
 
     return make

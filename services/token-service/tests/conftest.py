@@ -19,7 +19,7 @@ from contracts import rpc, views
 from contracts.caller import Caller
 from contracts.contacts import Contacts
 from contracts.errors import ErrorClass
-from contracts.events import Event
+from contracts.events import Event, TokenRefreshed
 from contracts.names import JobState, Profile
 from contracts.onboarding import BackupOutcome, Protection
 from token_service.app import App, OnboardingApp, build_onboarding, build_with
@@ -45,24 +45,28 @@ FABRIKAM = "22222222-2222-2222-2222-222222222222"
 class MemoryTenants:
     def __init__(self) -> None:
         self._records: dict[str, TenantRecord] = {}
+        self.events: dict[str, list[Event]] = {}
 
-    async def add(self, tenant: TenantRecord) -> None:
+    async def add(self, tenant: TenantRecord, events: Sequence[Event] = ()) -> None:
         if tenant.slug in self._records:
             raise SlugTaken(tenant.slug)
         if any(known.entra_tenant_id == tenant.entra_tenant_id for known in self._records.values()):
             raise EntraTenantTaken(tenant.entra_tenant_id)
         self._records[tenant.slug] = tenant
+        self.events[tenant.slug] = list(events)
 
     async def get(self, slug: str) -> TenantRecord | None:
         return self._records.get(slug)
 
-    async def set_recovery_key(self, slug: str, key: RecoveryKey) -> None:
+    async def set_recovery_key(self, slug: str, key: RecoveryKey, events: Sequence[Event] = ()) -> None:
         if slug in self._records:
             self._records[slug] = dataclasses.replace(self._records[slug], recovery_key=key)
+            self.events[slug].extend(events)
 
-    async def set_contacts(self, slug: str, contacts: Contacts) -> None:
+    async def set_contacts(self, slug: str, contacts: Contacts, events: Sequence[Event] = ()) -> None:
         if slug in self._records:
             self._records[slug] = dataclasses.replace(self._records[slug], contacts=contacts)
+            self.events[slug].extend(events)
 
     async def page(self, after: str | None, limit: int) -> Sequence[TenantRecord]:
         return [self._records[slug] for slug in sorted(self._records) if after is None or slug > after][:limit]
@@ -312,6 +316,11 @@ class World:
         found = await self.connections.get("contoso", Profile.EXCHANGE_BACKUP)
         assert found is not None
         return found
+
+    def announcements(self, kind: type[Event] = TokenRefreshed) -> list[Any]:
+        """The saved events of this kind of the exchange-backup profile, oldest first."""
+        saved = self.connections.events["contoso/exchange-backup"]
+        return [event for event in saved if isinstance(event, kind)]
 
     async def token(self) -> dict[str, object] | None:
         found = await self.vault.kv_read("tenants/contoso/tokens/exchange-backup")

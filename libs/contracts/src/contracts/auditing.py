@@ -24,7 +24,9 @@ class AuditAction(StrEnum):
 
     TENANT_REGISTER = "tenant.register"
     TENANT_SET_RECOVERY_KEY = "tenant.set-recovery-key"
+    TENANT_SET_CONTACTS = "tenant.set-contacts"
     TENANT_SET_RETENTION_FLOOR = "tenant.set-retention-floor"
+    PROFILE_ADOPT_CREDENTIAL = "profile.adopt-credential"
     PROFILE_SET_CREDENTIAL = "profile.set-credential"
     PROFILE_ASK_CONSENT = "profile.ask-consent"
     PROFILE_ANSWER_CONSENT = "profile.answer-consent"

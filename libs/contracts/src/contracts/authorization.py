@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from contracts.auditing import AuditAction
 from contracts.names import Role
 
 _ALL = frozenset(Role)
@@ -11,11 +12,16 @@ _ADMIN = frozenset({Role.ADMIN})
 
 
 class Route(NamedTuple):
-    """A route of `/api/v1` and who may use it; `{tenant}` in the path is checked before any look-up."""
+    """A route of `/api/v1` and who may use it; `{tenant}` in the path is checked before any look-up.
+
+    `audits` is what the owning service records when the route changed something; every route but GET has one, or its
+    reason in tests/architecture.
+    """
 
     method: str
     path: str
     roles: frozenset[Role]
+    audits: AuditAction | None = None
 
 
 _TOKEN = "/tenants/{tenant}/profiles/{profile}/token"  # noqa: S105 - a path
@@ -26,36 +32,54 @@ CONSENT_CALLBACK = "/consent/callback"
 
 ROUTES: dict[str, Route] = {
     "list_tenants": Route("GET", "/tenants", _ALL),
-    "register_tenant": Route("POST", "/tenants", _OPERATE),
+    "register_tenant": Route("POST", "/tenants", _OPERATE, AuditAction.TENANT_REGISTER),
     "get_tenant": Route("GET", "/tenants/{tenant}", _ALL),
-    "set_recovery_key": Route("PUT", "/tenants/{tenant}/recovery-key", _MANAGE),
-    "set_contacts": Route("PUT", "/tenants/{tenant}/contacts", _MANAGE),
+    "set_recovery_key": Route("PUT", "/tenants/{tenant}/recovery-key", _MANAGE, AuditAction.TENANT_SET_RECOVERY_KEY),
+    "set_contacts": Route("PUT", "/tenants/{tenant}/contacts", _MANAGE, AuditAction.TENANT_SET_CONTACTS),
     "get_onboarding": Route("GET", "/tenants/{tenant}/onboarding", _ALL),
     "list_tokens": Route("GET", "/tenants/{tenant}/tokens", _ALL),
-    "set_credential": Route("PUT", "/tenants/{tenant}/profiles/{profile}/credential", _ALL),
-    "set_certificate": Route("PUT", "/tenants/{tenant}/profiles/{profile}/certificate", _ALL),
-    "start_consent": Route("POST", "/tenants/{tenant}/profiles/{profile}/consent", _ALL),
     "get_token": Route("GET", _TOKEN, _ALL),
-    "renew_token": Route("POST", f"{_TOKEN}/renewal", _ALL),
+    "renew_token": Route("POST", f"{_TOKEN}/renewal", _ALL, AuditAction.PROFILE_RENEW),
     "verify_token": Route("POST", f"{_TOKEN}/verification", _ALL),
-    "deactivate_token": Route("POST", f"{_TOKEN}/deactivation", _MANAGE),
-    "delete_token": Route("DELETE", _TOKEN, _ADMIN),
-    "note_token": Route("POST", f"{_TOKEN}/notes", _ALL),
+    "deactivate_token": Route("POST", f"{_TOKEN}/deactivation", _MANAGE, AuditAction.PROFILE_DEACTIVATE),
+    "delete_token": Route("DELETE", _TOKEN, _ADMIN, AuditAction.PROFILE_DELETE),
+    "note_token": Route("POST", f"{_TOKEN}/notes", _ALL, AuditAction.PROFILE_NOTE),
+    "set_credential": Route(
+        "PUT", "/tenants/{tenant}/profiles/{profile}/credential", _ALL, AuditAction.PROFILE_SET_CREDENTIAL
+    ),
+    "set_certificate": Route(
+        "PUT", "/tenants/{tenant}/profiles/{profile}/certificate", _ALL, AuditAction.PROFILE_SET_CREDENTIAL
+    ),
+    "start_consent": Route(
+        "POST", "/tenants/{tenant}/profiles/{profile}/consent", _ALL, AuditAction.PROFILE_ASK_CONSENT
+    ),
     "list_storage_targets": Route("GET", "/tenants/{tenant}/storage-targets", _MANAGE),
-    "create_storage_target": Route("POST", "/tenants/{tenant}/storage-targets", _MANAGE),
+    "create_storage_target": Route("POST", "/tenants/{tenant}/storage-targets", _MANAGE, AuditAction.TARGET_CREATE),
     "test_storage_target": Route("POST", "/tenants/{tenant}/storage-targets/{target}/test", _MANAGE),
-    "recover_storage_target": Route("POST", "/tenants/{tenant}/storage-targets/{target}/recovery", _MANAGE),
+    "recover_storage_target": Route(
+        "POST", "/tenants/{tenant}/storage-targets/{target}/recovery", _MANAGE, AuditAction.TARGET_RECOVER
+    ),
     "list_backup_configurations": Route("GET", "/tenants/{tenant}/backup-configurations", _MANAGE),
-    "create_backup_configuration": Route("POST", "/tenants/{tenant}/backup-configurations", _MANAGE),
+    "create_backup_configuration": Route(
+        "POST", "/tenants/{tenant}/backup-configurations", _MANAGE, AuditAction.CONFIGURATION_CREATE
+    ),
     "get_backup_configuration": Route("GET", "/tenants/{tenant}/backup-configurations/{configuration}", _MANAGE),
-    "change_backup_configuration": Route("PATCH", "/tenants/{tenant}/backup-configurations/{configuration}", _MANAGE),
+    "change_backup_configuration": Route(
+        "PATCH", "/tenants/{tenant}/backup-configurations/{configuration}", _MANAGE, AuditAction.CONFIGURATION_CHANGE
+    ),
     "get_retention_floor": Route("GET", "/tenants/{tenant}/retention-floor", _MANAGE),
-    "set_retention_floor": Route("PUT", "/tenants/{tenant}/retention-floor", _MANAGE),
+    "set_retention_floor": Route(
+        "PUT", "/tenants/{tenant}/retention-floor", _MANAGE, AuditAction.TENANT_SET_RETENTION_FLOOR
+    ),
     "list_legal_holds": Route("GET", "/tenants/{tenant}/legal-holds", _MANAGE),
-    "place_legal_hold": Route("POST", "/tenants/{tenant}/legal-holds", _MANAGE),
-    "release_legal_hold": Route("POST", "/tenants/{tenant}/legal-holds/{hold}/release", _MANAGE),
-    "start_backup": Route("POST", "/tenants/{tenant}/backup-configurations/{configuration}/runs", _MANAGE),
-    "start_upkeep": Route("POST", "/tenants/{tenant}/storage-targets/{target}/runs", _MANAGE),
+    "place_legal_hold": Route("POST", "/tenants/{tenant}/legal-holds", _MANAGE, AuditAction.LEGAL_HOLD_PLACE),
+    "release_legal_hold": Route(
+        "POST", "/tenants/{tenant}/legal-holds/{hold}/release", _MANAGE, AuditAction.LEGAL_HOLD_RELEASE
+    ),
+    "start_backup": Route(
+        "POST", "/tenants/{tenant}/backup-configurations/{configuration}/runs", _MANAGE, AuditAction.RUN_START
+    ),
+    "start_upkeep": Route("POST", "/tenants/{tenant}/storage-targets/{target}/runs", _MANAGE, AuditAction.RUN_START),
     "list_runs": Route("GET", "/tenants/{tenant}/runs", _MANAGE),
     "get_run": Route("GET", "/tenants/{tenant}/runs/{run}", _MANAGE),
     "follow_run": Route("GET", "/tenants/{tenant}/runs/{run}/progress", _MANAGE),
@@ -66,15 +90,22 @@ ROUTES: dict[str, Route] = {
     "list_items": Route("GET", f"{_POINT}/folders/{{folder}}/items", _MANAGE),
     "get_item": Route("GET", f"{_POINT}/items/{{item}}", _MANAGE),
     "get_message": Route("GET", f"{_POINT}/items/{{item}}/message", _MANAGE),
-    "open_item_download": Route("POST", f"{_POINT}/items/{{item}}/downloads", _MANAGE),
+    "open_item_download": Route(
+        "POST", f"{_POINT}/items/{{item}}/downloads", _MANAGE, AuditAction.RESTORE_POINT_EXPORT
+    ),
     "search_items": Route("GET", f"{_POINT}/search", _MANAGE),
     "compare_restore_points": Route("GET", f"{_POINT}/compare", _MANAGE),
-    "open_export": Route("POST", "/tenants/{tenant}/restore-points/{restore_point}/exports", _MANAGE),
+    "open_export": Route(
+        "POST", "/tenants/{tenant}/restore-points/{restore_point}/exports", _MANAGE, AuditAction.RESTORE_POINT_EXPORT
+    ),
     "download": Route("GET", "/tenants/{tenant}/downloads/{ticket}", _MANAGE),
-    "start_restore": Route("POST", "/tenants/{tenant}/restores", _MANAGE),
+    "start_restore": Route("POST", "/tenants/{tenant}/restores", _MANAGE, AuditAction.RUN_START),
     "list_restore_problems": Route("GET", "/tenants/{tenant}/jobs/{job}/restore-problems", _MANAGE),
     "list_dead_letters": Route("GET", "/dead-letters", _OPERATE),
     "get_dead_letter": Route("GET", "/dead-letters/{letter}", _OPERATE),
-    "replay_dead_letter": Route("POST", "/dead-letters/{letter}/replay", _OPERATE),
+    "replay_dead_letter": Route("POST", "/dead-letters/{letter}/replay", _OPERATE, AuditAction.DEAD_LETTER_REPLAY),
+    "list_audit_records": Route("GET", "/tenants/{tenant}/audit", _MANAGE),
+    "list_audit_seals": Route("GET", "/tenants/{tenant}/audit/seals", _MANAGE),
+    "list_installation_audit": Route("GET", "/audit", _OPERATE),
     "get_health": Route("GET", "/tenants/{tenant}/health", _ALL),
 }

@@ -74,6 +74,7 @@ BACKUP_SERVICE = _service(
         subjects.event("*", "request", "rejected"),
         subjects.job("*", "*", "*"),
         subjects.rpc("token-service", "*", "documents.export"),
+        subjects.rpc("monitor-service", "*", "audit.head"),
         _AUDIT,
     ),
     streams.BACKUP_REQUESTED,
@@ -99,10 +100,14 @@ SYNC_SERVICE = _service(
 )
 MONITOR_SERVICE = _service(
     "monitor-service",
-    (f"$JS.API.DIRECT.GET.{streams.DLQ.name}", _AUDIT, *(durable.filter for durable in streams.DURABLES)),
+    (f"$JS.API.DIRECT.GET.{streams.DLQ.name}", *(durable.filter for durable in streams.DURABLES)),
     streams.MONITOR_LEDGER,
+    streams.MONITOR_AUDIT,
 )
-"""Reads dead letters and replays them to where they came from, which can only be what a durable reads (ADR 0010)."""
+"""Reads dead letters and replays them to where they came from, which can only be what a durable reads (ADR 0010).
+
+What it changes itself it records like any other service: that is one of them.
+"""
 
 GATEWAY = BusUser(
     "gateway",

@@ -22,7 +22,7 @@ from contracts.names import (
     Source,
     Token,
 )
-from contracts.operations import base, directory, onboarding
+from contracts.operations import audit, base, directory, onboarding
 from contracts.operations.tokens import TOKEN_OPERATIONS
 from contracts.restoring import RestoreSelection
 from contracts.retention import PeriodText, SchemeText
@@ -339,4 +339,5 @@ OPERATIONS: tuple[base.Operation[Any, Any], ...] = (
     DEAD_LETTER_REPLAY,
     *onboarding.OPERATIONS,
     *directory.OPERATIONS,
+    *audit.OPERATIONS,
 )

@@ -91,6 +91,7 @@ JOBS_MAINTAIN = Durable(
     "jobs-maintain", JOBS, subjects.job("*", JobKind.MAINTAIN, "*"), ack_wait=60, max_ack_pending=256
 )
 MONITOR_LEDGER = Durable("monitor-ledger", JOBLOG, "m365.evt.v1.*.job.>", batch=100)
+MONITOR_AUDIT = Durable("monitor-audit", EVT, subjects.event("*", "audit", "recorded"), batch=100)
 
 DURABLES = (
     TOKEN_REJECTED,
@@ -106,4 +107,5 @@ DURABLES = (
     JOBS_RESTORE_DRILL,
     JOBS_MAINTAIN,
     MONITOR_LEDGER,
+    MONITOR_AUDIT,
 )

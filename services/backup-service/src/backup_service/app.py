@@ -12,7 +12,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from backup_engine import Tuning
-from backup_service.adapters.bus_registrations import BusRegistrations
+from backup_service.adapters.bus_registrations import BusAuditHeads, BusRegistrations
 from backup_service.adapters.engine_repositories import EngineRepositories
 from backup_service.adapters.error_classes import Judgement
 from backup_service.adapters.graph_tenants import GraphAddress, GraphTenants
@@ -29,6 +29,7 @@ from backup_service.adapters.mongo_upkeep import MongoUpkeep
 from backup_service.adapters.search_shelf import SearchShelf
 from backup_service.entrypoints import download, rpc, stream
 from backup_service.settings import BackupSettings
+from backup_service.usecases.audit_seals import AuditSeals
 from backup_service.usecases.browse import Browse
 from backup_service.usecases.configure import Configure
 from backup_service.usecases.discover import Discover
@@ -141,8 +142,9 @@ async def plan(settings: BackupSettings, drain: Drain) -> None:
         manage = Manage(parts.catalogue, parts.repositories, parts.clock)
         configure = Configure(parts.catalogue, retention, parts.clock)
         kept = MongoKeptDocuments(parts.store, parts.clock)
-        server = RpcServer(parts.bus)
-        rpc.bind(server, parts.catalogue, manage, configure, retention, _hold_desk(parts), kept)
+        server, desk = RpcServer(parts.bus), _hold_desk(parts)
+        seals = AuditSeals(parts.catalogue, parts.repositories)
+        rpc.bind(server, parts.catalogue, manage, configure, retention, desk, kept, seals, parts.clock)
         rpc.bind_protection(server, MongoProtection(parts.store).of)
         intervals = {
             UpkeepKind.VERIFY: timedelta(seconds=settings.verify_interval),
@@ -158,8 +160,10 @@ async def plan(settings: BackupSettings, drain: Drain) -> None:
             "runs": planner.due,
             "admission": lambda: parts.runs.admit(settings.tenant_jobs),
             "jobs": parts.runs.requeue_due,
-            "pending-runs": PendingEvents(parts.store.runs, parts.bus, parts.clock, settings.pending_grace).sweep,
-            "pending-jobs": PendingEvents(parts.store.jobs, parts.bus, parts.clock, settings.pending_grace).sweep,
+            **{
+                f"pending-{name}": PendingEvents(collection, parts.bus, parts.clock, settings.pending_grace).sweep
+                for name, collection in parts.store.announcing.items()
+            },
         }
         sweep = Sweep(settings.sweep_interval, parts.clock, tasks, parts.registry)
         async with _serving(settings, parts):
@@ -269,6 +273,7 @@ def _keep_documents(settings: BackupSettings, parts: Parts) -> KeepDocuments:
         MongoKeptDocuments(parts.store, parts.clock),
         parts.repositories,
         BusRegistrations(parts.bus, parts.clock),
+        BusAuditHeads(parts.bus, parts.clock),
         parts.clock,
         interval=timedelta(seconds=settings.export_interval),
         new_id=partial(new_ulid, parts.clock, random.SystemRandom()),

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from backup_fakes.asking import asking
 from backup_fakes.engine import EngineInMemory
 from backup_fakes.exchange import ANNA
 from backup_fakes.fuse import Fuse
@@ -43,8 +44,8 @@ def manage(planner: Any, engine: EngineInMemory) -> Manage:
 @pytest.fixture
 async def point(planner: Any, manage: Manage, engine: EngineInMemory) -> RestorePoint:
     """A restore point of one mail, in the repository and in the catalogue."""
-    await manage.create_target("contoso", TARGET)
-    configuration = await planner.configure.create("contoso", "req-1", CONFIGURATION)
+    await manage.create_target("contoso", asking(), TARGET)
+    configuration = await planner.configure.create("contoso", asking("req-1"), CONFIGURATION)
     repository = await engine.open("contoso", "t1")
     now = planner.clock.now()
     session = repository.open_session(f"{configuration.id}/{ANNA}", SESSION, parent=None)
@@ -68,7 +69,7 @@ async def point(planner: Any, manage: Manage, engine: EngineInMemory) -> Restore
 
 
 async def test_target_is_saved_after_a_good_connection_test(planner: Any, manage: Manage) -> None:
-    created = await manage.create_target("contoso", TARGET)
+    created = await manage.create_target("contoso", asking(), TARGET)
     assert created.target is not None
     assert await planner.catalogue.target("contoso", "t1") == created.target
     assert await planner.catalogue.target("fabrikam", "t1") is None
@@ -76,39 +77,39 @@ async def test_target_is_saved_after_a_good_connection_test(planner: Any, manage
 
 async def test_target_that_fails_its_test_is_not_saved(planner: Any, manage: Manage, engine: EngineInMemory) -> None:
     engine.steps = (ProbeStep(name="write", ok=True), ProbeStep(name="read", ok=False, detail="denied"))
-    created = await manage.create_target("contoso", TARGET)
+    created = await manage.create_target("contoso", asking(), TARGET)
     assert (created.target, created.steps) == (None, engine.steps)
     assert await planner.catalogue.target("contoso", "t1") is None
 
 
 async def test_configuration_created_twice_by_one_request_is_one(planner: Any, manage: Manage) -> None:
-    await manage.create_target("contoso", TARGET)
-    first = await planner.configure.create("contoso", "req-1", CONFIGURATION)
+    await manage.create_target("contoso", asking(), TARGET)
+    first = await planner.configure.create("contoso", asking("req-1"), CONFIGURATION)
     await planner.clock.advance(60)
-    again = await planner.configure.create("contoso", "req-1", CONFIGURATION)
-    other = await planner.configure.create("contoso", "req-2", CONFIGURATION)
+    again = await planner.configure.create("contoso", asking("req-1"), CONFIGURATION)
+    other = await planner.configure.create("contoso", asking("req-2"), CONFIGURATION)
     assert first == again
     assert other.id != first.id
     assert len((await planner.catalogue.configurations("contoso", None, 10)).items) == 2
 
 
 async def test_configuration_needs_a_target_of_its_tenant(planner: Any, manage: Manage) -> None:
-    await manage.create_target("contoso", TARGET)
+    await manage.create_target("contoso", asking(), TARGET)
     with pytest.raises(ProblemError, match="storage target"):
-        await planner.configure.create("fabrikam", "req-1", CONFIGURATION)
+        await planner.configure.create("fabrikam", asking("req-1"), CONFIGURATION)
 
 
 async def test_a_source_that_cannot_be_read_is_refused_in_plain_words(planner: Any, manage: Manage) -> None:
-    await manage.create_target("contoso", TARGET)
+    await manage.create_target("contoso", asking(), TARGET)
     mail_alone = Configure(planner.catalogue, planner.retention, planner.clock, readable=(Source.MAIL,))
     wanted = CONFIGURATION.model_copy(update={"sources": (Source.MAIL, Source.CALENDAR, Source.ADDRESS_BOOK)})
     with pytest.raises(ProblemError, match="this release cannot back up calendar, address-book"):
-        await mail_alone.create("contoso", "req-1", wanted)
+        await mail_alone.create("contoso", asking("req-1"), wanted)
 
 
 async def test_pages_hold_everything_once_and_end(planner: Any, manage: Manage) -> None:
-    await manage.create_target("contoso", TARGET)
-    made = {(await planner.configure.create("contoso", f"r{n}", CONFIGURATION)).id for n in range(7)}
+    await manage.create_target("contoso", asking(), TARGET)
+    made = {(await planner.configure.create("contoso", asking(f"r{n}"), CONFIGURATION)).id for n in range(7)}
     seen: list[str] = []
     cursor, pages = None, 0
     while pages == 0 or cursor is not None:
@@ -130,7 +131,7 @@ async def test_restore_point_made_known_twice_is_one(planner: Any, point: Restor
 async def test_ticket_opens_its_export_once(
     planner: Any, manage: Manage, engine: EngineInMemory, point: RestorePoint
 ) -> None:
-    ticket = await manage.open_export("contoso", OpenExport(restore_point=point.id))
+    ticket = await manage.open_export("contoso", asking(), OpenExport(restore_point=point.id))
     assert ticket.filename == "anna_at_contoso.example-20260302T080000Z.zip"
     export = ExportMailbox(planner.catalogue, engine, planner.clock)
     transport = httpx.ASGITransport(application(export))
@@ -151,7 +152,7 @@ async def test_a_ticket_remembers_the_format(
     planner: Any, manage: Manage, engine: EngineInMemory, point: RestorePoint, *, export: str, name: str
 ) -> None:
     wanted = OpenExport(restore_point=point.id, format=ExportFormat(export))
-    ticket = await manage.open_export("contoso", wanted)
+    ticket = await manage.open_export("contoso", asking(), wanted)
     assert ticket.filename == f"anna_at_contoso.example-20260302T080000Z.{export}.zip"
     made = await ExportMailbox(planner.catalogue, engine, planner.clock)("contoso", ticket.ticket)
     assert made.filename == ticket.filename
@@ -172,7 +173,7 @@ async def test_no_name_of_a_mailbox_breaks_out_of_the_header(
 ) -> None:
     odd = point.model_copy(update={"id": "odd", "resource_name": mailbox})
     await planner.catalogue.add_restore_point(odd)
-    ticket = await manage.open_export("contoso", OpenExport(restore_point="odd"))
+    ticket = await manage.open_export("contoso", asking(), OpenExport(restore_point="odd"))
     export = ExportMailbox(planner.catalogue, engine, planner.clock)
     made = await export("contoso", ticket.ticket)
     end = "-20260302T080000Z.zip"
@@ -186,7 +187,7 @@ async def test_a_ticket_remembers_what_is_taken(planner: Any, manage: Manage, po
         (OpenExport(restore_point=point.id, item="AAMk-1="), "item"),
         (OpenExport(restore_point=point.id, item="AAMk-1=", attachment=2), "attachment-2"),
     ):
-        ticket = await manage.open_export("contoso", wanted)
+        ticket = await manage.open_export("contoso", asking(), wanted)
         assert ticket.filename == filename
         order = await planner.catalogue.redeem("contoso", ticket.ticket, planner.clock.now())
         assert order == ExportOrder(
@@ -195,7 +196,7 @@ async def test_a_ticket_remembers_what_is_taken(planner: Any, manage: Manage, po
 
 
 async def test_ticket_expires(planner: Any, manage: Manage, engine: EngineInMemory, point: RestorePoint) -> None:
-    ticket = await manage.open_export("contoso", OpenExport(restore_point=point.id))
+    ticket = await manage.open_export("contoso", asking(), OpenExport(restore_point=point.id))
     await planner.clock.advance(301)
     with pytest.raises(ProblemError, match="not-found"):
         await ExportMailbox(planner.catalogue, engine, planner.clock)("contoso", ticket.ticket)
@@ -203,10 +204,10 @@ async def test_ticket_expires(planner: Any, manage: Manage, engine: EngineInMemo
 
 async def test_no_ticket_for_another_tenants_restore_point(manage: Manage, point: RestorePoint) -> None:
     with pytest.raises(ProblemError, match="not-found"):
-        await manage.open_export("fabrikam", OpenExport(restore_point=point.id))
+        await manage.open_export("fabrikam", asking(), OpenExport(restore_point=point.id))
 
 
 async def test_ticket_secret_is_not_stored(planner: Any, manage: Manage, point: RestorePoint) -> None:
-    ticket = await manage.open_export("contoso", OpenExport(restore_point=point.id))
+    ticket = await manage.open_export("contoso", asking(), OpenExport(restore_point=point.id))
     documents = await planner.store.tickets.find({}).to_list(10)
     assert ticket.ticket not in str(documents)

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import pytest
+from backup_fakes.asking import asking
 from backup_fakes.engine import EngineInMemory
 from backup_fakes.exchange import ANNA, BERT, Exchange
 from backup_fakes.fuse import Fuse
@@ -76,9 +77,9 @@ class House:
 
     async def configure(self) -> str:
         target = CreateTarget(id="t1", name="Our S3", endpoint="https://s3.example", bucket="backups")
-        await self.manage.create_target("contoso", target)
+        await self.manage.create_target("contoso", asking(), target)
         wanted = CreateConfiguration(name="Mail", target="t1", retention_days=90)
-        return (await self.planner.configure.create("contoso", "req", wanted)).id
+        return (await self.planner.configure.create("contoso", asking("req"), wanted)).id
 
 
 @pytest.fixture

@@ -12,13 +12,17 @@ from backup_engine import NewItem, StorageUnreachable
 from backup_service.adapters.mongo_catalogue import MongoCatalogue
 from backup_service.adapters.mongo_kept_documents import MongoKeptDocuments
 from backup_service.adapters.mongo_store import Store
+from backup_service.usecases.audit_seals import AuditSeals
 from backup_service.usecases.keep_documents import KeepDocuments
 from chassis.testing.clock import ManualClock
+from contracts.audit_chain import AuditHead, AuditSeal
 from contracts.documents import ProfileRegistration, TenantDocuments
 from contracts.names import Profile
+from contracts.operations.audit import AuditSealsOf
 from contracts.problem import unavailable
 from contracts.views import (
     BackupConfiguration,
+    Listing,
     RestorePoint,
     StorageTarget,
     Tenant,
@@ -36,12 +40,15 @@ class World:
         self.catalogue, self.kept = MongoCatalogue(store), MongoKeptDocuments(store, clock)
         self.repositories = EngineInMemory(Fuse())
         self.away = False
+        self.audit = AuditHead(tenant="contoso", length=3, hash="3" * 64)
+        self.seals = AuditSeals(self.catalogue, self.repositories)
         self.registered_at = clock.now()
         ids = itertools.count(1)
         self.keep = KeepDocuments(
             self.kept,
             self.repositories,
             self.registration,
+            self.audit_head,
             clock,
             interval=DAY,
             new_id=lambda: f"01ARZ3NDEKTSV4RRFFQ{next(ids):07d}",
@@ -53,6 +60,13 @@ class World:
         registered = Tenant(tenant=tenant, entra_tenant_id="e", display_name="C", created_at=self.registered_at)
         profile = ProfileRegistration(profile=Profile.EXCHANGE_BACKUP, client_id="app-1")
         return TenantDocuments(tenant=registered, profiles=(profile,))
+
+    async def audit_head(self, tenant: str) -> AuditHead:
+        assert tenant == "contoso"
+        return self.audit
+
+    async def nobody(self, tenant: str) -> AuditHead:
+        raise unavailable(f"monitor-service does not answer for {tenant}")
 
     async def add_target(self, target: str) -> StorageTarget:
         now = self.clock.now()
@@ -201,3 +215,35 @@ async def test_a_target_of_nobody_is_not_recovered(world: World) -> None:
     await world.add_target("t1")
     assert await world.kept.ask_recovery("contoso", "t2") is None
     assert await world.kept.ask_recovery("fabrikam", "t1") is None
+
+
+async def test_the_head_of_the_audit_chain_is_sealed_once_a_day_and_stays_for_ever(world: World) -> None:
+    await world.add_target("t1")
+    started = world.clock.now().date()
+    for day in range(70):
+        world.audit = AuditHead(tenant="contoso", length=day + 1, hash=f"{day:064d}")
+        assert await world.keep.due() == 1
+        await world.clock.advance(DAY.total_seconds())
+    found, cursor = [], None
+    for _ in range(10):
+        page = await world.seals("contoso", AuditSealsOf(cursor=cursor))
+        found += page.items
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert {seal.target for seal in found} == {"t1"}
+    assert found[-1].length == 70
+    assert (found[-1].hash, found[-1].sealed_on) == (f"{69:064d}", started + timedelta(days=69))
+    assert len(found) >= 68  # of a month with 31 days the newest 30
+    assert await world.seals("fabrikam", AuditSealsOf()) == Listing[AuditSeal](items=())
+
+
+async def test_a_silent_monitor_service_delays_the_seal_and_nothing_else(world: World) -> None:
+    await world.add_target("t1")
+    sealed, world.keep._audit_heads = world.keep._audit_heads, world.nobody
+    await world.keep.due()
+    assert len(await world.versions("token-service")) == 1
+    world.keep._audit_heads = sealed
+    await world.clock.advance(300)
+    await world.keep.due()
+    assert [seal.length for seal in (await world.seals("contoso", AuditSealsOf())).items] == [3]

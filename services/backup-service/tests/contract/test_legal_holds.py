@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from backup_fakes.asking import asking
 from backup_fakes.engine import EngineInMemory
 from backup_fakes.fuse import Fuse
 
@@ -42,9 +43,9 @@ class Court:
         planner = self.planner
         manage = Manage(planner.catalogue, self.engine, planner.clock)
         where = CreateTarget(id="t1", name="Our S3", endpoint="https://s3.example", bucket="backups")
-        await manage.create_target("contoso", where)
+        await manage.create_target("contoso", asking(), where)
         wanted = CreateConfiguration(name="Mail", target="t1")
-        configuration = await planner.configure.create("contoso", "req-1", wanted)
+        configuration = await planner.configure.create("contoso", asking("req-1"), wanted)
         self.configuration = configuration.id
         for identity, resource in zip(SESSIONS, ("anna", "bert"), strict=True):
             self.points.append(await self.back_up(identity, resource))
@@ -62,10 +63,10 @@ class Court:
 
     async def place(self, request: str = "r1", **scope: Any) -> LegalHold:
         wanted = PlaceLegalHold(**(scope or {"restore_point": SESSIONS[0]}), reason="lawsuit")
-        return await self.desk.place("contoso", "anna", request, wanted)
+        return await self.desk.place("contoso", asking(request), wanted)
 
     async def release(self, hold: LegalHold, by: str = "judge") -> LegalHold:
-        return await self.desk.release("contoso", by, ReleaseLegalHold(id=hold.id, reason="settled"))
+        return await self.desk.release("contoso", asking(by=by), ReleaseLegalHold(id=hold.id, reason="settled"))
 
     async def state(self, hold: LegalHold) -> LegalHold:
         found = await self.planner.custody.legal_hold("contoso", hold.id)
@@ -218,7 +219,7 @@ async def test_a_tenant_holds_and_releases_only_its_own(court: Court) -> None:
     hold = await court.place()
     foreign = PlaceLegalHold(restore_point=SESSIONS[0], reason="curious")
     with pytest.raises(ProblemError, match="not-found"):
-        await court.desk.place("fabrikam", "eve", "r1", foreign)
+        await court.desk.place("fabrikam", asking("r1", "eve"), foreign)
     with pytest.raises(ProblemError, match="not-found"):
-        await court.desk.release("fabrikam", "eve", ReleaseLegalHold(id=hold.id, reason="curious"))
+        await court.desk.release("fabrikam", asking(by="eve"), ReleaseLegalHold(id=hold.id, reason="curious"))
     assert (await court.desk.listing("fabrikam", None, 10)).items == ()

@@ -12,6 +12,7 @@ from backup_service.adapters.mongo_kept_documents import MongoKeptDocuments
 from backup_service.adapters.mongo_protection import MongoProtection
 from backup_service.adapters.search_shelf import SearchShelf
 from backup_service.entrypoints import rpc as answers
+from backup_service.usecases.audit_seals import AuditSeals
 from backup_service.usecases.browse import Browse
 from backup_service.usecases.legal_holds import HoldDesk
 from backup_service.usecases.manage import Manage
@@ -58,6 +59,8 @@ def gateway(planner: Any, tmp_path: Path) -> Bus:
         planner.retention,
         desk,
         MongoKeptDocuments(planner.store, planner.clock),
+        AuditSeals(planner.catalogue, EngineInMemory(Fuse())),
+        planner.clock,
     )
     answers.bind_protection(server, MongoProtection(planner.store).of)
     files = SearchShelf(tmp_path, limit=1 << 20, patience=1.0, new_id=lambda: "01ARZ3NDEKTSV4RRFFQ0000001")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from backup_fakes.asking import asking
 from backup_fakes.engine import EngineInMemory
 from backup_fakes.exchange import ANNA, Exchange
 from backup_fakes.fuse import Fuse
@@ -53,9 +54,9 @@ class House:
 
     async def configure(self, **retention: Any) -> BackupConfiguration:
         where = CreateTarget(id="t1", name="Our S3", endpoint="https://s3.example", bucket="backups")
-        await self.manage.create_target("contoso", where)
+        await self.manage.create_target("contoso", asking(), where)
         wanted = CreateConfiguration(name="Mail", target="t1", **retention)
-        return await self.planner.configure.create("contoso", f"req-{retention}", wanted)
+        return await self.planner.configure.create("contoso", asking(f"req-{retention}"), wanted)
 
     async def back_up(self, configuration: BackupConfiguration) -> RestorePoint:
         await self.request(configuration)
@@ -114,7 +115,7 @@ async def test_what_no_tenant_may_choose_is_refused(house: House, retention: str
 
 
 async def test_a_configuration_below_the_tenants_floor_is_refused_in_plain_words(house: House) -> None:
-    await house.retention.set_floor("contoso", "anna", SetRetentionFloor(period="1y"))
+    await house.retention.set_floor("contoso", asking(), SetRetentionFloor(period="1y"))
     with pytest.raises(ProblemError, match="90d is less than the tenant's least retention of 1y: choose a longer one"):
         await house.configure(retention="90d,yearly=10y")
     assert (await house.configure(retention="1y")).retention == "1y"
@@ -127,13 +128,13 @@ async def test_the_floor_is_thirty_days_until_somebody_sets_it(house: House) -> 
         "changes": (),
     }
     with pytest.raises(ProblemError, match="29d is less than the tenant's least retention of 30d"):
-        await house.retention.set_floor("contoso", "anna", SetRetentionFloor(period="29d"))
+        await house.retention.set_floor("contoso", asking(), SetRetentionFloor(period="29d"))
 
 
 async def test_every_change_of_the_floor_stays_on_record(house: House, planner: Any) -> None:
     for by, period in (("anna", "1y"), ("bert", "1y"), ("carl", "90d")):
         await planner.clock.advance(60)
-        await house.retention.set_floor("contoso", by, SetRetentionFloor(period=period))
+        await house.retention.set_floor("contoso", asking(by=by), SetRetentionFloor(period=period))
     floor = await house.retention.floor("contoso")
     assert (floor.period, [(one.set_by, one.period) for one in floor.changes]) == (
         "90d",
@@ -144,7 +145,7 @@ async def test_every_change_of_the_floor_stays_on_record(house: House, planner: 
 
 async def test_two_who_change_the_floor_at_once_are_both_on_record(house: House) -> None:
     async def change(by: str, period: str) -> None:
-        await house.retention.set_floor("contoso", by, SetRetentionFloor(period=period))
+        await house.retention.set_floor("contoso", asking(by=by), SetRetentionFloor(period=period))
 
     await asyncio.gather(*(change(f"admin-{n}", f"{n}y") for n in range(1, 6)))
     floor = await house.retention.floor("contoso")
@@ -163,7 +164,7 @@ async def test_a_restore_point_shows_its_class_and_date(house: House) -> None:
 async def test_a_floor_raised_later_lifts_what_existing_configurations_make(house: House, planner: Any) -> None:
     configuration = await house.configure(retention="30d")
     before = await house.back_up(configuration)
-    await house.retention.set_floor("contoso", "anna", SetRetentionFloor(period="1y"))
+    await house.retention.set_floor("contoso", asking(), SetRetentionFloor(period="1y"))
     after = await house.back_up(configuration)
     assert (before.retention_class, after.retention_class) == ("30d", "floor=1y")
     known = await planner.catalogue.restore_point("contoso", before.id)
@@ -178,7 +179,7 @@ async def test_a_job_planned_before_a_change_does_not_change_it_back(house: Hous
     await planner.clock.advance(60)
     await house.request(configuration)
     await planner.clock.advance(60)
-    await house.retention.set_floor("contoso", "anna", SetRetentionFloor(period="1y"))
+    await house.retention.set_floor("contoso", asking(), SetRetentionFloor(period="1y"))
     custody = (await house.engine.open("contoso", "t1")).custody
     newest = (await house.retention.floor("contoso")).changes[0]
     custody.set_floor(custody.current_floor().period.parse("1y"), by=newest.set_by, at=newest.set_at)

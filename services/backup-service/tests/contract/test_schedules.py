@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from backup_fakes.asking import asking
 from backup_fakes.exchange import Exchange
 from backup_fakes.fuse import Fuse
 from backup_fakes.mail import MemoryTenants
@@ -50,12 +51,12 @@ class House:
             StorageTarget(tenant="contoso", id="t1", name="Our S3", **where, created_at=now, tested_at=now)
         )
         question = CreateConfiguration(name="Mail", target="t1", **wanted)
-        made: BackupConfiguration = await self.planner.configure.create("contoso", "req", question)
+        made: BackupConfiguration = await self.planner.configure.create("contoso", asking("req"), question)
         return made
 
     async def change(self, configuration: BackupConfiguration, **wanted: Any) -> BackupConfiguration:
         question = ChangeConfiguration(id=configuration.id, **wanted)
-        changed: BackupConfiguration = await self.planner.configure.change("contoso", question)
+        changed: BackupConfiguration = await self.planner.configure.change("contoso", asking(), question)
         return changed
 
     async def pass_time(self, seconds: float) -> int:
@@ -176,4 +177,4 @@ async def test_a_change_keeps_what_it_does_not_name_and_the_floor(house: House) 
     with pytest.raises(ProblemError, match="least retention"):
         await house.change(made, retention="5d")
     with pytest.raises(ProblemError, match="configuration"):
-        await house.planner.configure.change("fabrikam", ChangeConfiguration(id=made.id, paused=True))
+        await house.planner.configure.change("fabrikam", asking(), ChangeConfiguration(id=made.id, paused=True))

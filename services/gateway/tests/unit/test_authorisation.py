@@ -60,6 +60,9 @@ MATRIX = {
     "list_dead_letters": "operator",
     "get_dead_letter": "operator",
     "replay_dead_letter": "operator",
+    "list_audit_records": "operator admin",
+    "list_audit_seals": "operator admin",
+    "list_installation_audit": "operator",
     "get_health": "operator admin user hr accounting",
 }
 """Written by hand, so that a slip in the table is seen here."""

@@ -1,5 +1,6 @@
 """The only wiring: `build` for real, `build_with` for tests that bring their own store."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,13 +17,17 @@ from chassis.delivery import DeliveryPolicy
 from chassis.health import Check
 from chassis.lifecycle import Drain
 from chassis.metrics import new_registry
+from chassis.pending import PendingEvents
 from chassis.rpc import RpcServer
+from chassis.sweep import Sweep, Task
 from monitor_service.adapters.bus_letters import BusLetters
+from monitor_service.adapters.mongo_chains import MongoChains
 from monitor_service.adapters.mongo_ledger import MongoLedger
 from monitor_service.adapters.mongo_replays import MongoReplays
 from monitor_service.domain.health import Expected
 from monitor_service.entrypoints import metrics, rpc, stream
 from monitor_service.ports import Ledger, Replays
+from monitor_service.ports.audit import Chains
 from monitor_service.settings import MonitorSettings
 
 NAME = "monitor-service"
@@ -36,11 +41,14 @@ class App:
     settings: MonitorSettings
     bus: Bus
     probes: Starlette
+    sweep: Sweep
 
     async def run(self, drain: Drain) -> None:
         """Serve until draining is requested; a batch under way is finished first."""
-        async with self.serving():
+        async with self.serving(), asyncio.TaskGroup() as group:
+            sweeping = group.create_task(self.sweep.run(drain.requested))
             await drain.wait()
+            await sweeping
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
@@ -63,9 +71,20 @@ class App:
 async def build(settings: MonitorSettings) -> App:
     """The service on the bus and the document store of the settings."""
     db = documents.connect(settings, DATABASE)
-    ledger, replays = await MongoLedger.open(db), await MongoReplays.open(db)
+    ledger, replays, chains = await MongoLedger.open(db), await MongoReplays.open(db), await MongoChains.open(db)
+    clock = SystemClock()
     connected = Bus(bus.connect(settings, NAME), NAME)
-    return build_with(settings, connected, ledger, replays, clock=SystemClock(), checks={"documents": ledger.ping})
+    pending = PendingEvents(replays.collection, connected, clock, settings.pending_grace)
+    return build_with(
+        settings,
+        connected,
+        ledger,
+        replays,
+        chains,
+        clock=clock,
+        checks={"documents": ledger.ping},
+        tasks={"pending-replays": pending.sweep},
+    )
 
 
 def build_with(
@@ -73,19 +92,24 @@ def build_with(
     connected: Bus,
     ledger: Ledger,
     replays: Replays,
+    chains: Chains,
     *,
     clock: Clock,
     checks: Mapping[str, Check],
+    tasks: Mapping[str, Task],
 ) -> App:
-    """The service on a given bus, ledger and clock."""
+    """The service on a given bus, stores and clock; `tasks` is what its sweep does besides."""
     registry = new_registry(NAME, version("tenantkeep-monitor-service"))
     expected = Expected(
         timedelta(seconds=settings.expected_interval), timedelta(seconds=settings.expected_drill_interval)
     )
     stream.bind(connected, ledger, DeliveryPolicy.of(settings), registry)
+    stream.bind_audit(connected, chains, DeliveryPolicy.of(settings), registry)
     server = RpcServer(connected)
     rpc.bind(server, ledger, clock, expected)
     rpc.bind_dead_letters(server, BusLetters(connected), replays, clock)
+    rpc.bind_audit(server, chains)
 
     probes = metrics.application(ledger, clock, expected, {"bus": bus_answers(connected), **checks}, registry)
-    return App(settings, connected, probes)
+    sweep = Sweep(settings.sweep_interval, clock, tasks, registry)
+    return App(settings, connected, probes, sweep)

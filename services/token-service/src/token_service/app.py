@@ -100,7 +100,7 @@ def build_onboarding(
         clock=clock,
         policy=policy,
     )
-    questions = OnboardingQuestions(tenants, look=look, set_contacts=SetContacts(tenants))
+    questions = OnboardingQuestions(tenants, look=look, set_contacts=SetContacts(tenants, clock))
     return OnboardingApp(questions, look, NudgeOnboarding(of_connections, tenants, look))
 
 
@@ -152,6 +152,7 @@ def build_with(
         tenants=tenants,
         connections=connections,
         renew=renew,
+        announcements=announcements,
         clock=clock,
         authority_url=authority_url,
         scope=graph_scope,
@@ -219,7 +220,7 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
         bus = Bus(broker, SERVICE, clock)
         pending = PendingEvents(connections.collection, bus, clock, settings.pending_grace)
         announcements = BusAnnouncements(pending)
-        tenants = await MongoTenants.open(db)
+        tenants = await MongoTenants.open(db, clock)
         onboardings = await MongoOnboardings.open(db, clock)
         pending_onboardings = PendingEvents(onboardings.collection, bus, clock, settings.pending_grace)
         announcing = BusAnnouncements(pending_onboardings)
@@ -260,6 +261,7 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
             "onboarding": onboarding.look.sweep,
             "onboarding-enrolment": onboarding.look.enrol,
             "pending-onboardings": pending_onboardings.sweep,
+            "pending-tenants": PendingEvents(tenants.collection, bus, clock, settings.pending_grace).sweep,
             "metrics": app.metrics.refresh,
         }
         sweep = Sweep(settings.sweep_interval, clock, tasks, registry)

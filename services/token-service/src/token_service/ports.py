@@ -100,17 +100,17 @@ class EntraTenantTaken(Exception):
 class Tenants(Protocol):
     """The register of tenants. Nothing is ever removed from it, and only recovery key and contacts are ever changed."""
 
-    async def add(self, tenant: TenantRecord) -> None:
-        """Add for ever. Raises SlugTaken or EntraTenantTaken, also when two ask at the same moment."""
+    async def add(self, tenant: TenantRecord, events: Sequence[Event] = ()) -> None:
+        """Add for ever, with `events`. Raises SlugTaken or EntraTenantTaken, also when two ask at the same moment."""
         ...
 
     async def get(self, slug: str) -> TenantRecord | None: ...
 
-    async def set_recovery_key(self, slug: str, key: RecoveryKey) -> None:
+    async def set_recovery_key(self, slug: str, key: RecoveryKey, events: Sequence[Event] = ()) -> None:
         """Replace the recovery key of a tenant that exists."""
         ...
 
-    async def set_contacts(self, slug: str, contacts: Contacts) -> None:
+    async def set_contacts(self, slug: str, contacts: Contacts, events: Sequence[Event] = ()) -> None:
         """Replace the contacts of a tenant that exists."""
         ...
 

@@ -10,6 +10,8 @@ import pytest
 from chassis.documents import SCHEMA, SchemaTooNew
 from chassis.pending import PENDING, PENDING_SINCE
 from chassis.testing.clock import ManualClock
+from contracts.auditing import AuditAction, recorded
+from contracts.caller import itself
 from contracts.contacts import Contact, Contacts
 from contracts.errors import ErrorClass
 from contracts.events.tenants import OnboardingChanged
@@ -34,7 +36,7 @@ CONTOSO = TenantRecord("contoso", "11111111-1111-1111-1111-111111111111", "Conto
 async def tenants(request: pytest.FixtureRequest, world: Any) -> Tenants:
     if request.param == "memory":
         return world.tenants
-    return await MongoTenants.open(request.getfixturevalue("database"))
+    return await MongoTenants.open(request.getfixturevalue("database"), ManualClock())
 
 
 @pytest.fixture(params=["memory", "mongo"])
@@ -75,6 +77,16 @@ async def test_pages_follow_the_slugs(tenants: Tenants) -> None:
     assert list(await tenants.page("t3", 2)) == []
 
 
+async def test_what_announces_a_tenant_and_its_recovery_key_is_saved_with_them(database: Any) -> None:
+    tenants = await MongoTenants.open(database, ManualClock())
+    told = recorded(AuditAction.TENANT_REGISTER, "contoso", tenant="contoso", caller=itself("test"), at=AT)
+    await tenants.add(CONTOSO, [told])
+    await tenants.set_recovery_key("contoso", RecoveryKey("one", AT), [told.model_copy(update={"request": "r2"})])
+    document = await database["tenants"].find_one({"_id": "contoso"})
+    assert [event["subject"] for event in document[PENDING]] == [told.subject()] * 2
+    assert document[PENDING_SINCE] is not None
+
+
 async def test_a_recovery_key_is_replaced_and_nothing_else(tenants: Tenants) -> None:
     await tenants.add(CONTOSO)
     for name in ("one", "two"):
@@ -94,18 +106,18 @@ async def test_contacts_are_replaced_and_nothing_else(tenants: Tenants) -> None:
 
 
 async def test_a_tenant_of_a_version_before_keeps_what_it_has(database: Any) -> None:
-    store = await MongoTenants.open(database)
+    store = await MongoTenants.open(database, ManualClock())
     await store.add(CONTOSO)
     await database["tenants"].update_one({"_id": "contoso"}, {"$unset": {"contacts": ""}, "$set": {SCHEMA: 2}})
     await store.set_contacts("contoso", Contacts(support=DESK))  # by a replica of today, before the migration
-    kept = await (await MongoTenants.open(database)).get("contoso")
+    kept = await (await MongoTenants.open(database, ManualClock())).get("contoso")
     assert kept == dataclasses.replace(CONTOSO, contacts=Contacts(support=DESK))
 
 
 async def test_a_tenant_of_the_version_before_has_no_recovery_key(database: Any) -> None:
-    await (await MongoTenants.open(database)).add(CONTOSO)
+    await (await MongoTenants.open(database, ManualClock())).add(CONTOSO)
     await database["tenants"].update_one({"_id": "contoso"}, {"$unset": {"recovery_key": ""}, "$set": {SCHEMA: 1}})
-    assert await (await MongoTenants.open(database)).get("contoso") == CONTOSO
+    assert await (await MongoTenants.open(database, ManualClock())).get("contoso") == CONTOSO
 
 
 def full() -> Connection:

@@ -55,8 +55,8 @@ async def assert_consistent(world: Any, generations: list[int]) -> None:
     assert state.token.fingerprint == token["fingerprint"]
     assert state.token.generation == token["generation"]
     assert state.status(world.clock.now()) is TokenStatus.ACTIVE
-    assert [event.generation for event in world.connections.events[state.id]] == generations
-    assert world.connections.events[state.id][-1].fingerprint == token["fingerprint"]
+    assert [event.generation for event in world.announcements()] == generations
+    assert world.announcements()[-1].fingerprint == token["fingerprint"]
 
 
 @pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])

@@ -28,7 +28,7 @@ async def test_a_due_token_is_renewed_well_before_it_ends(world: Any) -> None:
     second = await world.token()
     assert second["generation"] == 2
     assert second["access_token"] != first["access_token"]
-    assert [event.generation for event in world.connections.events["contoso/exchange-backup"]] == [1, 2]
+    assert [event.generation for event in world.announcements()] == [1, 2]
     assert world.registry.get_sample_value("m365_token_refreshes_total", {"result": "renewed"}) == 1
 
 

@@ -21,7 +21,7 @@ async def test_a_proven_credential_is_kept_with_its_token_and_announced(world: A
         1,
     )
     stored = await world.token()
-    (event,) = world.connections.events["contoso/exchange-backup"]
+    (event,) = world.announcements()
     assert event.fingerprint == stored["fingerprint"] == fingerprint(stored["access_token"])
     assert (event.generation, event.expires_at) == (1, view.expires_at)
     assert world.announced.ids == ["contoso/exchange-backup"]
@@ -115,7 +115,7 @@ async def test_two_credentials_at_once_end_in_one_consistent_state(world: Any) -
     await asyncio.gather(world.set_credential(intake="i1"), world.set_credential("right-2", "app-2", intake="i2"))
     state = await world.state()
     assert state.token.generation == 2
-    assert len(world.connections.events["contoso/exchange-backup"]) == 2
+    assert len(world.announcements()) == 2
 
 
 async def test_every_profile_is_listed_and_unknown_without_a_credential(world: Any) -> None:

@@ -2,16 +2,17 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from backup_service.adapters.mongo_resources import MongoResources
 from backup_service.adapters.mongo_runs import job_sums
-from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, key, plain
+from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, announced, announcing, key, plain
 from backup_service.adapters.mongo_unrestored import MongoUnrestored
 from backup_service.domain.export_order import ExportOrder
 from chassis.documents import SCHEMA, Collection, Document
 from chassis.errors import GiveUp
+from contracts.events import Event
 from contracts.views import (
     BackupConfiguration,
     ItemProblem,
@@ -26,6 +27,9 @@ from contracts.views import (
 
 V = TypeVar("V", bound=View)
 
+_TICKET_KEPT = timedelta(days=7)
+"""After its end, so that what it announces is published even if the bus was away."""
+
 
 class MongoCatalogue:
     """What people created, and what came of it."""
@@ -33,14 +37,17 @@ class MongoCatalogue:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def add_target(self, target: StorageTarget) -> None:
-        await _insert(self._store.targets, target, target.tenant, target.id)
+    async def add_target(self, target: StorageTarget, events: Sequence[Event] = ()) -> None:
+        await _insert(self._store.targets, target, target.tenant, target.id, events)
 
-    async def add_configuration(self, configuration: BackupConfiguration) -> None:
-        await _insert(self._store.configurations, configuration, configuration.tenant, configuration.id)
+    async def add_configuration(self, configuration: BackupConfiguration, events: Sequence[Event] = ()) -> None:
+        await _insert(self._store.configurations, configuration, configuration.tenant, configuration.id, events)
 
-    async def change_configuration(self, tenant: str, configuration: str, changes: Mapping[str, Any]) -> None:
-        await self._store.configurations.update_one({"_id": key(tenant, configuration)}, {"$set": plain(dict(changes))})
+    async def change_configuration(
+        self, tenant: str, configuration: str, changes: Mapping[str, Any], events: Sequence[Event] = ()
+    ) -> None:
+        update = announcing({"$set": plain(dict(changes))}, events)
+        await self._store.configurations.update_one({"_id": key(tenant, configuration)}, update)
 
     async def target(self, tenant: str, target: str) -> StorageTarget | None:
         return await _get(self._store.targets, StorageTarget, tenant, target)
@@ -127,16 +134,19 @@ class MongoCatalogue:
         sums = await job_sums(self._store.jobs, document["tenant"], document["id"])
         return Run.model_validate({**document, **sums})
 
-    async def add_ticket(self, tenant: str, order: ExportOrder, secret: str, expires_at: datetime) -> None:
+    async def add_ticket(
+        self, tenant: str, order: ExportOrder, secret: str, expires_at: datetime, events: Sequence[Event] = ()
+    ) -> None:
         document = {
             **order.document(),
             "_id": _ticket_id(tenant, secret),
             SCHEMA: SCHEMA_VERSION,
             "tenant": tenant,
             "expires_at": expires_at,
+            "forget_at": expires_at + _TICKET_KEPT,
             "used": False,
         }
-        await self._store.tickets.insert_one(document)
+        await self._store.tickets.insert_one(announced(document, events))
 
     async def redeem(self, tenant: str, secret: str, now: datetime) -> ExportOrder | None:
         ticket = _ticket_id(tenant, secret)
@@ -149,9 +159,10 @@ class MongoCatalogue:
         return None if document is None else ExportOrder.read(document)
 
 
-async def _insert(collection: Collection, view: View, tenant: str, identity: str) -> None:
+async def _insert(collection: Collection, view: View, tenant: str, identity: str, events: Sequence[Event]) -> None:
     document = {"_id": key(tenant, identity), SCHEMA: SCHEMA_VERSION, **plain(view.model_dump(mode="python"))}
-    await collection.update_one({"_id": document["_id"]}, {"$setOnInsert": document}, upsert=True)
+    fresh = announced(document, events)
+    await collection.update_one({"_id": document["_id"]}, {"$setOnInsert": fresh}, upsert=True)
 
 
 async def _get(collection: Collection, view: type[V], tenant: str, identity: str) -> V | None:

@@ -3,12 +3,13 @@
 The repositories hold sealed copies, and those are what the engine obeys.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, key, plain
+from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, announced, announcing, key, plain
 from chassis.documents import SCHEMA
+from contracts.events import Event
 from contracts.names import LegalHoldState
 from contracts.views import FloorChange, LegalHold, Listing, RetentionFloor
 
@@ -26,25 +27,27 @@ class MongoCustody:
         document = await self._floors.find_one({"_id": tenant})
         return None if document is None else RetentionFloor.model_validate(document)
 
-    async def change_retention_floor(self, tenant: str, change: FloorChange) -> None:
+    async def change_retention_floor(self, tenant: str, change: FloorChange, events: Sequence[Event] = ()) -> None:
         while True:
             known = await self._floors.find_one({"_id": tenant})
             changes = [plain(change.model_dump(mode="python")), *(known["changes"] if known else ())]
             after = {"period": change.period, "changes": changes, "revision": len(changes)}
             if known is None:
-                fresh = {"_id": tenant, SCHEMA: SCHEMA_VERSION, "tenant": tenant, **after}
+                fresh = announced({"_id": tenant, SCHEMA: SCHEMA_VERSION, "tenant": tenant, **after}, events)
                 done = await self._floors.update_one({"_id": tenant}, {"$setOnInsert": fresh}, upsert=True)
                 changed = done.upserted_id is not None
             else:
                 unchanged = {"_id": tenant, "revision": known["revision"]}
-                changed = (await self._floors.update_one(unchanged, {"$set": after})).modified_count == 1
+                update = announcing({"$set": after}, events)
+                changed = (await self._floors.update_one(unchanged, update)).modified_count == 1
             if changed:
                 return
 
-    async def add_legal_hold(self, hold: LegalHold, *, due_at: datetime) -> None:
+    async def add_legal_hold(self, hold: LegalHold, events: Sequence[Event] = (), *, due_at: datetime) -> None:
         facts = {SCHEMA: SCHEMA_VERSION, **plain(hold.model_dump(mode="python")), "due_at": due_at}
         name = key(hold.tenant, hold.id)
-        await self._holds.update_one({"_id": name}, {"$setOnInsert": {"_id": name, **facts}}, upsert=True)
+        fresh = announced({"_id": name, **facts}, events)
+        await self._holds.update_one({"_id": name}, {"$setOnInsert": fresh}, upsert=True)
 
     async def legal_hold(self, tenant: str, hold: str) -> LegalHold | None:
         document = await self._holds.find_one({"_id": key(tenant, hold)})
@@ -76,11 +79,18 @@ class MongoCustody:
         return (await self._holds.update_one(mine, {"$set": {"due_at": due_at}})).modified_count == 1
 
     async def advance_legal_hold(
-        self, hold: LegalHold, state: LegalHoldState, changes: Mapping[str, Any], *, due_at: datetime | None
+        self,
+        hold: LegalHold,
+        state: LegalHoldState,
+        changes: Mapping[str, Any],
+        events: Sequence[Event] = (),
+        *,
+        due_at: datetime | None,
     ) -> None:
         update: dict[str, Any] = {"$set": {**plain(dict(changes)), "state": state.value}}
         if due_at is None:
             update["$unset"] = {"due_at": ""}
         else:
             update["$set"]["due_at"] = due_at
-        await self._holds.update_one({"_id": key(hold.tenant, hold.id), "state": hold.state.value}, update)
+        mine = {"_id": key(hold.tenant, hold.id), "state": hold.state.value}
+        await self._holds.update_one(mine, announcing(update, events))

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, key, plain
+from backup_service.adapters.mongo_store import SCHEMA_VERSION, SOURCE, Store, key, plain
 from backup_service.adapters.mongo_unrestored import MongoUnrestored
 from backup_service.domain.jobs import (
     Claim,
@@ -47,7 +47,6 @@ from contracts.retention import DEFAULT_FLOOR
 
 log = structlog.get_logger()
 
-SOURCE = "backup-service"
 _ACTIVE = [JobState.WAITING.value, JobState.RUNNING.value]
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, key, plain
+from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, announcing, key, plain
 from chassis.clock import Clock
 from chassis.documents import SCHEMA
+from contracts.events import Event
 from contracts.views import BackupConfiguration, RestorePoint, StorageTarget, TargetRecovery
 
 _DUE = "documents_due_at"
@@ -34,11 +35,11 @@ class MongoKeptDocuments:
     async def kept(self, target: StorageTarget, at: datetime, due_at: datetime) -> None:
         await self._set(target, {"exported_at": at, _DUE: due_at})
 
-    async def ask_recovery(self, tenant: str, target: str) -> StorageTarget | None:
+    async def ask_recovery(self, tenant: str, target: str, events: Sequence[Event] = ()) -> StorageTarget | None:
         at = self._clock.now()
         recovery = plain(TargetRecovery(state="waiting", requested_at=at).model_dump(mode="python"))
         where = {"_id": key(tenant, target)}
-        await self._targets.update_one(where, {"$set": {"recovery": recovery, _DUE: at}})
+        await self._targets.update_one(where, announcing({"$set": {"recovery": recovery, _DUE: at}}, events))
         document = await self._targets.find_one(where)
         return None if document is None else StorageTarget.model_validate(document)
 

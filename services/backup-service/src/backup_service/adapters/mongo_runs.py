@@ -7,8 +7,8 @@ from typing import Any
 
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from backup_service.adapters.mongo_jobs import SOURCE, caused, new_job, queue_of, queued
-from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, key, plain
+from backup_service.adapters.mongo_jobs import caused, new_job, queue_of, queued
+from backup_service.adapters.mongo_store import SCHEMA_VERSION, SOURCE, Store, key, plain
 from backup_service.domain.jobs import Cause, state_of_run
 from backup_service.ports import RunDocument
 from chassis import telemetry
@@ -61,6 +61,7 @@ class MongoRuns:
         requested_at: datetime,
         details: Mapping[str, Any],
         cause: Cause | None = None,
+        events: Sequence[Event] = (),
     ) -> bool:
         """Record a run and what asked for it; False when it is known already (the request came twice)."""
         now = self._clock.now()
@@ -85,9 +86,9 @@ class MongoRuns:
             "cause": None if cause is None else {"source": cause.source, "request": cause.request},
             "traceparent": telemetry.traceparent(),
         }
-        event = JobQueued(**{**_run_facts(document, now), "version": 1})
+        queued_run = JobQueued(**{**_run_facts(document, now), "version": 1})
         try:
-            await self._store.runs.insert_one(new_document(document, [event], SOURCE, now))
+            await self._store.runs.insert_one(new_document(document, [queued_run, *events], SOURCE, now))
         except DuplicateKeyError:
             return False
         if configuration is not None:

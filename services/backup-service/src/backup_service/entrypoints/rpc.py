@@ -6,16 +6,21 @@ from typing import TypeVar
 
 from backup_service.ports import Catalogue
 from backup_service.ports.custody import KeptDocuments
+from backup_service.usecases.audit_seals import AuditSeals
 from backup_service.usecases.browse import Browse
 from backup_service.usecases.configure import Configure
 from backup_service.usecases.legal_holds import HoldDesk
 from backup_service.usecases.manage import Manage
 from backup_service.usecases.retention import Retention
+from chassis.clock import Clock
 from chassis.rpc import Call, RpcServer
 from contracts import rpc
+from contracts.audit_chain import AuditSeal
+from contracts.auditing import AuditAction, recorded
 from contracts.browsing import Comparison, Folder, Item, Message
 from contracts.onboarding import Protection
 from contracts.operations import onboarding
+from contracts.operations.audit import AUDIT_SEALS, AuditSealsOf
 from contracts.problem import not_found
 from contracts.views import (
     BackupConfiguration,
@@ -43,6 +48,8 @@ def bind(  # noqa: PLR0917 - what the questions are about, one each
     retention: Retention,
     holds: HoldDesk,
     kept: KeptDocuments,
+    seals: AuditSeals,
+    clock: Clock,
 ) -> None:
     """The questions planners answer: every operation that names backup-service but those of the two below."""
     _bind_commands(server, manage)
@@ -51,7 +58,8 @@ def bind(  # noqa: PLR0917 - what the questions are about, one each
     _bind_holds(server, holds, catalogue)
     _bind_lists(server, catalogue)
     _bind_look_ups(server, catalogue)
-    _bind_recovery(server, kept)
+    _bind_recovery(server, kept, clock)
+    _bind_audit(server, seals)
 
 
 def bind_protection(server: RpcServer, look: ProtectionLook) -> None:
@@ -94,13 +102,13 @@ def bind_browsing(server: RpcServer, browse: Browse) -> None:
 
 def _bind_commands(server: RpcServer, manage: Manage) -> None:
     async def create_target(call: Call[rpc.CreateTarget]) -> rpc.CreatedTarget:
-        return await manage.create_target(call.one_tenant(), call.question)
+        return await manage.create_target(call.one_tenant(), call.caller, call.question)
 
     async def test_target(call: Call[rpc.ById]) -> rpc.CreatedTarget:
         return await manage.test_target(call.one_tenant(), call.question.id)
 
     async def open_export(call: Call[rpc.OpenExport]) -> DownloadTicket:
-        return await manage.open_export(call.one_tenant(), call.question)
+        return await manage.open_export(call.one_tenant(), call.caller, call.question)
 
     server.answer(rpc.TARGET_CREATE, create_target)
     server.answer(rpc.TARGET_TEST, test_target)
@@ -109,10 +117,10 @@ def _bind_commands(server: RpcServer, manage: Manage) -> None:
 
 def _bind_configure(server: RpcServer, configure: Configure) -> None:
     async def create(call: Call[rpc.CreateConfiguration]) -> BackupConfiguration:
-        return await configure.create(call.one_tenant(), call.caller.request_id, call.question)
+        return await configure.create(call.one_tenant(), call.caller, call.question)
 
     async def change(call: Call[rpc.ChangeConfiguration]) -> BackupConfiguration:
-        return await configure.change(call.one_tenant(), call.question)
+        return await configure.change(call.one_tenant(), call.caller, call.question)
 
     server.answer(rpc.CONFIGURATION_CREATE, create)
     server.answer(rpc.CONFIGURATION_CHANGE, change)
@@ -120,10 +128,10 @@ def _bind_configure(server: RpcServer, configure: Configure) -> None:
 
 def _bind_holds(server: RpcServer, desk: HoldDesk, catalogue: Catalogue) -> None:
     async def place(call: Call[rpc.PlaceLegalHold]) -> LegalHold:
-        return await desk.place(call.one_tenant(), call.caller.subject, call.caller.request_id, call.question)
+        return await desk.place(call.one_tenant(), call.caller, call.question)
 
     async def release(call: Call[rpc.ReleaseLegalHold]) -> LegalHold:
-        return await desk.release(call.one_tenant(), call.caller.subject, call.question)
+        return await desk.release(call.one_tenant(), call.caller, call.question)
 
     async def listing(call: Call[rpc.Page]) -> Listing[LegalHold]:
         return await desk.listing(call.one_tenant(), call.question.cursor, call.question.limit)
@@ -145,11 +153,20 @@ def _bind_holds(server: RpcServer, desk: HoldDesk, catalogue: Catalogue) -> None
     server.answer(rpc.RESTORE_POINT_GET, restore_point)
 
 
-def _bind_recovery(server: RpcServer, kept: KeptDocuments) -> None:
+def _bind_recovery(server: RpcServer, kept: KeptDocuments, clock: Clock) -> None:
     async def recover_target(call: Call[rpc.ById]) -> StorageTarget:
-        return _there(await kept.ask_recovery(call.one_tenant(), call.question.id), "storage target")
+        tenant, target = call.one_tenant(), call.question.id
+        told = recorded(AuditAction.TARGET_RECOVER, target, tenant=tenant, caller=call.caller, at=clock.now())
+        return _there(await kept.ask_recovery(tenant, target, [told]), "storage target")
 
     server.answer(rpc.TARGET_RECOVER, recover_target)
+
+
+def _bind_audit(server: RpcServer, seals: AuditSeals) -> None:
+    async def sealed(call: Call[AuditSealsOf]) -> Listing[AuditSeal]:
+        return await seals(call.one_tenant(), call.question)
+
+    server.answer(AUDIT_SEALS, sealed)
 
 
 def _bind_retention(server: RpcServer, retention: Retention) -> None:
@@ -157,7 +174,7 @@ def _bind_retention(server: RpcServer, retention: Retention) -> None:
         return await retention.floor(call.one_tenant())
 
     async def set_floor(call: Call[rpc.SetRetentionFloor]) -> RetentionFloor:
-        return await retention.set_floor(call.one_tenant(), call.caller.subject, call.question)
+        return await retention.set_floor(call.one_tenant(), call.caller, call.question)
 
     server.answer(rpc.RETENTION_FLOOR_GET, floor)
     server.answer(rpc.RETENTION_FLOOR_SET, set_floor)

@@ -16,7 +16,7 @@ from backup_service.domain.restored_mail import CreatedMail, PresentMail
 from backup_service.ports.calendars import Calendars, CalendarTarget
 from backup_service.ports.contacts import Contacts, ContactTarget
 from contracts.errors import ErrorClass
-from contracts.events import Counts, JobWakeUp
+from contracts.events import Counts, Event, JobWakeUp
 from contracts.names import HoldReason, JobKind
 from contracts.views import (
     BackupConfiguration,
@@ -278,17 +278,23 @@ class Timetable(Protocol):
 class Catalogue(RestorePoints, Protocol):
     """What people created and what came of it. Look-ups answer None for what the tenant does not have."""
 
-    async def add_target(self, target: StorageTarget) -> None: ...
+    async def add_target(self, target: StorageTarget, events: Sequence[Event] = ()) -> None:
+        """Make it known, with what announces it; repeating it changes nothing and announces nothing."""
+        ...
 
     async def target(self, tenant: str, target: str) -> StorageTarget | None: ...
 
     async def targets(self, tenant: str, cursor: str | None, limit: int) -> Listing[StorageTarget]: ...
 
-    async def add_configuration(self, configuration: BackupConfiguration) -> None: ...
+    async def add_configuration(self, configuration: BackupConfiguration, events: Sequence[Event] = ()) -> None:
+        """Make it known, with what announces it; repeating it changes nothing and announces nothing."""
+        ...
 
     async def configuration(self, tenant: str, configuration: str) -> BackupConfiguration | None: ...
 
-    async def change_configuration(self, tenant: str, configuration: str, changes: Mapping[str, Any]) -> None: ...
+    async def change_configuration(
+        self, tenant: str, configuration: str, changes: Mapping[str, Any], events: Sequence[Event] = ()
+    ) -> None: ...
 
     async def configuration_called(self, tenant: str, text: str) -> str | None:
         """Id of the configuration with this id or else this name; None when there is none. GiveUp when several."""
@@ -314,7 +320,9 @@ class Catalogue(RestorePoints, Protocol):
         """All that a restore job could not bring back, in order; empty while it goes on and for other jobs."""
         ...
 
-    async def add_ticket(self, tenant: str, order: ExportOrder, secret: str, expires_at: datetime) -> None: ...
+    async def add_ticket(
+        self, tenant: str, order: ExportOrder, secret: str, expires_at: datetime, events: Sequence[Event] = ()
+    ) -> None: ...
 
     async def redeem(self, tenant: str, secret: str, now: datetime) -> ExportOrder | None:
         """What a ticket opens, once; None for anything but a fresh ticket of this tenant."""
@@ -340,8 +348,9 @@ class Runs(Protocol):
         requested_at: datetime,
         details: Mapping[str, Any],
         cause: Cause | None = None,
+        events: Sequence[Event] = (),
     ) -> bool:
-        """Record a run and what asked for it; False when it is known already (the request came twice)."""
+        """Record a run, what asked for it and `events`; False when it is known already (the request came twice)."""
         ...
 
     async def get(self, tenant: str, run: str) -> RunDocument | None: ...

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from contracts.audit_chain import AuditHead
 from contracts.documents import TenantDocuments
+from contracts.events import Event
 from contracts.names import LegalHoldState
 from contracts.views import (
     BackupConfiguration,
@@ -25,7 +27,7 @@ class Floors(Protocol):
         """None when nobody ever set one."""
         ...
 
-    async def change_retention_floor(self, tenant: str, change: FloorChange) -> None:
+    async def change_retention_floor(self, tenant: str, change: FloorChange, events: Sequence[Event] = ()) -> None:
         """Put it into force; every change before stays on record."""
         ...
 
@@ -33,8 +35,8 @@ class Floors(Protocol):
 class LegalHolds(Protocol):
     """Legal holds as people placed and released them, and how far each has come."""
 
-    async def add_legal_hold(self, hold: LegalHold, *, due_at: datetime) -> None:
-        """Record it; repeating it changes nothing."""
+    async def add_legal_hold(self, hold: LegalHold, events: Sequence[Event] = (), *, due_at: datetime) -> None:
+        """Record it, with what announces it; repeating it changes nothing and announces nothing."""
         ...
 
     async def legal_hold(self, tenant: str, hold: str) -> LegalHold | None: ...
@@ -52,7 +54,13 @@ class LegalHolds(Protocol):
         ...
 
     async def advance_legal_hold(
-        self, hold: LegalHold, state: LegalHoldState, changes: Mapping[str, Any], *, due_at: datetime | None
+        self,
+        hold: LegalHold,
+        state: LegalHoldState,
+        changes: Mapping[str, Any],
+        events: Sequence[Event] = (),
+        *,
+        due_at: datetime | None,
     ) -> None:
         """Move it from the state `hold` shows; nothing happens when it moved on meanwhile."""
 
@@ -68,7 +76,7 @@ class KeptDocuments(Protocol):
         """Its repository holds, since `at`, what only documents knew; look again at `due_at`."""
         ...
 
-    async def ask_recovery(self, tenant: str, target: str) -> StorageTarget | None:
+    async def ask_recovery(self, tenant: str, target: str, events: Sequence[Event] = ()) -> StorageTarget | None:
         """Have documents brought back from it as soon as possible; None when there is no such target."""
         ...
 
@@ -82,6 +90,14 @@ class KeptDocuments(Protocol):
 
     async def relist(self, points: Sequence[RestorePoint]) -> None:
         """Make restore points known that are not; what is known of the others stays."""
+        ...
+
+
+class AuditHeads(Protocol):
+    """Where the audit chain of a tenant ends now."""
+
+    async def __call__(self, tenant: str) -> AuditHead:
+        """Raises ProblemError, also when monitor-service does not answer."""
         ...
 
 

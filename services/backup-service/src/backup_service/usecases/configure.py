@@ -9,10 +9,14 @@ from backup_service.usecases.reading.sources import READERS
 from backup_service.usecases.retention import Retention
 from chassis.clock import Clock
 from chassis.ids import derived
+from contracts.auditing import AuditAction, recorded
+from contracts.caller import Caller
 from contracts.names import Source
 from contracts.problem import invalid, not_found
 from contracts.rpc import ChangeConfiguration, CreateConfiguration
 from contracts.views import BackupConfiguration
+
+_KEPT_BY_US = ("id", "next_run_at", "last_run")
 
 
 class Configure:
@@ -26,20 +30,30 @@ class Configure:
         self._clock = clock
         self._readable = readable
 
-    async def create(self, tenant: str, request_id: str, wanted: CreateConfiguration) -> BackupConfiguration:
+    async def create(self, tenant: str, caller: Caller, wanted: CreateConfiguration) -> BackupConfiguration:
         """Idempotent by the request id. Raises the problem `invalid` for what cannot be kept, read or started."""
         if await self._catalogue.target(tenant, wanted.target) is None:
             raise invalid("the storage target does not exist; create it first")
         self._require_readable(wanted.sources)
-        identity = derived(tenant, "configuration", request_id)
+        identity = derived(tenant, "configuration", caller.request_id)
         retention = await self._retention.configured(tenant, wanted.retention or f"{wanted.retention_days}d")
-        configuration = BackupConfiguration(
-            tenant=tenant, id=identity, **{**wanted.model_dump(), **retention}, created_at=self._clock.now()
+        now = self._clock.now()
+        configuration = self._timed(
+            BackupConfiguration(tenant=tenant, id=identity, **{**wanted.model_dump(), **retention}, created_at=now)
         )
-        await self._catalogue.add_configuration(self._timed(configuration))
+        made = recorded(
+            AuditAction.CONFIGURATION_CREATE,
+            identity,
+            tenant=tenant,
+            caller=caller,
+            at=now,
+            after=configuration,
+            leave_out=_KEPT_BY_US,
+        )
+        await self._catalogue.add_configuration(configuration, [made])
         return await self._catalogue.configuration(tenant, identity) or configuration
 
-    async def change(self, tenant: str, wanted: ChangeConfiguration) -> BackupConfiguration:
+    async def change(self, tenant: str, caller: Caller, wanted: ChangeConfiguration) -> BackupConfiguration:
         """What is None stays. Runs that go on keep what they began with."""
         known = await self._catalogue.configuration(tenant, wanted.id)
         if known is None:
@@ -52,8 +66,19 @@ class Configure:
         if wanted.retention is not None:
             changes |= await self._retention.configured(tenant, wanted.retention)
         changed = self._timed(BackupConfiguration(**{**known.model_dump(), **changes}))
+        told = recorded(
+            AuditAction.CONFIGURATION_CHANGE,
+            wanted.id,
+            tenant=tenant,
+            caller=caller,
+            at=self._clock.now(),
+            before=known,
+            after=changed,
+            leave_out=_KEPT_BY_US,
+        )
+        fields = changed.model_dump(include={*changes, "next_run_at"})
         await self._catalogue.change_configuration(
-            tenant, wanted.id, changed.model_dump(include={*changes, "next_run_at"})
+            tenant, wanted.id, fields, [told] if told.before or told.after else []
         )
         return await self._catalogue.configuration(tenant, wanted.id) or changed
 

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from backup_engine import Repository, RepositoryError, Snapshot
 from backup_service.ports import Repositories
-from backup_service.ports.custody import KeptDocuments, Registrations
+from backup_service.ports.custody import AuditHeads, KeptDocuments, Registrations
+from backup_service.usecases.audit_seals import seals_of
 from chassis.clock import Clock
 from chassis.vault import VaultError
 from contracts.problem import ProblemError
@@ -33,6 +34,7 @@ class KeepDocuments:
         kept: KeptDocuments,
         repositories: Repositories,
         registrations: Registrations,
+        audit_heads: AuditHeads,
         clock: Clock,
         *,
         interval: timedelta,
@@ -41,6 +43,7 @@ class KeepDocuments:
         self._kept = kept
         self._repositories = repositories
         self._registrations = registrations
+        self._audit_heads = audit_heads
         self._clock = clock
         self._interval = interval
         self._new_id = new_id
@@ -81,6 +84,9 @@ class KeepDocuments:
         for service, document in documents.items():
             await asyncio.to_thread(repository.documents.put, service, self._new_id(), document)
         now = self._clock.now()
+        # Last, and dated by the day: a repeat of the same day seals nothing twice.
+        seal = {**(await self._audit_heads(target.tenant)).model_dump(mode="json"), "sealed_on": now.date().isoformat()}
+        await asyncio.to_thread(repository.documents.put, seals_of(now), self._new_id(), seal)
         await self._kept.kept(target, now, now + self._interval)
 
     async def _recover(self, target: StorageTarget, recovery: TargetRecovery, repository: Repository) -> None:

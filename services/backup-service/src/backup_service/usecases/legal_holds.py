@@ -14,6 +14,8 @@ from backup_service.ports import Catalogue, Judge, Repositories
 from backup_service.ports.custody import LegalHolds
 from chassis.clock import Clock
 from chassis.ids import derived_ulid
+from contracts.auditing import AuditAction, recorded
+from contracts.caller import Caller
 from contracts.names import LegalHoldState
 from contracts.problem import conflict, invalid, not_found
 from contracts.rpc import PlaceLegalHold, ReleaseLegalHold
@@ -38,26 +40,30 @@ class HoldDesk:
         self._judge = judge
         self._clock = clock
 
-    async def place(self, tenant: str, by: str, request_id: str, wanted: PlaceLegalHold) -> LegalHold:
+    async def place(self, tenant: str, caller: Caller, wanted: PlaceLegalHold) -> LegalHold:
         """Idempotent by the request. It is in force once the sweep has written it into the repository."""
         scope = await self._scope(tenant, wanted)
         hold = LegalHold(
             tenant=tenant,
-            id=derived_ulid(tenant, "legal-hold", request_id),
+            id=derived_ulid(tenant, "legal-hold", caller.request_id),
             **scope,
             reason=wanted.reason,
-            placed_by=by,
+            placed_by=caller.subject,
             placed_at=self._clock.now(),
             state=LegalHoldState.PLACING,
         )
-        await self._holds.add_legal_hold(hold, due_at=hold.placed_at)
+        facts = {**scope, "reason": hold.reason}
+        told = recorded(
+            AuditAction.LEGAL_HOLD_PLACE, hold.id, tenant=tenant, caller=caller, at=hold.placed_at, after=facts
+        )
+        await self._holds.add_legal_hold(hold, [told], due_at=hold.placed_at)
         return await self._holds.legal_hold(tenant, hold.id) or hold
 
     async def listing(self, tenant: str, cursor: str | None, limit: int) -> Listing[LegalHold]:
         """Newest first, released ones included."""
         return await self._holds.legal_holds(tenant, cursor, limit)
 
-    async def release(self, tenant: str, by: str, wanted: ReleaseLegalHold) -> LegalHold:
+    async def release(self, tenant: str, caller: Caller, wanted: ReleaseLegalHold) -> LegalHold:
         """The first release counts."""
         hold = await self._holds.legal_hold(tenant, wanted.id)
         if hold is None:
@@ -66,8 +72,21 @@ class HoldDesk:
             raise conflict("this hold was never in force")
         if hold.state in {LegalHoldState.PLACING, LegalHoldState.ACTIVE}:
             now = self._clock.now()
-            released = {"released_by": by, "released_at": now, "release_reason": wanted.reason, "detail": ""}
-            await self._holds.advance_legal_hold(hold, LegalHoldState.RELEASING, released, due_at=now)
+            released = {
+                "released_by": caller.subject,
+                "released_at": now,
+                "release_reason": wanted.reason,
+                "detail": "",
+            }
+            told = recorded(
+                AuditAction.LEGAL_HOLD_RELEASE,
+                hold.id,
+                tenant=tenant,
+                caller=caller,
+                at=now,
+                after={"reason": wanted.reason},
+            )
+            await self._holds.advance_legal_hold(hold, LegalHoldState.RELEASING, released, [told], due_at=now)
         return await self._holds.legal_hold(tenant, wanted.id) or hold
 
     async def due(self) -> int:

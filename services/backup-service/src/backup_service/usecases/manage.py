@@ -7,7 +7,10 @@ from backup_service.domain.export_order import ExportOrder
 from backup_service.ports import Catalogue, Repositories
 from backup_service.usecases.export_mailbox import archive_name
 from chassis.clock import Clock
+from contracts.auditing import AuditAction, recorded
+from contracts.caller import Caller
 from contracts.problem import not_found
+from contracts.restoring import RestoreSelection
 from contracts.rpc import CreatedTarget, CreateTarget, OpenExport
 from contracts.views import DownloadTicket, RestorePoint, StorageTarget
 
@@ -22,7 +25,7 @@ class Manage:
         self._repositories = repositories
         self._clock = clock
 
-    async def create_target(self, tenant: str, wanted: CreateTarget) -> CreatedTarget:
+    async def create_target(self, tenant: str, caller: Caller, wanted: CreateTarget) -> CreatedTarget:
         """Test the connection; save the target only if every step held."""
         where = wanted.model_dump(exclude={"id", "name"})
         steps = await self._repositories.probe(tenant, wanted.id, where)
@@ -30,7 +33,8 @@ class Manage:
             return CreatedTarget(target=None, steps=steps)
         now = self._clock.now()
         target = StorageTarget(tenant=tenant, **wanted.model_dump(), created_at=now, tested_at=now)
-        await self._catalogue.add_target(target)
+        made = recorded(AuditAction.TARGET_CREATE, target.id, tenant=tenant, caller=caller, at=now, after=wanted)
+        await self._catalogue.add_target(target, [made])
         return CreatedTarget(target=target, steps=steps)
 
     async def test_target(self, tenant: str, target_id: str) -> CreatedTarget:
@@ -41,7 +45,7 @@ class Manage:
         steps = await self._repositories.probe(tenant, target_id, target.model_dump())
         return CreatedTarget(target=target, steps=steps)
 
-    async def open_export(self, tenant: str, wanted: OpenExport) -> DownloadTicket:
+    async def open_export(self, tenant: str, caller: Caller, wanted: OpenExport) -> DownloadTicket:
         """A single-use ticket for the download of a restore point, a part of it, or one item.
 
         What an item is called is not known here: the download itself says it.
@@ -50,9 +54,14 @@ class Manage:
         if point is None:
             raise not_found("restore point")
         secret = secrets.token_urlsafe(32)
-        expires_at = self._clock.now() + TICKET_LIFE
+        now = self._clock.now()
+        expires_at = now + TICKET_LIFE
         order = ExportOrder(point.id, wanted.format, wanted.selection, wanted.item, wanted.attachment)
-        await self._catalogue.add_ticket(tenant, order, secret, expires_at)
+        # In which form and whether all of it, never which items: their names are not for the audit.
+        whole = wanted.item is None and wanted.selection == RestoreSelection()
+        taken = {"format": wanted.format.value, "whole": whole}
+        opened = recorded(AuditAction.RESTORE_POINT_EXPORT, point.id, tenant=tenant, caller=caller, at=now, after=taken)
+        await self._catalogue.add_ticket(tenant, order, secret, expires_at, [opened])
         return DownloadTicket(ticket=secret, expires_at=expires_at, filename=_name(point, order))
 
 

@@ -13,9 +13,12 @@ from backup_service.ports import Catalogue, JobPlan, Judge, RunDocument, Runs, T
 from backup_service.usecases.discover import Discover
 from backup_service.usecases.retention import Retention
 from chassis.delivered import Delivered
+from contracts.auditing import AuditAction, recorded
+from contracts.bus_users import GATEWAY
+from contracts.caller import Caller, on_behalf
 from contracts.envelope import run_id
 from contracts.errors import ErrorClass
-from contracts.events import BackupRequested, RestoreRequested, VerifyRequested
+from contracts.events import AuditRecorded, BackupRequested, RestoreRequested, VerifyRequested
 from contracts.names import JobKind, Source
 from contracts.views import Failure, LeftOut
 
@@ -33,8 +36,28 @@ _RESTORE_DETAILS = {
     "selection",
     "dry_run",
 }
+Requested = Delivered[BackupRequested] | Delivered[RestoreRequested] | Delivered[VerifyRequested]
 _WAIT_FOR_EARLIER = 2.0
 _AFTER_OUTAGE = 2.0
+
+
+def _asked(request: Requested, run: str, facts: Mapping[str, Any]) -> AuditRecorded:
+    """Who asked: the gateway says whom it let in; of another system that is its own word, and only noted."""
+    body = request.body
+    if request.source == GATEWAY.name:
+        caller = Caller(body.requester or f"source:{request.source}", body.requester_roles, body.request)
+    else:
+        caller, facts = on_behalf(request.source, request.id), {**facts, "requester": body.requester}
+    # Restored from where and to where, not which items: their names are not for the audit.
+    return recorded(
+        AuditAction.RUN_START,
+        run,
+        tenant=body.tenant,
+        caller=caller,
+        at=body.at,
+        after=facts,
+        leave_out=("selection",),
+    )
 
 
 class PlanRun:
@@ -75,7 +98,7 @@ class PlanRun:
 
     async def _start(
         self,
-        request: Delivered[BackupRequested] | Delivered[RestoreRequested] | Delivered[VerifyRequested],
+        request: Requested,
         kind: JobKind,
         configuration: str | None,
         details: Mapping[str, Any],
@@ -85,7 +108,10 @@ class PlanRun:
         at = request.body.at
         cause = Cause(request.source, request.id)
         about = {"configuration": configuration, "target": target}
-        await self._runs.start(tenant, run, kind, **about, requested_at=at, details=details, cause=cause)
+        asked = _asked(request, run, {"kind": kind.value, **about, **details})
+        await self._runs.start(
+            tenant, run, kind, **about, requested_at=at, details=details, cause=cause, events=[asked]
+        )
         found = await self._runs.get(tenant, run)
         if found is not None and not found["planned"]:
             await self.plan(found)

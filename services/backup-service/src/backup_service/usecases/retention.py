@@ -10,6 +10,8 @@ from backup_engine.retention import Period, Retained, Scheme
 from backup_service.domain.jobs import Claim, Keeping
 from backup_service.ports.custody import Floors
 from chassis.clock import Clock
+from contracts.auditing import AuditAction, recorded
+from contracts.caller import Caller
 from contracts.problem import below_floor, invalid
 from contracts.retention import DEFAULT_FLOOR
 from contracts.rpc import SetRetentionFloor
@@ -31,14 +33,24 @@ class Retention:
     async def floor(self, tenant: str) -> RetentionFloor:
         return await self._floors.retention_floor(tenant) or RetentionFloor(tenant=tenant, period=DEFAULT_FLOOR)
 
-    async def set_floor(self, tenant: str, by: str, wanted: SetRetentionFloor) -> RetentionFloor:
+    async def set_floor(self, tenant: str, caller: Caller, wanted: SetRetentionFloor) -> RetentionFloor:
         """For restore points made from now on. Setting what is in force changes nothing."""
         period = _period(wanted.period)
         if not period.covers(Period.parse(DEFAULT_FLOOR)):
             raise below_floor(str(period), DEFAULT_FLOOR)
-        if (await self.floor(tenant)).period != str(period):
-            change = FloorChange(period=str(period), set_by=by, set_at=self._clock.now())
-            await self._floors.change_retention_floor(tenant, change)
+        before = (await self.floor(tenant)).period
+        if before != str(period):
+            change = FloorChange(period=str(period), set_by=caller.subject, set_at=self._clock.now())
+            told = recorded(
+                AuditAction.TENANT_SET_RETENTION_FLOOR,
+                tenant,
+                tenant=tenant,
+                caller=caller,
+                at=change.set_at,
+                before={"period": before},
+                after={"period": change.period},
+            )
+            await self._floors.change_retention_floor(tenant, change, [told])
         return await self.floor(tenant)
 
     async def configured(self, tenant: str, text: str) -> dict[str, str | int]:

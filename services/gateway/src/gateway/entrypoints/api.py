@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from contracts.authorization import ROUTES
 from gateway.entrypoints import (
+    audit,
     backups,
     browsing,
     consent,
@@ -30,6 +31,7 @@ _PARTS = (
     restores.api,
     browsing.api,
     dead_letters.api,
+    audit.api,
 )
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from contracts import subjects
 from gateway.entrypoints import token_examples
+from gateway.entrypoints.example_monitoring import AUDIT_RECORD, AUDIT_SEAL, DEAD_LETTER, HEALTH
 from gateway.entrypoints.example_onboarding import CONTACTS, ONBOARDING
 
 _TENANT = {
@@ -197,30 +197,6 @@ _LEGAL_HOLD = {
     "released_at": None,
     "release_reason": "",
 }
-_HEALTH = {
-    "tenant": "contoso",
-    "kind": "backup",
-    "health": "healthy",
-    "failed": 1,
-    "partial": 2,
-    "succeeded": 97,
-    "failure_ratio": 0.01,
-    "partial_ratio": 0.02,
-    "last_success_at": "2026-03-02T08:04:10Z",
-    "reason": "",
-}
-_DEAD_LETTER = {
-    "id": "17-1772438650123456",
-    "durable": "backup-requested",
-    "tenant": "contoso",
-    "subject": subjects.requested("crm", "contoso", "backup"),
-    "reason": "unreadable: configuration: Field required",
-    "deliveries": 1,
-    "size": 57,
-    "buried_at": "2026-03-02T08:04:10Z",
-    "replayed_at": None,
-    "replayed_by": None,
-}
 
 
 _PERSON = {"name": "Jürgen Müller", "address": "juergen.mueller@fabrikam.example"}
@@ -379,16 +355,19 @@ EXAMPLES: dict[str, Example] = {
             "dry_run": False,
         },
     ),
-    "list_dead_letters": Example(_page(_DEAD_LETTER)),
+    "list_dead_letters": Example(_page(DEAD_LETTER)),
     "get_dead_letter": Example(
         {
-            "letter": _DEAD_LETTER,
+            "letter": DEAD_LETTER,
             "headers": {"ce-type": "m365.backup.requested.v1", "content-type": "application/json"},
             "payload": "eyJ0ZW5hbnQiOiAiY29udG9zbyJ9",
         }
     ),
     "replay_dead_letter": Example(
-        {**_DEAD_LETTER, "replayed_at": "2026-03-02T09:00:00Z", "replayed_by": "operator@tenantkeep"}
+        {**DEAD_LETTER, "replayed_at": "2026-03-02T09:00:00Z", "replayed_by": "operator@tenantkeep"}
     ),
-    "get_health": Example(_page(_HEALTH)),
+    "list_audit_records": Example(_page(AUDIT_RECORD)),
+    "list_audit_seals": Example(_page(AUDIT_SEAL)),
+    "list_installation_audit": Example(_page({**AUDIT_RECORD, "tenant": "_"})),
+    "get_health": Example(_page(HEALTH)),
 }

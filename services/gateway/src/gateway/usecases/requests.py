@@ -1,6 +1,7 @@
 """Start work: prove that what it concerns exists, then put the request onto the bus."""
 
 from datetime import datetime
+from typing import Any
 
 from contracts import rpc
 from contracts.api import Accepted, Download, RestoreBody, UpkeepBody
@@ -14,7 +15,9 @@ async def start_backup(
 ) -> Accepted:
     """Request a run of a backup configuration; the same request id leads to the same run."""
     await services.ask(rpc.CONFIGURATION_GET, tenant, rpc.ById(id=configuration), asking)
-    event = BackupRequested(tenant=tenant, at=at, request=asking.request_id, configuration=configuration)
+    event = BackupRequested(
+        tenant=tenant, at=at, request=asking.request_id, configuration=configuration, **_requester(asking)
+    )
     return Accepted(run=await services.request(event))
 
 
@@ -24,7 +27,13 @@ async def start_upkeep(
     """Request the upkeep of what a storage target holds; the same request id leads to the same run."""
     await services.ask(rpc.TARGET_GET, tenant, rpc.ById(id=target), asking)
     event = VerifyRequested(
-        tenant=tenant, at=at, request=asking.request_id, target=target, kind=body.kind, whole=body.whole
+        tenant=tenant,
+        at=at,
+        request=asking.request_id,
+        target=target,
+        kind=body.kind,
+        whole=body.whole,
+        **_requester(asking),
     )
     return Accepted(run=await services.request(event))
 
@@ -34,7 +43,7 @@ async def start_restore(
 ) -> Accepted:
     """Request a restore into a mailbox; the same request id leads to the same run."""
     await services.ask(rpc.RESTORE_POINT_GET, tenant, rpc.ById(id=body.restore_point), asking)
-    event = RestoreRequested(tenant=tenant, at=at, request=asking.request_id, **dict(body))
+    event = RestoreRequested(tenant=tenant, at=at, request=asking.request_id, **dict(body), **_requester(asking))
     return Accepted(run=await services.request(event))
 
 
@@ -42,3 +51,7 @@ async def open_export(services: Services, tenant: str, question: rpc.OpenExport,
     """Open a download of a restore point; the URL works once."""
     ticket = await services.ask(rpc.EXPORT_OPEN, tenant, question, asking)
     return Download(url=f"/api/v1/tenants/{tenant}/downloads/{ticket.ticket}", filename=ticket.filename)
+
+
+def _requester(asking: Asking) -> dict[str, Any]:
+    return {"requester": asking.caller.subject, "requester_roles": tuple(sorted(asking.caller.roles))}

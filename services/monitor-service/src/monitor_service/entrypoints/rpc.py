@@ -1,11 +1,14 @@
-"""Questions: how healthy is a tenant, and what became of messages nobody could process."""
+"""Questions: how healthy is a tenant, who changed what, and what became of messages nobody could process."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from chassis.clock import Clock
 from chassis.rpc import Call, RpcServer
+from contracts import subjects
+from contracts.audit_chain import AuditHead, AuditRecord
 from contracts.dead_letters import DeadLetter, DeadLetterContent
+from contracts.operations.audit import AUDIT_HEAD, AUDIT_LIST, AuditRecordsOf
 from contracts.problem import unavailable
 from contracts.rpc import (
     DEAD_LETTER_GET,
@@ -20,8 +23,12 @@ from contracts.views import HealthView, Listing
 from monitor_service.domain.health import Expected, Verdict
 from monitor_service.domain.tally import Tally
 from monitor_service.ports import BusUnavailable, Ledger, LedgerUnavailable, Letters, Replays
+from monitor_service.ports.audit import Chains
 from monitor_service.usecases import read_health
+from monitor_service.usecases.audit import list_records
 from monitor_service.usecases.dead_letters import list_letters, read_letter, replay_letter
+
+_NO_LETTERS = "dead letters cannot be read or replayed now; try again shortly"
 
 
 def bind(server: RpcServer, ledger: Ledger, clock: Clock, expected: Expected) -> None:
@@ -39,20 +46,35 @@ def bind(server: RpcServer, ledger: Ledger, clock: Clock, expected: Expected) ->
     server.answer(HEALTH_GET, on_health)
 
 
+def bind_audit(server: RpcServer, chains: Chains) -> None:
+    """Answer questions about the audit. Call before the broker starts."""
+
+    async def on_list(call: Call[AuditRecordsOf]) -> Listing[AuditRecord]:
+        async with _available("the audit cannot be read now; try again shortly"):
+            return await list_records(chains, call.tenant or subjects.ANY_TENANT, call.question)
+
+    async def on_head(call: Call[Nothing]) -> AuditHead:
+        async with _available("the audit cannot be read now; try again shortly"):
+            return await chains.head(call.one_tenant())
+
+    server.answer(AUDIT_LIST, on_list)
+    server.answer(AUDIT_HEAD, on_head)
+
+
 def bind_dead_letters(server: RpcServer, letters: Letters, replays: Replays, clock: Clock) -> None:
     """Answer questions about dead letters. Call before the broker starts."""
 
     async def on_list(call: Call[DeadLettersOf]) -> Listing[DeadLetter]:
-        async with _available():
+        async with _available(_NO_LETTERS):
             return await list_letters(letters, replays, call.question)
 
     async def on_get(call: Call[OneDeadLetter]) -> DeadLetterContent:
-        async with _available():
+        async with _available(_NO_LETTERS):
             return await read_letter(letters, replays, call.question)
 
     async def on_replay(call: Call[OneDeadLetter]) -> DeadLetter:
-        async with _available():
-            return await replay_letter(letters, replays, clock, call.question, call.caller.subject)
+        async with _available(_NO_LETTERS):
+            return await replay_letter(letters, replays, clock, call.question, call.caller)
 
     server.answer(DEAD_LETTER_LIST, on_list)
     server.answer(DEAD_LETTER_GET, on_get)
@@ -60,11 +82,11 @@ def bind_dead_letters(server: RpcServer, letters: Letters, replays: Replays, clo
 
 
 @asynccontextmanager
-async def _available() -> AsyncIterator[None]:
+async def _available(detail: str) -> AsyncIterator[None]:
     try:
         yield
     except (BusUnavailable, LedgerUnavailable) as error:
-        raise unavailable("dead letters cannot be read or replayed now; try again shortly") from error
+        raise unavailable(detail) from error
 
 
 def _view(tally: Tally, verdict: Verdict) -> HealthView:

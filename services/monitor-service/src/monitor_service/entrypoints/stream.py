@@ -1,4 +1,4 @@
-"""Job events in: every event of the family, of runs and of jobs, up to a batch at once."""
+"""Events in, up to a batch at once: of the job family those of runs and of jobs, and recorded changes."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,12 @@ from chassis.bus import Bus
 from chassis.delivered import Delivered
 from chassis.delivery import DeliveryPolicy, subscribe_batch
 from chassis.errors import RetryLater
-from contracts.events import AnyJobEvent
-from contracts.streams import MONITOR_LEDGER
+from contracts.events import AnyJobEvent, AuditRecorded
+from contracts.streams import MONITOR_AUDIT, MONITOR_LEDGER
 from monitor_service.ports import Ledger, LedgerUnavailable
+from monitor_service.ports.audit import Chains
 from monitor_service.usecases import record_events
+from monitor_service.usecases.audit import record_changes
 
 _STORE_PAUSE = 2.0
 """Seconds until events are delivered again when the store is away; they wait on the bus, unharmed."""
@@ -32,3 +34,16 @@ def bind(bus: Bus, ledger: Ledger, policy: DeliveryPolicy, registry: CollectorRe
         stale.inc(result.stale)
 
     subscribe_batch(bus, MONITOR_LEDGER, AnyJobEvent, on_job_events, policy)
+
+
+def bind_audit(bus: Bus, chains: Chains, policy: DeliveryPolicy, registry: CollectorRegistry) -> None:
+    """Subscribe to recorded changes. Call before the broker starts."""
+    appended = Counter("m365_audit_records", "Records appended to the audit chains.", registry=registry)
+
+    async def on_changes(batch: Sequence[Delivered[AuditRecorded]]) -> None:
+        try:
+            appended.inc(await record_changes(chains, batch))
+        except LedgerUnavailable as error:
+            raise RetryLater(_STORE_PAUSE, str(error)) from error
+
+    subscribe_batch(bus, MONITOR_AUDIT, AuditRecorded, on_changes, policy)

@@ -1,16 +1,22 @@
 """Look at dead letters and send them again: what an operator does after the cause is gone."""
 
 import base64
+import re
 from collections.abc import Collection
 
 from chassis.clock import Clock
 from contracts import dead_letters as names
+from contracts.auditing import AuditAction, recorded
+from contracts.caller import Caller
 from contracts.dead_letters import DeadLetter, DeadLetterContent
+from contracts.events import AuditRecorded
 from contracts.problem import conflict, not_found
 from contracts.rpc import DeadLettersOf, OneDeadLetter
+from contracts.subjects import ANY_TENANT
 from contracts.views import Listing
 from monitor_service.ports import Letter, Letters, Refused, Replay, Replays
 
+_SLUG = re.compile(r"[a-z0-9-]{1,32}")
 _LOOKED_AT = 500
 """Letters read for one page at most; a page may be short, or even empty, and still have a next one."""
 
@@ -41,7 +47,7 @@ async def read_letter(letters: Letters, replays: Replays, question: OneDeadLette
 
 
 async def replay_letter(
-    letters: Letters, replays: Replays, clock: Clock, question: OneDeadLetter, by: str
+    letters: Letters, replays: Replays, clock: Clock, question: OneDeadLetter, caller: Caller
 ) -> DeadLetter:
     """Send it again, once: a letter that was replayed is returned as it is. If it fails again there is a new letter."""
     letter = await _find(letters, question)
@@ -51,8 +57,16 @@ async def replay_letter(
             await letters.publish_again(letter)
         except Refused as error:
             raise conflict(f"The bus refuses this message: {error}") from error
-        done = await replays.mark(letter.id, Replay(clock.now(), by))
+        replay = Replay(clock.now(), caller.subject)
+        done = await replays.mark(letter.id, replay, [_told(letter, replay, caller)])
     return _view(letter, done)
+
+
+def _told(letter: Letter, replay: Replay, caller: Caller) -> AuditRecorded:
+    """A letter that names no tenant, or what cannot be one, belongs to the installation as a whole."""
+    tenant = letter.tenant if _SLUG.fullmatch(letter.tenant) else ANY_TENANT
+    facts = {"durable": letter.durable, "subject": letter.headers.get(names.SUBJECT, "")}
+    return recorded(AuditAction.DEAD_LETTER_REPLAY, letter.id, tenant=tenant, caller=caller, at=replay.at, after=facts)
 
 
 async def _find(letters: Letters, question: OneDeadLetter) -> Letter:

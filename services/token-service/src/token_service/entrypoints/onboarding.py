@@ -25,7 +25,7 @@ class OnboardingQuestions:
         server.answer(onboarding.ONBOARDING_GET, self.onboarding_get)
 
     async def contacts_set(self, call: Call[onboarding.SetContacts]) -> views.Tenant:
-        return tenant_view(await self._set_contacts(call.one_tenant(), call.question))
+        return tenant_view(await self._set_contacts(call.one_tenant(), call.question, call.caller))
 
     async def onboarding_get(self, call: Call[rpc.Nothing]) -> OnboardingView:
         """Look before answering: who asks after having done something sees what came of it."""

@@ -51,7 +51,7 @@ class Questions:
     async def tenant_register(self, call: Call[rpc.RegisterTenant]) -> views.Tenant:
         if call.tenant not in (None, call.question.tenant):
             raise invalid("the question is about another tenant than its subject")
-        return tenant_view(await self._register(call.question))
+        return tenant_view(await self._register(call.question, call.caller))
 
     async def tenant_list(self, call: Call[rpc.Page]) -> views.Listing[views.Tenant]:
         limit = call.question.limit
@@ -63,17 +63,17 @@ class Questions:
         return tenant_view(await self._known(call.one_tenant()))
 
     async def recovery_key_set(self, call: Call[rpc.SetRecoveryKey]) -> views.Tenant:
-        return tenant_view(await self._keep_recovery_key(call.one_tenant(), call.question.public_key))
+        return tenant_view(await self._keep_recovery_key(call.one_tenant(), call.question.public_key, call.caller))
 
     async def credential_set(self, call: Call[rpc.SetCredential]) -> views.TokenView:
         return token_view(await self._set_credential(call.one_tenant(), call.question, call.caller), self._clock.now())
 
     async def consent_start(self, call: Call[rpc.StartConsent]) -> views.ConsentLink:
-        return await self._consent.start(call.one_tenant(), call.question)
+        return await self._consent.start(call.one_tenant(), call.question, call.caller)
 
     async def consent_finish(self, call: Call[rpc.FinishConsent]) -> views.ConsentResult:
         """Whose consent it is says the state alone: the browser that brings it has no token of ours."""
-        return await self._consent.finish(call.question)
+        return await self._consent.finish(call.question, call.caller)
 
     async def token_list(self, call: Call[rpc.Nothing]) -> views.Listing[views.TokenView]:
         """Show every profile, also those without a credential: those are unknown, not absent."""

@@ -4,6 +4,8 @@ import structlog
 
 from chassis.clock import Clock
 from chassis.vault import Vault, VaultError
+from contracts.auditing import AuditAction, recorded
+from contracts.caller import Caller
 from contracts.names import Profile
 from contracts.problem import unavailable
 from token_service.domain import places
@@ -20,7 +22,7 @@ class AdoptCredentials:
         self._vault = vault
         self._clock = clock
 
-    async def __call__(self, tenant: str) -> None:
+    async def __call__(self, tenant: str, caller: Caller) -> None:
         """Make a connection, due at once, for each profile with a credential and without one.
 
         Repeating it changes nothing. Its token counts only when Graph lets it in. Raises ProblemError: unavailable.
@@ -28,15 +30,24 @@ class AdoptCredentials:
         known = {connection.profile for connection in await self._connections.of_tenant(tenant)}
         for profile in Profile:
             if profile not in known:
-                await self._adopt(tenant, profile)
+                await self._adopt(tenant, profile, caller)
 
-    async def _adopt(self, tenant: str, profile: Profile) -> None:
+    async def _adopt(self, tenant: str, profile: Profile, caller: Caller) -> None:
         try:
             found = await self._vault.kv_read(places.credentials(tenant, profile))
         except VaultError as error:
             raise unavailable("the vault did not say which credentials it holds; try again shortly") from error
         if found is None or credential_in(found[0]) is None or not isinstance(found[0].get("client_id"), str):
             return
-        due = Connection(tenant, profile, client_id=found[0]["client_id"], due_at=self._clock.now(), proof_wanted=True)
-        await self._connections.save(due)  # None: somebody else was faster, with the same or a newer credential
+        now, client_id = self._clock.now(), found[0]["client_id"]
+        due = Connection(tenant, profile, client_id=client_id, due_at=now, proof_wanted=True)
+        told = recorded(
+            AuditAction.PROFILE_ADOPT_CREDENTIAL,
+            profile,
+            tenant=tenant,
+            caller=caller,
+            at=now,
+            after={"client_id": client_id},
+        )
+        await self._connections.save(due, [told])  # None: somebody else was faster, with the same or a newer credential
         log.info("credential of before adopted", tenant=tenant, profile=profile)

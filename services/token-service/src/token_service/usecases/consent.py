@@ -17,11 +17,13 @@ import structlog
 
 from chassis.clock import Clock
 from contracts import rpc
+from contracts.auditing import AuditAction, recorded
+from contracts.caller import Caller
 from contracts.names import ConsentOutcome
 from contracts.problem import Problem, ProblemError, conflict, invalid, not_found
 from contracts.views import ConsentLink, ConsentResult
 from token_service.domain.connection import Connection, ConsentAttempt
-from token_service.ports import Connections, Tenants
+from token_service.ports import Announcements, Connections, Tenants
 from token_service.usecases.renew_tokens import RenewTokens
 
 log = structlog.get_logger(__name__)
@@ -46,6 +48,7 @@ class Consent:
         tenants: Tenants,
         connections: Connections,
         renew: RenewTokens,
+        announcements: Announcements,
         clock: Clock,
         authority_url: str,
         scope: str,
@@ -55,13 +58,14 @@ class Consent:
         self._tenants = tenants
         self._connections = connections
         self._renew = renew
+        self._announcements = announcements
         self._clock = clock
         self._authority_url = authority_url.rstrip("/")
         self._scope = scope
         self._new_state = new_state
         self._patience = patience
 
-    async def start(self, tenant: str, wish: rpc.StartConsent) -> ConsentLink:
+    async def start(self, tenant: str, wish: rpc.StartConsent, caller: Caller) -> ConsentLink:
         """Give the URL for an administrator; an earlier one of the profile stops working. Raises ProblemError."""
         record = await self._tenants.get(tenant)
         if record is None:
@@ -74,15 +78,25 @@ class Consent:
             if client_id is None:
                 raise invalid("this profile has no credential yet: name the client id of its app registration")
             attempt = ConsentAttempt(_hashed(state), client_id, now, now + LIFE)
-            if await self._connections.save(replace(known, consent=attempt)) is None:
+            told = recorded(
+                AuditAction.PROFILE_ASK_CONSENT,
+                wish.profile,
+                tenant=tenant,
+                caller=caller,
+                at=now,
+                after={"client_id": client_id, "until": attempt.expires_at.isoformat()},
+            )
+            asked_for = await self._connections.save(replace(known, consent=attempt), [told])
+            if asked_for is None:
                 continue
+            self._announcements.soon(asked_for.id)
             log.info("consent asked for", tenant=tenant, profile=wish.profile.value, client_id=client_id)
             asked = {"client_id": client_id, "scope": self._scope, "redirect_uri": wish.redirect_uri, "state": state}
             url = f"{self._authority_url}/{record.entra_tenant_id}/v2.0/adminconsent?{urlencode(asked)}"
             return ConsentLink(url=url, expires_at=attempt.expires_at)
         raise conflict("the connection is being changed by others; ask for consent again")
 
-    async def finish(self, answer: rpc.FinishConsent) -> ConsentResult:
+    async def finish(self, answer: rpc.FinishConsent, caller: Caller) -> ConsentResult:
         """Use up the state and prove what the redirect says. Raises ProblemError for a state that is not good."""
         connection = await self._connections.awaiting(_hashed(answer.state))
         attempt = None if connection is None else connection.consent
@@ -93,8 +107,17 @@ class Consent:
         to_prove = outcome is ConsentOutcome.GRANTED and attempt.client_id == connection.client_id
         if to_prove:
             answered = replace(answered, proof_wanted=True).due(self._clock.now())
-        if await self._connections.save(answered) is None:
+        told = recorded(
+            AuditAction.PROFILE_ANSWER_CONSENT,
+            connection.profile,
+            tenant=connection.tenant,
+            caller=caller,
+            at=self._clock.now(),
+            after={"client_id": attempt.client_id, "outcome": outcome.value, "detail": detail},
+        )
+        if await self._connections.save(answered, [told]) is None:
             raise await self._lost(answer)
+        self._announcements.soon(connection.id)
         log.info("consent answered", tenant=connection.tenant, profile=connection.profile.value, outcome=outcome.value)
         if to_prove:
             await self._prove(connection)

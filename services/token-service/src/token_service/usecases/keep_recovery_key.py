@@ -4,6 +4,8 @@ import structlog
 
 from chassis.clock import Clock
 from chassis.vault import Vault, VaultError
+from contracts.auditing import AuditAction, recorded
+from contracts.caller import Caller
 from contracts.problem import invalid, not_found, unavailable
 from token_service.domain import places
 from token_service.domain.tenant import RecoveryKey, TenantRecord, check_recovery_key
@@ -20,7 +22,7 @@ class KeepRecoveryKey:
         self._vault = vault
         self._clock = clock
 
-    async def __call__(self, slug: str, public_key: str) -> TenantRecord:
+    async def __call__(self, slug: str, public_key: str, caller: Caller) -> TenantRecord:
         """Make it the tenant's recovery key; repeating it changes nothing.
 
         Raises ProblemError: not found, invalid, unavailable.
@@ -36,7 +38,16 @@ class KeepRecoveryKey:
         if tenant.recovery_key is not None and tenant.recovery_key.public_key == public_key:
             return tenant
         key = RecoveryKey(public_key, self._clock.now())
-        await self._tenants.set_recovery_key(slug, key)
+        told = recorded(
+            AuditAction.TENANT_SET_RECOVERY_KEY,
+            slug,
+            tenant=slug,
+            caller=caller,
+            at=key.since,
+            before=None if tenant.recovery_key is None else {"fingerprint": tenant.recovery_key.fingerprint},
+            after={"fingerprint": key.fingerprint},
+        )
+        await self._tenants.set_recovery_key(slug, key, [told])
         log.info("recovery key set", tenant=slug, fingerprint=key.fingerprint)
         return await self._tenants.get(slug) or tenant
 

@@ -1,6 +1,7 @@
 """Keep a token that was just issued: into the vault first, then the state that announces it."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -32,9 +33,14 @@ class KeepToken:
         self._policy = policy
 
     async def __call__(
-        self, connection: Connection, client_id: str, issued: Issued, proof: Proof | None
+        self,
+        connection: Connection,
+        client_id: str,
+        issued: Issued,
+        proof: Proof | None,
+        events: Sequence[Event] = (),
     ) -> Connection | None:
-        """Keep `issued` as the next generation; None when somebody else changed the connection meanwhile.
+        """Keep `issued` as the next generation, with `events`; None when somebody else changed the connection.
 
         `proof` is what Graph said to it, None when it was not asked. A token that Graph refuses is kept, and the
         connection says that consent is missing.
@@ -73,7 +79,7 @@ class KeepToken:
             expires_at=issued.expires_at,
         )
         judged = self._judged(renewed, proof, now, missing=connection.consent_missing)
-        return await self._connections.save(judged, [event, *consent_events(connection, judged, now)])
+        return await self._connections.save(judged, [event, *consent_events(connection, judged, now), *events])
 
     def _judged(self, renewed: Connection, proof: Proof | None, now: datetime, *, missing: bool) -> Connection:
         match proof:

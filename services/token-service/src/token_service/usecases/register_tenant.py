@@ -5,6 +5,8 @@ import structlog
 from chassis.clock import Clock
 from chassis.vault import Vault, VaultError
 from contracts import rpc
+from contracts.auditing import AuditAction, recorded
+from contracts.caller import Caller
 from contracts.problem import conflict, unavailable
 from token_service.domain import places
 from token_service.domain.tenant import TenantRecord
@@ -31,7 +33,7 @@ class RegisterTenant:
         self._adopt_credentials = adopt_credentials
         self._clock = clock
 
-    async def __call__(self, wish: rpc.RegisterTenant) -> TenantRecord:
+    async def __call__(self, wish: rpc.RegisterTenant, caller: Caller) -> TenantRecord:
         """Register, or give the tenant that was registered by the same question before.
 
         The transit key comes first: a crash leaves a key nobody uses, never a tenant without a key. Repeating the
@@ -45,20 +47,29 @@ class RegisterTenant:
             await self._vault.transit_create_key(places.transit_key(wish.tenant))
         except VaultError as error:
             raise unavailable("the vault did not create the tenant's key; try again shortly") from error
-        tenant = known or await self._added(wish)
-        await self._adopt_credentials(tenant.slug)
+        tenant = known or await self._added(wish, caller)
+        await self._adopt_credentials(tenant.slug, caller)
         if wish.recovery_key is not None:
-            return await self._keep_recovery_key(tenant.slug, wish.recovery_key)
+            return await self._keep_recovery_key(tenant.slug, wish.recovery_key, caller)
         if tenant.recovery_key is not None:
             await self._keep_recovery_key.place(tenant.slug, tenant.recovery_key.public_key)
         return tenant
 
-    async def _added(self, wish: rpc.RegisterTenant) -> TenantRecord:
+    async def _added(self, wish: rpc.RegisterTenant, caller: Caller) -> TenantRecord:
         tenant = TenantRecord(
             wish.tenant, wish.entra_tenant_id, wish.display_name, wish.support_contact, self._clock.now()
         )
+        told = recorded(
+            AuditAction.TENANT_REGISTER,
+            tenant.slug,
+            tenant=tenant.slug,
+            caller=caller,
+            at=tenant.created_at,
+            after=wish,
+            leave_out=("recovery_key", "support_contact", "contacts"),
+        )
         try:
-            await self._tenants.add(tenant)
+            await self._tenants.add(tenant, [told])
         except EntraTenantTaken as error:
             raise conflict("this Entra tenant is registered under another name already") from error
         except SlugTaken as error:

@@ -9,8 +9,10 @@ import structlog
 from chassis.clock import Clock
 from chassis.vault import Vault, VaultError
 from contracts import rpc
+from contracts.auditing import AuditAction, recorded
 from contracts.caller import Caller
 from contracts.errors import ErrorClass
+from contracts.events import AuditRecorded
 from contracts.problem import Problem, ProblemError, conflict, invalid, not_found, unavailable
 from token_service.domain import places
 from token_service.domain.connection import Connection
@@ -158,7 +160,19 @@ class SetCredential:
                 kind, now = proven.credential.kind, self._clock.now()
                 known = known.generated(wish.client_id, kind, by=caller.subject, now=now)
             known = dataclasses.replace(known, intake=wish.intake)
-            kept = await self._keep(known, wish.client_id, proven.issued, proven.proof)
+            told = self._told(tenant, wish, proven.credential, caller)
+            kept = await self._keep(known, wish.client_id, proven.issued, proven.proof, [told])
             if kept is not None:
                 return kept
         raise conflict("the connection is being changed by others; set the credential again")
+
+    def _told(self, tenant: str, wish: rpc.SetCredential, credential: Credential, caller: Caller) -> AuditRecorded:
+        """Recorded also where the app stays the same: of a credential's value nothing can be compared."""
+        return recorded(
+            AuditAction.PROFILE_SET_CREDENTIAL,
+            wish.profile,
+            tenant=tenant,
+            caller=caller,
+            at=self._clock.now(),
+            after={"client_id": wish.client_id, "signs_in_with": credential.kind.value},
+        )

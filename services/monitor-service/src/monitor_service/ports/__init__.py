@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from contracts.events import Event
 from contracts.names import JobKind
 from monitor_service.domain.entry import Entry, EntryKey
 from monitor_service.domain.tally import Change, Tally
@@ -62,8 +63,8 @@ class Replays(Protocol):
         """The replays of these letters, by id; a missing one was not replayed."""
         ...
 
-    async def mark(self, letter: str, replay: Replay) -> Replay:
-        """Remember a replay; returns the first one, when there was one already."""
+    async def mark(self, letter: str, replay: Replay, events: Sequence[Event] = ()) -> Replay:
+        """Remember a replay, with `events`; returns the first one, when there was one already."""
         ...
 
 
