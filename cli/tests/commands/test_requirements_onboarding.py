@@ -1,14 +1,33 @@
 """What people read about a tenant's life: contacts, onboarding."""
 
 import json
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from contracts.contacts import Contact, Contacts
 from contracts.errors import ErrorClass
 from contracts.names import JobKind, JobState, Profile
-from contracts.onboarding import NextStep, OnboardingCause, OnboardingStep, OnboardingView, StepView
-from contracts.views import Failure, Job, Run
+from contracts.onboarding import (
+    NEXT_STEPS,
+    BackupOutcome,
+    NextStep,
+    OnboardingCause,
+    OnboardingStep,
+    OnboardingView,
+    StepView,
+)
+from contracts.onboarding_texts import STEPS
+from contracts.views import BackupConfiguration, Failure, Job, Run, StorageTarget
+from tenantkeep.commands import session
+from tenantkeep.commands.client import Gateway
+from tenantkeep.commands.onboarding.walk import Means, Walk
+from tenantkeep.commands.output import Screen
+from tenantkeep.commands.tenant import AppsFile
+from tenantkeep.stack.home import Home
 
 NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 DESK = Contact(name="Service desk", mail="desk@contoso.test")
@@ -57,13 +76,13 @@ def test_R_B10_an_error_comes_with_cause_measure_and_the_support_contact(signed_
         tenant="contoso", id="job-1", run="run-1", kind=JobKind.BACKUP, resource="anna", state=JobState.FAILED,
         queued_at=NOW, fatal=Failure(error=ErrorClass.CONNECTION_TIMEOUT),
     )  # fmt: skip
-    signed_in.looks = [(run, [job])]
+    signed_in.script = [(run, [job])]
     done = tenantkeep("jobs", "show", "job-1", "--lang", "de")
     assert "Netzwerk-Problem" in done.output
     assert "Netzwerk prüfen, später erneut versuchen" in done.output
     assert "Support wenden: Service desk <desk@contoso.test>" in done.output
     good = job.model_copy(update={"state": JobState.SUCCEEDED, "fatal": None})
-    signed_in.looks = [(run, [good])]
+    signed_in.looks, signed_in.script = [], [(run, [good])]
     assert "Support" not in tenantkeep("jobs", "show", "job-1", "--lang", "de").output
 
 
@@ -80,3 +99,254 @@ def test_a_lost_consent_is_shown_with_what_was_reached_the_cause_and_the_next_st
     assert "Die Zustimmung war wirksam und fehlt jetzt" in german.output
     document = json.loads(tenantkeep("tenant", "onboarding", "contoso", "--json").stdout)
     assert OnboardingView.model_validate(document) == lost_consent()
+
+
+def at(cause: OnboardingCause | None, *, detail: str = "") -> OnboardingView:
+    """A tenant that has reached everything before the step that `cause` is about."""
+    step = MISSING.get(cause) if cause is not None else None
+    before = list(OnboardingStep) if step is None else list(OnboardingStep)[: list(OnboardingStep).index(step)]
+    proven = BackupOutcome(run="run-1", state=JobState.SUCCEEDED, finished_at=NOW)
+    return OnboardingView(
+        tenant="contoso",
+        state=before[-1],
+        since=NOW,
+        steps=tuple(StepView(step=one, reached_at=NOW if one in before else None) for one in OnboardingStep),
+        missing=step,
+        cause=cause,
+        next_step=None if cause is None else NEXT_STEPS[cause],
+        profile=Profile.EXCHANGE_BACKUP if step in SIGN_IN else None,
+        detail=detail,
+        test_backup=proven if OnboardingStep.TEST_BACKUP_SUCCEEDED in before else None,
+        looked_at=NOW,
+    )
+
+
+SIGN_IN = (OnboardingStep.INTEGRATION_CONFIGURED, OnboardingStep.CONSENT_EFFECTIVE)
+MISSING = {
+    OnboardingCause.NO_CREDENTIAL: OnboardingStep.INTEGRATION_CONFIGURED,
+    OnboardingCause.CONSENT_NOT_ASKED: OnboardingStep.CONSENT_EFFECTIVE,
+    OnboardingCause.CONSENT_AWAITED: OnboardingStep.CONSENT_EFFECTIVE,
+    OnboardingCause.CONSENT_DECLINED: OnboardingStep.CONSENT_EFFECTIVE,
+    OnboardingCause.CONSENT_ROLE_TOO_LOW: OnboardingStep.CONSENT_EFFECTIVE,
+    OnboardingCause.CONSENT_NOT_EFFECTIVE: OnboardingStep.CONSENT_EFFECTIVE,
+    OnboardingCause.CONSENT_WITHDRAWN: OnboardingStep.CONSENT_EFFECTIVE,
+    OnboardingCause.NO_STORAGE_TARGET: OnboardingStep.TEST_BACKUP_SUCCEEDED,
+    OnboardingCause.NO_CONFIGURATION: OnboardingStep.TEST_BACKUP_SUCCEEDED,
+    OnboardingCause.NO_BACKUP: OnboardingStep.TEST_BACKUP_SUCCEEDED,
+    OnboardingCause.BACKUP_GOES_ON: OnboardingStep.TEST_BACKUP_SUCCEEDED,
+    OnboardingCause.BACKUP_FAILED: OnboardingStep.TEST_BACKUP_SUCCEEDED,
+    OnboardingCause.NO_SCHEDULE: OnboardingStep.PRODUCTIVE,
+}
+
+
+class StepClock:
+    """A clock that jumps over each pause."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def now(self) -> float:
+        return self.time
+
+    def pause(self, seconds: float) -> None:
+        self.time += seconds
+
+
+@pytest.fixture
+def walk(signed_in: Any, state: Path) -> Iterator[Callable[..., OnboardingView]]:
+    home = Home(state)
+    with Gateway(session.access(home, session.load(home), signed_in.tls.ca_file)) as gateway:
+
+        def run(*looks: OnboardingView, apps: AppsFile | None = None, seconds: float = 60.0) -> OnboardingView:
+            signed_in.onboarding = list(looks)
+            return Walk(gateway, Screen("en"), "contoso", Means(apps), StepClock(), seconds).run()
+
+        yield run
+
+
+APPS = AppsFile.model_validate(
+    {
+        "tenant": "contoso",
+        "tenant_id": "t",
+        "apps": {"exchange-backup": {"client_id": "id-1", "client_secret": "hush"}},
+    }
+)
+
+
+def did(gateway: Any) -> list[str]:
+    return [path.removeprefix("/api/v1/tenants/contoso/") for path, _ in gateway.bodies]
+
+
+def test_a_walk_does_each_missing_thing_once_in_its_order(signed_in: Any, walk: Any, capsys: Any) -> None:
+    signed_in.targets = [
+        StorageTarget(
+            tenant="contoso", id="t1", name="archive", endpoint="https://s3", prefix="", created_at=NOW, tested_at=NOW
+        )
+    ]
+    ended = Run(tenant="contoso", id="run-1", kind=JobKind.BACKUP, state=JobState.SUCCEEDED, requested_at=NOW)
+    signed_in.script = [(ended, [])]
+    found = walk(
+        at(OnboardingCause.NO_CREDENTIAL),
+        at(OnboardingCause.CONSENT_NOT_ASKED),
+        at(OnboardingCause.CONSENT_AWAITED),
+        at(OnboardingCause.CONSENT_NOT_EFFECTIVE),
+        at(OnboardingCause.NO_CONFIGURATION),
+        at(OnboardingCause.NO_BACKUP),
+        at(None),
+        apps=APPS,
+    )
+    assert found.cause is None
+    assert did(signed_in) == [
+        "profiles/exchange-backup/credential",
+        "profiles/exchange-backup/consent",
+        "backup-configurations",
+    ]
+    assert signed_in.keys[-1] == f"onboarding-{NOW.isoformat()}"
+    printed = capsys.readouterr().out
+    assert "https://login.example/adminconsent?state=s" in printed
+    assert [printed.count(f"✓ {STEPS[step].en}") for step in OnboardingStep] == [1] * len(OnboardingStep)
+
+
+@pytest.mark.parametrize("cause", [OnboardingCause.CONSENT_DECLINED, OnboardingCause.CONSENT_ROLE_TOO_LOW])
+def test_who_declines_is_asked_once_and_then_a_person_decides(
+    signed_in: Any, walk: Any, cause: OnboardingCause
+) -> None:
+    found = walk(at(OnboardingCause.CONSENT_NOT_ASKED), at(OnboardingCause.CONSENT_AWAITED), at(cause))
+    assert found.cause is cause
+    assert did(signed_in) == ["profiles/exchange-backup/consent"]
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [OnboardingCause.CONSENT_AWAITED, OnboardingCause.CONSENT_DECLINED, OnboardingCause.CONSENT_WITHDRAWN],
+)
+def test_a_walk_that_begins_again_gives_a_new_link(signed_in: Any, walk: Any, cause: OnboardingCause) -> None:
+    found = walk(at(cause), at(OnboardingCause.CONSENT_AWAITED), seconds=10)
+    assert found.cause is OnboardingCause.CONSENT_AWAITED
+    assert did(signed_in) == ["profiles/exchange-backup/consent"]
+
+
+def test_a_test_backup_that_failed_is_tried_again_once_by_the_next_walk(signed_in: Any, walk: Any) -> None:
+    signed_in.configurations = [
+        BackupConfiguration(
+            tenant="contoso", id="c1", name="other", target="t1", sources=(), retention_days=90, created_at=NOW
+        )
+    ]
+    ended = Run(tenant="contoso", id="run-1", kind=JobKind.BACKUP, state=JobState.FAILED, requested_at=NOW)
+    signed_in.script = [(ended, [])]
+    found = walk(at(OnboardingCause.BACKUP_FAILED, detail="run-1"))
+    assert found.cause is OnboardingCause.BACKUP_FAILED
+    assert len(signed_in.keys) == 1
+
+
+@pytest.mark.parametrize(
+    "cause", [OnboardingCause.NO_CREDENTIAL, OnboardingCause.NO_STORAGE_TARGET, OnboardingCause.NO_SCHEDULE]
+)
+def test_what_a_walk_has_no_means_for_is_left_to_a_person(signed_in: Any, walk: Any, cause: OnboardingCause) -> None:
+    assert walk(at(cause)).cause is cause
+    assert did(signed_in) == []
+
+
+def test_onboard_ends_with_the_hand_over_or_with_the_next_step(signed_in: Any, tenantkeep: Any, tmp_path: Path) -> None:
+    paper = tmp_path / "contoso.md"
+    signed_in.onboarding = [at(None)]
+    done = tenantkeep("onboard", "contoso", "--handover", str(paper), "--consent-by", "Erika Beispiel", "--lang", "de")
+    assert done.exit_code == 0, done.output
+    assert "contoso ist produktiv" in done.output
+    assert "☑ Das Test\\-Backup war erfolgreich" in paper.read_text(encoding="utf-8")
+    paper.unlink()
+    signed_in.onboarding = [at(OnboardingCause.NO_SCHEDULE)]
+    done = tenantkeep("onboard", "contoso", "--handover", str(paper))
+    assert done.exit_code == 1
+    assert "No backup runs by itself" in done.output
+    assert "tenantkeep backup change" in done.output
+    assert not paper.exists()
+    signed_in.onboarding = [at(OnboardingCause.BACKUP_GOES_ON)]
+    assert tenantkeep("onboard", "contoso", "--timeout", "0").exit_code == 4
+
+
+def test_onboard_registers_a_tenant_that_is_not_there_with_its_recovery_key(
+    signed_in: Any, tenantkeep: Any, tmp_path: Path
+) -> None:
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text("a long enough passphrase")
+    signed_in.onboarding = [at(OnboardingCause.NO_CREDENTIAL)]
+    arguments = (
+        "onboard", "fabrikam", "--entra-tenant-id", "50f8131a-b9d3-4679-849e-cbe87444c623", "--support",
+        "Desk <desk@fabrikam.test>", "--recovery-key-file", str(tmp_path / "key"), "--passphrase-file", str(passphrase),
+    )  # fmt: skip
+    assert tenantkeep(*arguments).exit_code == 1
+    assert tenantkeep(*arguments).exit_code == 1
+    assert [path for path, _ in signed_in.bodies] == [
+        "/api/v1/tenants",
+        "/api/v1/tenants/fabrikam/contacts",
+        "/api/v1/tenants/fabrikam/contacts",
+    ]
+    assert signed_in.tenants["fabrikam"].recovery_key is not None
+    assert tenantkeep("onboard", "nobody").exit_code == 2
+
+
+def handed_over(signed_in: Any, tenantkeep: Any, *options: str) -> Any:
+    signed_in.onboarding = [at(None)]
+    return tenantkeep("handover", "contoso", *options)
+
+
+@pytest.mark.parametrize(
+    ("language", "points"),
+    [
+        (
+            "en",
+            (
+                "You know where the token status is",
+                "You know the contact for problems",
+                "Admin consent was given by your administrator",
+                "The test backup succeeded",
+            ),
+        ),
+        (
+            "de",
+            (
+                "Sie wissen, wo der Token-Status steht",
+                "Sie kennen den Ansprechpartner bei Problemen",
+                "Admin-Consent wurde von Ihrem Administrator erteilt",
+                "Das Test-Backup war erfolgreich",
+            ),
+        ),
+    ],
+)
+def test_R_B15_the_hand_over_has_its_four_points_in_both_languages_and_formats(
+    signed_in: Any, tenantkeep: Any, language: str, points: tuple[str, ...]
+) -> None:
+    contoso = signed_in.tenants["contoso"]
+    signed_in.tenants["contoso"] = contoso.model_copy(update={"contacts": Contacts(support=DESK)})
+    options = ("--language", language, "--consent-by", "Erika Beispiel", "--status-url", "https://status.example/c")
+    for wanted in ("html", "markdown"):
+        done = handed_over(signed_in, tenantkeep, *options, "--format", wanted)
+        assert done.exit_code == 0
+        text = done.output.replace("\\", "")
+        assert all(f"☑ {point}" in text for point in points)
+        for fact in ("https://status.example/c", "Service desk", "desk@contoso.test", "Erika Beispiel", "run-1"):
+            assert fact in text
+        assert "☐" not in text
+    assert handed_over(signed_in, tenantkeep, *options, "--format", "html").output.startswith("<!doctype html>")
+
+
+def test_an_open_point_is_shown_as_open_and_the_exit_code_says_so(signed_in: Any, tenantkeep: Any) -> None:
+    done = handed_over(signed_in, tenantkeep, "--language", "de", "--format", "markdown")
+    assert done.exit_code == 3
+    assert done.output.count("☐") == 2  # no contact, nobody recorded for the consent
+    signed_in.onboarding = [at(OnboardingCause.CONSENT_WITHDRAWN)]
+    document = json.loads(tenantkeep("handover", "contoso", "--json").stdout)
+    assert document["complete"] is False
+    assert document["document"].count("☐") == 3
+
+
+def test_a_name_that_looks_like_markup_is_only_a_name(signed_in: Any, tenantkeep: Any) -> None:
+    contoso = signed_in.tenants["contoso"]
+    evil = "<script>x</script> [a](http://b) | `c`\n# d"
+    signed_in.tenants["contoso"] = contoso.model_copy(update={"display_name": evil})
+    html = handed_over(signed_in, tenantkeep, "--format", "html").output
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+    markdown = handed_over(signed_in, tenantkeep, "--format", "markdown").output
+    assert "\\<script\\>x\\</script\\> \\[a\\]\\(http://b\\) \\| \\`c\\` \\# d" in markdown

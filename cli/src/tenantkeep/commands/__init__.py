@@ -17,6 +17,8 @@ from tenantkeep.commands import (
     token,
 )
 from tenantkeep.commands.demo.command import demo
+from tenantkeep.commands.onboarding.command import onboard
+from tenantkeep.commands.papers.command import handover
 from tenantkeep.recover import command as recover
 from tenantkeep.recover import repository_command
 
@@ -26,6 +28,8 @@ def register(app: typer.Typer) -> None:
     app.command("login")(login.login)
     app.add_typer(tenant.app, name="tenant")
     app.add_typer(token.app, name="token")
+    app.command("onboard")(onboard)
+    app.command("handover")(handover)
     app.add_typer(storage.app, name="storage")
     backup.app.add_typer(holds.app, name="hold")
     backup.app.add_typer(retention.app, name="retention")

@@ -78,6 +78,10 @@ class Gateway:
         finally:
             self._patience = patience
 
+    def address(self, path: str) -> str:
+        """The whole address of a path of the API, for people."""
+        return f"{self._url}{ROOT}{path}"
+
     def tenants(self) -> list[Tenant]:
         return self._list("/tenants", Tenant)
 

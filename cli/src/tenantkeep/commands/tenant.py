@@ -18,7 +18,7 @@ from tenantkeep.commands.consent import consent
 from tenantkeep.commands.contacts import contacts, show_support
 from tenantkeep.commands.credential_body import credential_body
 from tenantkeep.commands.errors import Refused, usage
-from tenantkeep.commands.onboarding_state import onboarding
+from tenantkeep.commands.onboarding.state import onboarding
 from tenantkeep.commands.options import Json, Lang, TenantName, Timeout
 from tenantkeep.commands.output import Screen, reported
 from tenantkeep.commands.recovery_key import KeyFile, Passphrase, PassphraseFile, default_file, recovery_key
@@ -79,7 +79,7 @@ def add(
     identity = entra_tenant_id or (None if known is None else known.tenant_id)
     if identity is None:
         raise usage("Give --apps or --entra-tenant-id.", "--apps oder --entra-tenant-id angeben.")
-    body = _body(tenant, identity, display_name or tenant, support_contact)
+    body = tenant_body(tenant, identity, display_name or tenant, support_contact)
     with connect(screen) as gateway:
         file = None if no_recovery_key else recovery_key_file or default_file(tenant)
         if file is not None:
@@ -216,7 +216,8 @@ def exit_code(tokens: list[TokenView]) -> ExitCode:
     return ExitCode.FAILED if bad else ExitCode.STILL_WAITING
 
 
-def _body(tenant: str, identity: str, name: str, contact: str) -> TenantBody:
+def tenant_body(tenant: str, identity: str, name: str, contact: str = "") -> TenantBody:
+    """A registration; a usage error for what cannot be one."""
     try:
         return TenantBody(tenant=tenant, entra_tenant_id=identity, display_name=name, support_contact=contact)
     except ValidationError as error:

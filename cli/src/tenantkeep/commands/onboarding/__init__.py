@@ -1,0 +1,1 @@
+"""`tenantkeep onboard`: a tenant from nothing to productive, and how far one is."""

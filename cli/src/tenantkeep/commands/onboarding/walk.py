@@ -1,0 +1,207 @@
+"""From nothing to productive: look at what is missing, do the one thing about it, look again.
+
+What was done is never remembered here: the onboarding says what is missing, so a walk that was cut short goes on where
+it stopped. Each thing is tried once per walk; when it is missing again after that, a person has to look.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from contracts import onboarding_texts
+from contracts.api import BackupConfigurationBody, ConsentBody
+from contracts.errors import ErrorClass
+from contracts.names import Profile
+from contracts.onboarding import NextStep, OnboardingCause, OnboardingStep, OnboardingView
+from contracts.schedules import DEFAULT_SCHEDULE, DEFAULT_TIME_ZONE
+from contracts.texts import Text
+from tenantkeep.commands import settings
+from tenantkeep.commands.client import Gateway
+from tenantkeep.commands.clock import Clock
+from tenantkeep.commands.configurations import EVERYTHING
+from tenantkeep.commands.errors import Refused
+from tenantkeep.commands.output import Screen
+from tenantkeep.commands.progress import RunProgress
+from tenantkeep.commands.storage import embedded_target
+from tenantkeep.commands.storage_bodies import tested
+from tenantkeep.commands.tenant import AppsFile, set_credentials
+from tenantkeep.commands.waiting import wait_for_run
+
+_INTERVAL = 1.0
+_LOCAL = "local"
+_PATIENT = frozenset(
+    {
+        OnboardingCause.CONSENT_AWAITED,
+        OnboardingCause.CONSENT_NOT_EFFECTIVE,
+        OnboardingCause.NO_TOKEN,
+        OnboardingCause.BACKUP_GOES_ON,
+        OnboardingCause.BACKUPS_UNKNOWN,
+        OnboardingCause.PERMISSIONS_UNCHECKED,
+    }
+)
+"""Causes that end by themselves, or by the person with the link."""
+
+
+def waits(found: OnboardingView) -> bool:
+    """Tell whether what is missing comes without anybody doing something here."""
+    return found.cause in _PATIENT
+
+
+@dataclass(frozen=True)
+class Means:
+    """What the walk may use; without it a person does that step and walks on."""
+
+    apps: AppsFile | None = None
+    embedded: bool = False
+    target: str | None = None
+    configuration: str = "nightly"
+    schedule: str = DEFAULT_SCHEDULE
+    time_zone: str = DEFAULT_TIME_ZONE
+    keep: str | None = None
+
+
+@dataclass
+class Walk:
+    """One walk of one tenant, which is registered already."""
+
+    gateway: Gateway
+    screen: Screen
+    tenant: str
+    means: Means
+    clock: Clock
+    deadline: float
+    _tried: set[NextStep] = field(default_factory=set)
+    _shown: set[OnboardingStep] = field(default_factory=set)
+    _last: OnboardingCause | None = None
+
+    def run(self) -> OnboardingView:
+        """Walk until productive, until a person is needed, or until the time is over; returns the last look."""
+        while True:
+            found = self.gateway.onboarding(self.tenant)
+            self._tell(found)
+            if found.cause is None or not self._act(found):
+                return found
+            if self.clock.now() >= self.deadline:
+                return found
+            self.clock.pause(_INTERVAL)
+
+    def _act(self, found: OnboardingView) -> bool:
+        """Do something about what is missing; False when only a person can."""
+        foreign_link = found.cause is OnboardingCause.CONSENT_AWAITED and NextStep.ASK_CONSENT not in self._tried
+        if waits(found) and not foreign_link:
+            return True
+        wanted = _ASKING.get(found.next_step or NextStep.NOTHING, found.next_step)
+        action = _ACTIONS.get(wanted or NextStep.NOTHING)
+        if action is None or wanted is None or wanted in self._tried:
+            return False
+        self._tried.add(wanted)
+        return action(self, found)
+
+    def set_credentials(self, found: OnboardingView) -> bool:
+        """The app's secrets; an app that the tenant does not have yet gets there by the consent."""
+        if self.means.apps is None:
+            return False
+        try:
+            set_credentials(self.gateway, self.tenant, self.means.apps)
+        except Refused as error:
+            if not _without_consent(error) or NextStep.ASK_CONSENT in self._tried:
+                raise
+            self._tried = {NextStep.ASK_CONSENT}
+            return self.ask_consent(found)
+        return True
+
+    def ask_consent(self, found: OnboardingView) -> bool:
+        """The one human step: a link for the customer's administrator."""
+        profile = found.profile or Profile.EXCHANGE_BACKUP
+        apps = {} if self.means.apps is None else self.means.apps.apps
+        client_id = apps[profile].client_id if profile in apps else None
+        link = self.gateway.start_consent(self.tenant, profile, ConsentBody(client_id=client_id))
+        self.screen.say(
+            Text(
+                "  The customer's administrator (Privileged Role Administrator or Global Administrator) opens this "
+                "link; it works once, until {}:\n  {}",
+                "  Der Administrator des Kunden (Administrator für privilegierte Rollen oder globaler Administrator) "
+                "öffnet diesen Link; er gilt einmal, bis {}:\n  {}",
+            ),
+            link.expires_at.astimezone().strftime("%H:%M:%S"),
+            link.url,
+        )
+        if self.screen.as_json:
+            print(json.dumps({"consent_link": link.url}), file=sys.stderr, flush=True)  # noqa: T201 - for a program
+        return True
+
+    def add_storage(self, _: OnboardingView) -> bool:
+        """A target in the embedded store; one of your own needs credentials, which `storage add` asks for."""
+        if not self.means.embedded:
+            return False
+        body = embedded_target(settings.home(), self.tenant, self.means.target or _LOCAL)
+        tested(self.gateway, self.tenant, body, self.screen.language)
+        return True
+
+    def configure(self, _: OnboardingView) -> bool:
+        """Everything of every mailbox, each night, into the target named or the only one."""
+        targets = self.gateway.storage_targets(self.tenant)
+        chosen = [target for target in targets if self.means.target in (None, target.name, target.id)]
+        if len(chosen) != 1:
+            return False
+        means = self.means
+        kept = {} if means.keep is None else {"retention": means.keep}
+        body = BackupConfigurationBody(
+            name=means.configuration,
+            target=chosen[0].id,
+            sources=EVERYTHING,
+            schedule=means.schedule,
+            time_zone=means.time_zone,
+            **kept,
+        )
+        self.gateway.create_configuration(self.tenant, body)
+        return True
+
+    def run_backup(self, found: OnboardingView) -> bool:
+        """The test backup; of several configurations the one that is named, or the first."""
+        known = self.gateway.configurations(self.tenant)
+        chosen = next((one for one in known if one.name == self.means.configuration), known[0])
+        run = self.gateway.start_backup(self.tenant, chosen.id, f"onboarding-{found.since.isoformat()}")
+        left = max(0.0, self.deadline - self.clock.now())
+        with RunProgress(self.screen) as bars:
+            wait_for_run(self.gateway, self.tenant, run, clock=self.clock, timeout=left, watch=bars.show)
+        return True
+
+    def _tell(self, found: OnboardingView) -> None:
+        """A line for each step that was reached and each new cause."""
+        for step in found.steps:
+            if step.reached_at is not None and step.step not in self._shown:
+                self._shown.add(step.step)
+                self.screen.say(Text("✓ {}", "✓ {}"), self.screen.text(onboarding_texts.STEPS[step.step]))
+        if found.cause is not None and found.cause is not self._last:
+            names = {"tenant": found.tenant, "profile": found.profile or ""}
+            self.screen.say(
+                Text("  {}", "  {}"), self.screen.text(onboarding_texts.CAUSES[found.cause]).format(**names)
+            )
+        self._last = found.cause
+
+
+_ASKING = {
+    NextStep.OPEN_CONSENT_LINK: NextStep.ASK_CONSENT,
+    NextStep.ASK_HIGHER_ROLE: NextStep.ASK_CONSENT,
+    NextStep.CHECK_REGISTRATION: NextStep.ASK_CONSENT,
+    NextStep.LOOK_AT_RUN: NextStep.RUN_BACKUP,
+}
+"""What a walk that begins there does instead: links given out before are not known to it, nor why a run failed."""
+
+_ACTIONS: dict[NextStep, Callable[[Walk, OnboardingView], bool]] = {
+    NextStep.SET_CREDENTIAL: Walk.set_credentials,
+    NextStep.ASK_CONSENT: Walk.ask_consent,
+    NextStep.ADD_STORAGE_TARGET: Walk.add_storage,
+    NextStep.CONFIGURE_BACKUP: Walk.configure,
+    NextStep.RUN_BACKUP: Walk.run_backup,
+}
+
+
+def _without_consent(error: Refused) -> bool:
+    """Tell whether Microsoft does not know the app in the tenant, which the consent changes."""
+    told = error.problem
+    return told.code == "credential-refused" and any(
+        one.get("class") == ErrorClass.CONSENT_REQUIRED.value for one in told.errors
+    )

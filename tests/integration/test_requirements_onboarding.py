@@ -1,0 +1,154 @@
+"""Tenants on their way from nothing to productive on a whole stack, each with another administrator."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+import pytest
+from stack_fixture import RunningStack, running_stack
+
+from tenantkeep.commands import trust
+from tenantkeep.stack import simulator
+
+pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(600)]
+
+PASSPHRASE = "correct horse battery staple"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    folder = tmp_path_factory.mktemp("onboarding")
+    extra = {"TENANTKEEP_RECOVERY_PASSPHRASE": PASSPHRASE, "TENANTKEEP_ONBOARDING_LOOK_LONGEST": "2"}
+    with running_stack(folder, extra=extra) as running:
+        running.command("login")
+        yield running
+
+
+class Customer:
+    """A tenant of the simulator, and its administrator's browser."""
+
+    def __init__(self, stack: RunningStack, folder: Path, name: str) -> None:
+        self.stack, self.name, self.folder = stack, name, folder
+        self.apps = folder / f"{name}.json"
+        stack.command(
+            "simulator", "seed", "--tenant", name, "--generate", "6", "--mailboxes", "1", "--apps", str(self.apps)
+        )
+        self.url = simulator.url(stack.ports)
+        self.browser = httpx.Client(verify=trust.context(stack.home.ca_bundle), trust_env=False, timeout=30)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.browser.close()
+
+    def control(self, method: str, path: str, body: object = None) -> None:
+        token = (self.stack.home.simulator / "control.token").read_text().strip()
+        headers = {"authorization": f"Bearer {token}"}
+        answer = self.browser.request(method, f"{self.url}/_simulator/{path}", headers=headers, json=body)
+        assert answer.is_success, answer.text
+
+    def withdraw(self) -> None:
+        self.control("POST", f"tenants/{self.name}/apps/exchange-backup/revoke-consent")
+
+    def decide(self, link: str, **form: str) -> httpx.Response:
+        """What the administrator does with the link; the redirect is followed to the gateway."""
+        asked = dict(parse_qsl(urlsplit(link).query))
+        answer = self.browser.post(link.partition("?")[0], data={**asked, **form})
+        return self.browser.get(answer.headers["location"]) if answer.is_redirect else answer
+
+    def onboarding(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.stack.command("tenant", "onboarding", self.name, "--json").stdout)
+        return found
+
+    @contextmanager
+    def walking(self, *options: str) -> Iterator["Walking"]:
+        command = (sys.executable, "-m", "tenantkeep.main", "onboard", self.name, "--json", *options)
+        with subprocess.Popen(
+            command,
+            env=self.stack.environment,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            try:
+                yield Walking(process)
+            finally:
+                process.kill()
+
+
+class Walking:
+    """`tenantkeep onboard --json` under way."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+
+    def link(self) -> str:
+        assert self.process.stderr is not None
+        line = self.process.stderr.readline()
+        return str(json.loads(line)["consent_link"])
+
+    def end(self) -> tuple[int, dict[str, Any]]:
+        out, errors = self.process.communicate(timeout=240)
+        assert out, errors
+        return self.process.returncode, json.loads(out)
+
+
+def test_R_B14_a_new_tenant_becomes_productive_with_one_human_step(stack: RunningStack, tmp_path: Path) -> None:
+    with Customer(stack, tmp_path, "contoso") as contoso:
+        _become_productive(contoso)
+        _lose_and_regain_the_consent(contoso)
+
+
+def _become_productive(contoso: Customer) -> None:
+    contoso.withdraw()
+    options = ("--apps", str(contoso.apps), "--embedded", "--support", "Desk <desk@contoso.test>")
+    with contoso.walking(*options) as walk:
+        walk.link()
+    with contoso.walking(*options) as walk:  # killed while it waited: it goes on where it stopped, with a new link
+        contoso.decide(walk.link(), decision="accept")
+        code, told = walk.end()
+    assert code == 0
+    assert [step["reached_at"] is not None for step in told["onboarding"]["steps"]] == [True] * 6
+    assert told["onboarding"]["test_backup"]["state"] == "succeeded"
+    paper = (contoso.folder / "contoso-handover.html").read_text(encoding="utf-8")
+    assert told["onboarding"]["test_backup"]["run"] in paper
+    assert "Desk &lt;desk@contoso.test&gt;" in paper
+
+    with contoso.walking() as walk:  # everything is done: nothing happens
+        assert walk.end()[0] == 0
+
+
+def _lose_and_regain_the_consent(contoso: Customer) -> None:
+    contoso.withdraw()
+    contoso.stack.command("tenant", "add", "contoso", "--apps", str(contoso.apps), "--no-recovery-key", check=False)
+    lost = contoso.onboarding()
+    assert lost["cause"] == "consent_withdrawn"
+    assert (lost["state"], lost["next_step"]) == ("integration_configured", "ask_consent")
+    assert lost["steps"][-1]["first_reached_at"] is not None
+    with contoso.walking("--timeout", "200") as walk:
+        contoso.decide(walk.link(), decision="accept")
+        code, told = walk.end()
+    assert (code, told["onboarding"]["state"]) == (0, "productive")
+
+
+def test_an_administrator_who_declines_leaves_the_cause_and_the_next_step(stack: RunningStack, tmp_path: Path) -> None:
+    with Customer(stack, tmp_path, "fabrikam") as fabrikam:
+        fabrikam.withdraw()
+        with fabrikam.walking("--apps", str(fabrikam.apps), "--embedded") as walk:
+            fabrikam.decide(walk.link(), decision="decline")
+            code, told = walk.end()
+    assert code == 1
+    found = told["onboarding"]
+    assert (found["state"], found["missing"]) == ("integration_configured", "consent_effective")
+    assert (found["cause"], found["next_step"]) == ("consent_declined", "ask_consent")
+    german = stack.command("tenant", "onboarding", "fabrikam", "--lang", "de").stdout
+    assert "Der Administrator des Kunden hat abgelehnt" in german
+    assert "tenantkeep tenant consent exchange-backup --tenant fabrikam" in german
