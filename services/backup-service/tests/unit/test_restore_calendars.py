@@ -111,6 +111,46 @@ async def test_another_user_gets_every_day_of_every_series_and_nobody_is_told(
     assert restored.verified == EVENTS
 
 
+async def test_a_calendar_comes_back_into_its_group_beside_one_of_its_name(
+    worker: Any, anna: Person, bert: Person
+) -> None:
+    club = calendars.create_group(anna.connection, anna.pk, "Verein")
+    twins = [
+        calendars.create_calendar(anna.connection, anna.pk, group, calendars.NewCalendar("Termine"))
+        for group in (club, calendars.groups(anna.connection, anna.pk)[0]["pk"])
+    ]
+    await worker.backup()
+    before = placed(anna)
+    for twin in twins:
+        row = anna.connection.execute("SELECT * FROM calendar WHERE pk = ?", (twin,)).fetchone()
+        calendars.delete_calendar(anna.connection, row)
+    job = await restore(worker, **ORIGINAL)
+    # Holidays are in a calendar that nobody edits: they are named, and cost no other event.
+    [closed] = [
+        row
+        for row in calendars.calendars(anna.connection, anna.pk)
+        if (row["can_edit"], row["owner_name"]) == (0, None)
+    ]
+    holidays = [event.immutable_id for event in anna.masters() if event.calendar_pk == closed["pk"]]
+    assert (job.state, sorted(one.item for one in job.item_errors)) == (JobState.PARTIAL, sorted(holidays)), job.hold
+    assert placed(anna) == before
+    assert ("Verein", "Termine") in before
+    calendars.create_groups(bert.connection, bert.pk)
+    calendars.create_group(bert.connection, bert.pk, "verein")
+    job = await restore(worker, bert.id, folder="A")
+    assert job.state is JobState.SUCCEEDED, job.hold
+    assert {("verein", "A Termine"), ("Meine Kalender", "A Termine")} <= set(placed(bert))
+
+
+def placed(person: Person) -> list[tuple[str, str]]:
+    """Every calendar of a person with its group."""
+    return sorted(
+        (group["name"], row["name"])
+        for group in calendars.groups(person.connection, person.pk)
+        for row in calendars.calendars(person.connection, person.pk, group["pk"])
+    )
+
+
 async def test_who_was_invited_is_below_the_text_and_in_a_property(
     worker: Any, tenant: SimulatedTenant, anna: Person, bert: Person
 ) -> None:

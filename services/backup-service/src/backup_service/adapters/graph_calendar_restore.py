@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backup_service.adapters.graph_calendars import IMMUTABLE, GraphCalendars
-from backup_service.domain.calendar import Calendar, WholeEvent
+from backup_service.domain.calendar import WholeEvent
 from backup_service.domain.graph_message import ITEM_TAG, REPLACES_TAG, RESTORE_TAG
 from backup_service.domain.restored_event import CreatedEvent
 from graph_client import GraphClient, segment
@@ -27,22 +27,33 @@ class GraphCalendarTarget(GraphCalendars):
         super().__init__(client)
         self._restoring = client
 
-    async def ensure_calendar(self, mailbox: str, name: str, color: str) -> tuple[str, bool]:
-        if found := await self.calendar_called(mailbox, name):
+    async def ensure_calendar(self, mailbox: str, name: str, color: str, group: str) -> tuple[str, bool]:
+        if found := await self.calendar_called(mailbox, name, group):
             return found, False
+        into = await self._group_called(mailbox, group)
+        within = "" if into is None else f"/calendarGroups/{segment(into)}"
         try:
             body = {"name": name, "color": color}
-            return str((await self._restoring.post(f"{_user(mailbox)}/calendars", body, prefer=_PREFER))["id"]), True
+            made = await self._restoring.post(f"{_user(mailbox)}{within}/calendars", body, prefer=_PREFER)
+            return str(made["id"]), True
         except Refused as error:
             if error.code.lower() != "errorfolderexists":
                 raise
-        if found := await self.calendar_called(mailbox, name):
+        if found := await self.calendar_called(mailbox, name, group):
             return found, False
         raise NotFound("a calendar exists and is not listed", path=f"{_user(mailbox)}/calendars")
 
-    async def calendar_called(self, mailbox: str, name: str) -> str | None:
-        mine: list[Calendar] = [found for found in await self.calendars(mailbox) if found.own]
-        return next((found.id for found in mine if found.name.casefold() == name.casefold()), None)
+    async def calendar_called(self, mailbox: str, name: str, group: str) -> str | None:
+        named = [
+            found for found in await self.calendars(mailbox) if found.own and found.name.casefold() == name.casefold()
+        ]
+        if await self._group_called(mailbox, group) is not None:
+            named = [found for found in named if str(found.meta["group"]).casefold() == group.casefold()]
+        return named[0].id if named else None
+
+    async def _group_called(self, mailbox: str, group: str) -> str | None:
+        found = (await self.groups(mailbox)).items() if group else ()
+        return next((key for key, name in found if name.casefold() == group.casefold()), None)
 
     async def created(self, mailbox: str, calendar: str, restore: str) -> list[CreatedEvent]:
         wanted = " or ".join(f"id eq '{name}'" for name in (ITEM_TAG, REPLACES_TAG))

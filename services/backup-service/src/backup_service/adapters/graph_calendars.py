@@ -1,6 +1,7 @@
 """Calendars over Graph. Immutable ids on every request, so that an event that moves keeps its identity.
 
-Facts: learn.microsoft.com/graph/api/user-list-calendars, /graph/api/event-get (days of a series), /attachment-get.
+Facts: learn.microsoft.com/graph/api/user-list-calendars, /calendargroup-list-calendars, /event-get (days of a series),
+/attachment-get.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -15,9 +16,11 @@ from backup_service.domain.calendar import (
     plain,
 )
 from graph_client import GraphClient, segment
+from graph_client.errors import NotFound
 
 IMMUTABLE = 'IdType="ImmutableId"'
 _FIELDS = ",".join(EVENT_FIELDS)
+_CALENDAR = "id,name,color,hexColor,isDefaultCalendar,canEdit,owner"
 _IDENTITY = "id,changeKey,type"
 _MOST = 1000
 _WHOLE = 200
@@ -34,12 +37,34 @@ class GraphCalendars:
         self._client = client
 
     async def calendars(self, mailbox: str) -> list[Calendar]:
-        params = {"$select": "id,name,color,hexColor,isDefaultCalendar,canEdit,owner", "$top": "250"}
-        pages = self._client.pages(f"{_user(mailbox)}/calendars", params=params, prefer=(IMMUTABLE,))
-        found = [entry async for page in pages for entry in page.items]
+        found = {entry["id"]: entry async for entry in self._entries(f"{_user(mailbox)}/calendars", _CALENDAR)}
+        group_of: dict[str, str] = {}
+        for group, name in (await self.groups(mailbox)).items():
+            path = f"{_user(mailbox)}/calendarGroups/{segment(group)}/calendars"
+            try:
+                inside = [entry async for entry in self._entries(path, _CALENDAR)]
+            except NotFound:
+                continue  # deleted since the groups were listed
+            # No calendar says in which group it is. One that the mailbox does not list is read all the same.
+            found = {entry["id"]: entry for entry in inside} | found
+            group_of.update((entry["id"], name) for entry in inside)
         # The default calendar is always the mailbox's own; its owner's address is how the others are told apart.
-        mine = {_owner(entry) for entry in found if entry.get("isDefaultCalendar")}
-        return [_calendar(entry, own=not _owner(entry) or _owner(entry) in mine) for entry in found]
+        mine = {_owner(entry) for entry in found.values() if entry.get("isDefaultCalendar")}
+        return [
+            _calendar(entry, group_of.get(key, ""), own=not _owner(entry) or _owner(entry) in mine)
+            for key, entry in found.items()
+        ]
+
+    async def groups(self, mailbox: str) -> dict[str, str]:
+        """Names of the groups of calendars by their ids."""
+        path = f"{_user(mailbox)}/calendarGroups"
+        return {entry["id"]: str(entry.get("name") or "") async for entry in self._entries(path, "id,name")}
+
+    async def _entries(self, path: str, select: str) -> AsyncIterator[dict[str, Any]]:
+        params = {"$select": select, "$top": "250"}
+        async for page in self._client.pages(path, params=params, prefer=(IMMUTABLE,)):
+            for entry in page.items:
+                yield entry
 
     async def events(self, mailbox: str, calendar: str) -> AsyncIterator[list[FoundEvent]]:
         async for entries in self._listed(mailbox, calendar, {"$select": f"id,{_FIELDS}", "$top": str(_WHOLE)}):
@@ -98,7 +123,7 @@ def _owner(entry: Mapping[str, Any]) -> str:
     return str((entry.get("owner") or {}).get("address") or "").lower()
 
 
-def _calendar(entry: Mapping[str, Any], *, own: bool) -> Calendar:
+def _calendar(entry: Mapping[str, Any], group: str, *, own: bool) -> Calendar:
     meta = {
         "name": entry.get("name") or "",
         "color": entry.get("color") or "auto",
@@ -106,6 +131,7 @@ def _calendar(entry: Mapping[str, Any], *, own: bool) -> Calendar:
         "is_default": bool(entry.get("isDefaultCalendar")),
         "can_edit": bool(entry.get("canEdit")),
         "owner": _owner(entry),
+        "group": group,
     }
     return Calendar(entry["id"], str(meta["name"]), own, meta)
 

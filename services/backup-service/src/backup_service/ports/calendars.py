@@ -10,7 +10,9 @@ from backup_service.domain.restored_event import CreatedEvent
 class Calendars(Protocol):
     """A tenant's calendars in Microsoft 365. Raises the error tree of graph_client."""
 
-    async def calendars(self, mailbox: str) -> list[Calendar]: ...
+    async def calendars(self, mailbox: str) -> list[Calendar]:
+        """The calendars of all groups; `meta` has the name of its `group`."""
+        ...
 
     def events(self, mailbox: str, calendar: str) -> AsyncIterator[list[FoundEvent]]:
         """Pages of every single event and every series of a calendar, with their documents."""
@@ -43,12 +45,15 @@ class Calendars(Protocol):
 class CalendarTarget(Calendars, Protocol):
     """Where events are restored to. Raises the error tree of graph_client."""
 
-    async def calendar_called(self, mailbox: str, name: str) -> str | None:
-        """Id of the mailbox's own calendar of this name, whatever its case; None when there is none."""
+    async def calendar_called(self, mailbox: str, name: str, group: str) -> str | None:
+        """Id of the mailbox's own calendar of this name, whatever its case; None when there is none.
+
+        Where the mailbox has a group of that name the calendar must be in it: two groups may have two of one name.
+        """
         ...
 
-    async def ensure_calendar(self, mailbox: str, name: str, color: str) -> tuple[str, bool]:
-        """Id of the mailbox's own calendar of this name, and whether this call has created it."""
+    async def ensure_calendar(self, mailbox: str, name: str, color: str, group: str) -> tuple[str, bool]:
+        """Id of that calendar, and whether this call has created it: in the group of that name if there is one."""
         ...
 
     async def created(self, mailbox: str, calendar: str, restore: str) -> list[CreatedEvent]:

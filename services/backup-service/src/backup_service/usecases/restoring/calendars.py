@@ -7,10 +7,11 @@ After a crash at any step the tag on what was created says what an earlier attem
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from backup_engine.model import ItemRow
-from backup_service.domain.calendar import CALENDAR, EVENT, EVENT_ATTACHMENT, WholeEvent
+from backup_service.domain.calendar import CALENDAR, EVENT, EVENT_ATTACHMENT, Calendar, WholeEvent
 from backup_service.domain.graph_message import Tags
 from backup_service.domain.restored_event import (
     CreatedEvent,
@@ -46,19 +47,23 @@ class CalendarRestore:
             return
         tally = self._frame.tally(self.source)
         tally.selected = len(rows)
-        places = await self._places(tally, calendars, wanted)
+        there = {found.id: found for found in await self._target.calendars(self._frame.mailbox) if found.own}
+        closed = frozenset(key for key, found in there.items() if found.meta.get("can_edit") is False)
+        places = _Places(await self._places(tally, there, calendars, wanted), closed)
         attached: defaultdict[str, list[ItemRow]] = defaultdict(list)
         for row in await self._frame.rows(EVENT_ATTACHMENT):
             attached[str(row.meta.get("event") or row.parent)].append(row)
         await _Events(self._frame, tally, self._target, places, attached).restore(rows)
 
-    async def _places(self, tally: Tally, calendars: Mapping[str, ItemRow], wanted: set[str]) -> dict[str, str | None]:
+    async def _places(
+        self, tally: Tally, there: Mapping[str, Calendar], calendars: Mapping[str, ItemRow], wanted: set[str]
+    ) -> dict[str, str | None]:
         """Calendar ids by key of the restore point's calendar; None in a dry run for one that would be made.
 
         In the original place a calendar is the one with its id, else the default one for the default one, else the one
-        of its name. Calendars have no folders above them: elsewhere each becomes one named after the place and itself.
+        of its name, in the group of that name if there is one. Calendars have no folders above them: elsewhere each
+        becomes one named after the place and itself.
         """
-        there = {found.id: found for found in await self._target.calendars(self._frame.mailbox) if found.own}
         default = next(key for key, found in there.items() if found.meta.get("is_default"))
         places: dict[str, str | None] = {}
         for key in sorted(wanted):
@@ -73,14 +78,24 @@ class CalendarRestore:
         return places
 
     async def _named(self, tally: Tally, name: str, row: ItemRow | None) -> str | None:
+        meta = {} if row is None else row.meta
+        group = str(meta.get("group") or "")
         if self._frame.order.dry_run:
-            found = await self._target.calendar_called(self._frame.mailbox, name)
+            found = await self._target.calendar_called(self._frame.mailbox, name, group)
             tally.folders_created += found is None
             return found
-        color = str(row.meta.get("color") or "auto") if row is not None else "auto"
-        calendar, created = await self._target.ensure_calendar(self._frame.mailbox, name, color)
+        color = str(meta.get("color") or "auto")
+        calendar, created = await self._target.ensure_calendar(self._frame.mailbox, name, color, group)
         tally.folders_created += created
         return calendar
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where each calendar of the restore point goes, and which calendars of the mailbox nobody may write into."""
+
+    of: Mapping[str, str | None]
+    closed: frozenset[str]
 
 
 class _Events:
@@ -91,7 +106,7 @@ class _Events:
         frame: RestoreFrame,
         tally: Tally,
         target: CalendarTarget,
-        places: Mapping[str, str | None],
+        places: _Places,
         attached: Mapping[str, Sequence[ItemRow]],
     ) -> None:
         self._frame = frame
@@ -105,7 +120,7 @@ class _Events:
         self._replace = frame.order.conflict is RestoreConflict.REPLACE
 
     async def restore(self, rows: Sequence[ItemRow]) -> None:
-        await self._look_around({place for row in rows if (place := self._places[row.parent]) is not None})
+        await self._look_around({place for row in rows if (place := self._places.of[row.parent]) is not None})
         changed = [row for row in rows if not self._is_unchanged(row)]
         self._tally.skipped += len(rows) - len(changed)
         await self._frame.each(self._tally, changed, self._foresee if self._frame.order.dry_run else self._restore)
@@ -139,8 +154,7 @@ class _Events:
         if superfluous:
             self._tally.skipped += 1
             return
-        if old is not None and invites(old.event):
-            self._keep_meeting(row)
+        if self._is_hindered(row, old):
             return
         proven = await self._make(row, whole, old.id if old else "")
         if old is not None and proven:
@@ -154,20 +168,27 @@ class _Events:
         old, superfluous = await self._meant(row, WholeEvent.load(body))
         if superfluous:
             self._tally.skipped += 1
+        elif self._is_hindered(row, old):
+            return
         elif old is None:
             self._tally.created += 1
-        elif invites(old.event):
-            self._keep_meeting(row)
         else:
             self._tally.replaced += 1
 
-    def _keep_meeting(self, row: ItemRow) -> None:
-        detail = "not replaced: deleting the meeting that is there would send its attendees a cancellation"
+    def _is_hindered(self, row: ItemRow, old: WholeEvent | None) -> bool:
+        """Whether the event cannot be put back; it is listed then, and costs no other."""
+        if self._places.of[row.parent] in self._places.closed:
+            detail = "not restored: nobody may write into its calendar; restore it to another place"
+        elif old is not None and invites(old.event):
+            detail = "not replaced: deleting the meeting that is there would send its attendees a cancellation"
+        else:
+            return False
         self._frame.problem(self._tally, row.key, ErrorClass.UNSUPPORTED_ITEM, detail)
+        return True
 
     async def _make(self, row: ItemRow, whole: WholeEvent, replaces: str) -> bool:
         """Create the event with all its parts; whether what is in the mailbox now is what was stored."""
-        place = self._places[row.parent]
+        place = self._places.of[row.parent]
         assert place is not None, "only a dry run leaves calendars out"
         tags = Tags(self._frame.tag, row.key, replaces)
         made = await self._target.create(self._frame.mailbox, place, new_event(whole, tags))
@@ -234,7 +255,7 @@ class _Events:
         return facts(whole, attached)
 
     def _here(self, row: ItemRow) -> dict[str, WholeEvent]:
-        place = self._places[row.parent]
+        place = self._places.of[row.parent]
         return {} if place is None else self._present[place]
 
 
