@@ -23,6 +23,7 @@ from typer.testing import CliRunner, Result
 
 from chassis.testing.pki import ServerTls, make_server_tls
 from contracts.api import Accepted, Download, StorageTargetResult
+from contracts.audit_chain import AuditRecord, AuditSeal
 from contracts.authorization import ROUTES
 from contracts.browsing import ChangedItem, Comparison, Folder, Item, ItemChange, Message
 from contracts.contacts import Contacts
@@ -108,6 +109,8 @@ class FakeGateway:
     archive: bytes = b""
     cut_after: int | None = None
     letters: list[DeadLetter] = field(default_factory=list)
+    audit: list[AuditRecord] = field(default_factory=list)
+    seals: list[AuditSeal] = field(default_factory=list)
     health: list[HealthView] = field(default_factory=list)
     problem: Problem | None = None
     restarting: int = 0
@@ -185,6 +188,11 @@ class FakeGateway:
                 update={"replayed_at": NOW, "replayed_by": "operator"}
             ),
             "get_health": lambda r: self._page(r, self.health),
+            "list_audit_records": lambda r: self._page(
+                r, self.audit if r.query_params.get("oldest_first") == "true" else self.audit[::-1]
+            ),
+            "list_audit_seals": lambda r: self._page(r, self.seals),
+            "list_installation_audit": lambda r: self._page(r, []),
         }
         assert answers.keys() == ROUTES.keys()
         routes = [

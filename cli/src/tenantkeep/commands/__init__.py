@@ -3,6 +3,7 @@
 import typer
 
 from tenantkeep.commands import (
+    audit,
     backup,
     dead_letters,
     health,
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(backup.app, name="backup")
     app.add_typer(jobs.app, name="jobs")
     app.add_typer(dead_letters.app, name="dead-letters")
+    app.add_typer(audit.app, name="audit")
     app.add_typer(source.app, name="source")
     app.add_typer(recover.app, name="recover")
     app.add_typer(repository_command.app, name="repository")

@@ -10,6 +10,7 @@ import httpx
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from contracts import api
+from contracts.audit_chain import AuditRecord, AuditSeal
 from contracts.browsing import Comparison, Folder, Item, Message
 from contracts.dead_letters import DeadLetter, DeadLetterContent
 from contracts.names import Profile
@@ -231,6 +232,12 @@ class Gateway:
 
     def health(self, tenant: str) -> list[HealthView]:
         return self._list(f"/tenants/{_part(tenant)}/health", HealthView)
+
+    def audit_page(self, tenant: str, **asked: Any) -> Listing[AuditRecord]:
+        return self._page(f"/tenants/{_part(tenant)}/audit", Listing[AuditRecord], asked)
+
+    def audit_seals_page(self, tenant: str, **asked: Any) -> Listing[AuditSeal]:
+        return self._page(f"/tenants/{_part(tenant)}/audit/seals", Listing[AuditSeal], asked)
 
     def dead_letters(self, durable: str | None = None) -> list[DeadLetter]:
         return self._list("/dead-letters", DeadLetter, durable=durable)
