@@ -14,6 +14,8 @@ from sync_service.domain.directory_user import DirectoryUser
 from sync_service.ports import CursorExpired, GroupsSince, UserPage
 
 _EVERYTHING = frozenset({"*"})
+_OPEN = -1
+"""Where a round ends is not known before its first request."""
 
 
 @dataclass
@@ -75,16 +77,21 @@ class MemoryDirectory:
         """Nothing is cached here."""
 
     async def pages(self, link: str | None) -> AsyncIterator[UserPage]:
-        position, since = (0, 0) if link is None else self._read(link)
-        whole, start = since == 0, len(self._changes)
+        """A round ends where its first request found the end: what happens meanwhile is told in the next one."""
+        position, since, horizon = self._read(link) if link else (0, 0, _OPEN)
+        whole = since == 0
         while True:
             self._request("users")
-            told = list(dict.fromkeys(user for user, _ in self._changes[position : position + self._page]))
-            position = min(position + self._page, len(self._changes))
+            horizon = len(self._changes) if horizon == _OPEN else horizon
+            told = list(
+                dict.fromkeys(user for user, _ in self._changes[position : min(position + self._page, horizon)])
+            )
+            position = min(position + self._page, horizon)
             users = tuple(self._told(user, since, whole=whole) for user in told if user in self.users)
             removed = tuple(user for user in told if user not in self.users and not whole)
-            last = position >= start
-            following = f"{self._epoch}/{position}/{position if last else since}"
+            self.step("users told")
+            last = position >= horizon
+            following = f"{self._epoch}/{position}/{horizon if last else since}/{_OPEN if last else horizon}"
             yield UserPage(users, removed, None if last else following, following if last else None)
             if last:
                 return
@@ -95,7 +102,7 @@ class MemoryDirectory:
 
     async def groups_since(self, link: str | None) -> GroupsSince:
         self._request("groups")
-        latest = f"{self._epoch}/{self._group_changes}/0"
+        latest = f"{self._epoch}/{self._group_changes}/0/0"
         changed = link is not None and self._read(link)[0] != self._group_changes
         return GroupsSince(changed, latest)
 
@@ -132,11 +139,11 @@ class MemoryDirectory:
         if error is not None:
             raise error
 
-    def _read(self, link: str) -> tuple[int, int]:
-        epoch, position, since = (int(part) for part in link.split("/"))
+    def _read(self, link: str) -> tuple[int, int, int]:
+        epoch, position, since, horizon = (int(part) for part in link.split("/"))
         if epoch != self._epoch:
             raise CursorExpired
-        return position, since
+        return position, since, horizon
 
     def _told(self, user: str, since: int, *, whole: bool) -> DirectoryUser:
         fields = self.users[user]

@@ -15,6 +15,7 @@ from sync_service.adapters.error_classes import Judgement
 from sync_service.app import App, build_with
 from sync_service.domain.employee import Employee
 from sync_service.domain.runs import Run, queued
+from sync_service.ports import Directories
 from sync_service.settings import SyncSettings
 
 TENANT = "contoso"
@@ -39,6 +40,7 @@ class MemoryService:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.directory = MemoryDirectory()
+        self.directories: Directories = self.directory
         self.employees = MemoryEmployees(self._step)
         self.runs = MemoryRuns(self._step)
         self.standings = MemoryStandings(self._step)
@@ -57,7 +59,7 @@ class MemoryService:
             employees=self.employees,
             runs=self.runs,
             standings=self.standings,
-            directories=self.directory,
+            directories=self.directories,
             judge=Judgement(60.0),
             clock=self.clock,
             settings=settings(),

@@ -16,6 +16,7 @@ from contracts.events import (
     JobQueued,
     JobWakeUp,
     RestoreRequested,
+    SyncRequested,
     TokenRefreshed,
     TokenRejected,
     VerifyRequested,
@@ -47,6 +48,7 @@ def cases(tenant: str = "contoso", source: str = "crm") -> dict[str, Case]:
         "restore-requested": RestoreRequested(
             **always, request="r", restore_point="p", target_user="u@contoso.example"
         ),
+        "sync-requested": SyncRequested(**always, request="r"),
         "verify-requested": VerifyRequested(**always, request="r", target="t", kind="restore-drill"),
     }
     rejected = TokenRejected(**always, profile="directory", fingerprint=_PRINT)
@@ -56,8 +58,9 @@ def cases(tenant: str = "contoso", source: str = "crm") -> dict[str, Case]:
         **{name: Case(tenant, type(good), good, good.requested_by(source)) for name, good in requests.items()},
         "token-rejected": Case(tenant, TokenRejected, rejected, rejected.subject()),
         "backup-token-refreshed": Case(tenant, TokenRefreshed, refreshed, refreshed.subject()),
+        "sync-token-refreshed": Case(tenant, TokenRefreshed, refreshed, refreshed.subject()),
         "monitor-ledger": Case(tenant, AnyJobEvent, queued, queued.subject()),
-        **{f"jobs-{kind}": _wake_up(tenant, kind) for kind in JobKind},
+        **{f"jobs-{kind}": _wake_up(tenant, kind) for kind in JobKind if kind is not JobKind.SYNC},
     }
 
 
