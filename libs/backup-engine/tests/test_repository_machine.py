@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, note, settings
+from hypothesis import HealthCheck, currently_in_test_context, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -57,6 +57,11 @@ policies = st.tuples(
 
 def body(number: int) -> bytes:
     return random.Random(number).randbytes(300)
+
+
+def say(text: str) -> None:
+    if currently_in_test_context():  # a history that was found once is told without hypothesis
+        note(text)
 
 
 @dataclass
@@ -263,12 +268,12 @@ class RepositoryMachine(RuleBasedStateMachine):
 
     def _maintain_in_another(self, process: Process, grace: timedelta, session_grace: timedelta) -> None:
         other = next(one for one in self.world.processes if one is not process)
-        note("  overtaken by a collector")
+        say("  overtaken by a collector")
         self.actions.maintain(other, {}, grace, session_grace)
 
     def _go_on(self, shard: str, process: Process) -> None:
         """The shard's writer, if it is in another process, commits; if there is none, one begins."""
-        note(f"  overtaken by the writer of {shard}")
+        say(f"  overtaken by the writer of {shard}")
         other = next(one for one in reversed(self.world.processes) if one is not process)
         writer = self.world.writers.get(shard)
         if writer is None:
@@ -410,6 +415,20 @@ class RepositoryMachine(RuleBasedStateMachine):
         report = process.repository.maintain(world.now, grace=timedelta(0), session_grace=timedelta(0))
         # A condemned pack that a held restore point turned out to need stays as long as that one.
         assert (report.waste.total, report.deleted) == (0, 0)
+
+
+def test_a_shard_whose_packs_were_collected_under_a_writer_believed_dead_is_backed_up_again() -> None:
+    """The history in which the snapshot would have named, for ever, a pack that nobody needed any more."""
+    grace, none = DAY, timedelta(0)
+    machine = RepositoryMachine()
+    machine.create()
+    faults = {8: Event.LOST, 49: Event.DIES_BEFORE}
+    machine.maintain(n=2, faults=faults, overtaken={21: 3, 43: 4, 47: 3}, policy=(grace, none, 0.5))
+    machine.take_over(shard="anna")
+    machine.maintain(n=0, faults={}, overtaken={}, policy=(none, none, 0.0))
+    machine.zombie(n=3, change={"b": 2, "d": 0, "c": 0, "a": 1}, commit=False)
+    machine.maintain(n=2, faults={}, overtaken={32: 4, 7: 3, 14: 4}, policy=(none, none, 1.1))
+    machine.teardown()
 
 
 class ReducedMachine(RepositoryMachine):

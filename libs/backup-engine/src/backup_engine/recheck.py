@@ -76,6 +76,12 @@ def verified(
     return report
 
 
+def standing(backing: Backing, packs: Iterable[PackRef]) -> tuple[PackRef, ...]:
+    """Those that no collector has condemned or removed: what a snapshot may name as written for it."""
+    condemned = backing.condemned.packs
+    return tuple(one for one in packs if one.key not in condemned and backing.index.pack(one.key) is not None)
+
+
 def is_lost(backing: Backing, rows: Iterable[ItemRow]) -> bool:
     """Whether a blob of `rows` lies nowhere, or only in packs that a collector has deleted."""
     doomed = _doomed(backing)

@@ -369,6 +369,8 @@ class Session:
             self._publish(copies)
             self._count_new_packs()
             storage = replace(storage, packs=recheck.sizes(backing, self._progress.packs))
+        # Who believed this session or one it took over dead may have collected packs; their blobs lie elsewhere by now.
+        self._progress = replace(self._progress, packs=recheck.standing(backing, self._progress.packs))
         rows = tally.through(self._state.rows())
         if failed is None:
             for _ in rows:
