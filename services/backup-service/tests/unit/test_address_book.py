@@ -16,6 +16,7 @@ from graph_simulator.seed import directory as invented
 from graph_simulator.web.directory_control import create_user
 
 KINDS = {"user", "group", "org-contact"}
+WEEK = 7 * 86_400.0
 
 
 @pytest.fixture
@@ -76,6 +77,24 @@ async def test_an_unchanged_directory_costs_three_requests(worker: Any, tenant: 
     tenant.asked.clear()
     job = await worker.backup()
     assert (job.counts.stored, job.counts.failed, len(tenant.asked)) == (0, 0, 3)
+
+
+async def test_what_the_feed_never_told_is_found_within_a_week(worker: Any, tenant: SimulatedTenant) -> None:
+    await worker.backup()
+    silent, vanished = row_of(tenant, Kind.USER), row_of(tenant, Kind.ORG_CONTACT)
+    groups = sum(1 for _, (_, _, members) in truth(tenant).values() if members and vanished["id"] in members)
+    profile = json.dumps({**json.loads(silent["profile"]), "displayName": "Änne Still"})
+    tenant.connection.execute("UPDATE user SET profile = ? WHERE pk = ?", (profile, silent["pk"]))
+    tenant.connection.execute("DELETE FROM directory_object WHERE pk = ?", (vanished["pk"],))
+    assert (await worker.backup()).counts.reconciled == 0
+    await worker.clock.advance(WEEK)
+    create_user(tenant.connection, tenant.tenant, {"name": "neu"})
+    job = await worker.backup()
+    assert (job.state, job.counts.reconciled) == (JobState.SUCCEEDED, 2 + groups)
+    assert facts(await stored(worker)) == truth(tenant)
+    tenant.asked.clear()
+    assert (await worker.backup()).counts.reconciled == 0
+    assert len(tenant.asked) == 3
 
 
 async def test_what_happens_in_the_directory_is_followed(worker: Any, tenant: SimulatedTenant) -> None:

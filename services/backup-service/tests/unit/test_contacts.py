@@ -12,6 +12,8 @@ from backup_service.domain.contacts import image_type
 from contracts.errors import ErrorClass
 from contracts.names import JobState, Source
 
+WEEK = 7 * 86_400.0
+
 
 @pytest.fixture
 def tenant(worker: Any, tmp_path: Path) -> Iterator[SimulatedTenant]:
@@ -64,6 +66,23 @@ async def test_an_unchanged_address_book_costs_one_question_per_folder(
     # The list of folders, the children of each of the four, and a delta for each of the five.
     assert len(tenant.asked) == 10
     assert not any(line.endswith("$value") for line in tenant.asked)
+
+
+async def test_what_the_feed_never_told_is_found_within_a_week(
+    worker: Any, tenant: SimulatedTenant, people: People
+) -> None:
+    await worker.backup()
+    connection = tenant.connection
+    silent, vanished = (row["pk"] for row in connection.execute("SELECT pk FROM contact ORDER BY pk LIMIT 2"))
+    connection.execute('UPDATE contact SET seq = 1, properties = \'{"surname": "Neu"}\' WHERE pk = ?', (silent,))
+    connection.execute("DELETE FROM contact WHERE pk = ?", (vanished,))
+    assert (await worker.backup()).counts.reconciled == 0
+    await worker.clock.advance(WEEK)
+    people.create(1)
+    job = await worker.backup()
+    assert (job.state, job.counts.reconciled) == (JobState.SUCCEEDED, 2)
+    await same(worker, people)
+    assert (await worker.backup()).counts.reconciled == 0
 
 
 async def test_what_people_do_is_followed(worker: Any, people: People) -> None:

@@ -12,6 +12,7 @@ from graph_client.errors import NotFound
 
 _IMMUTABLE = 'IdType="ImmutableId"'
 _PAGE_SIZE = 200
+_LISTED = 1000
 _LARGEST_PHOTO = 20 << 20
 _TRIES_PER_LISTING = 2
 
@@ -54,6 +55,12 @@ class GraphContacts:
         path = f"{contact_folder(mailbox, folder)}/contacts"
         page = await self._client.get(path, params=params, prefer=(_IMMUTABLE,), attempts=_TRIES_PER_LISTING)
         return [_contact(entry, folder) for entry in page.get("value", ())]
+
+    async def change_keys(self, mailbox: str, folder: str) -> AsyncIterator[dict[str, str]]:
+        path = f"{contact_folder(mailbox, folder)}/contacts"
+        params = {"$select": "id,changeKey", "$top": str(_LISTED)}
+        async for page in self._client.pages(path, params=params, prefer=(_IMMUTABLE,)):
+            yield {entry["id"]: entry.get("changeKey", "") for entry in page.items}
 
     async def contact(self, mailbox: str, contact: str) -> Contact:
         entry = await self._client.get(contact_item(mailbox, contact), prefer=(_IMMUTABLE,))

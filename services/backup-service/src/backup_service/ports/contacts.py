@@ -29,6 +29,10 @@ class Contacts(Protocol):
         """
         ...
 
+    def change_keys(self, mailbox: str, folder: str) -> AsyncIterator[dict[str, str]]:
+        """{contact id: change key} of all that is in a folder, page by page, without change tracking."""
+        ...
+
     async def contact(self, mailbox: str, contact: str) -> Contact: ...
 
     async def photo(self, mailbox: str, contact: str) -> bytes | None:

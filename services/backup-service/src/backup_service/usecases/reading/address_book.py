@@ -19,6 +19,7 @@ class AddressBookSource:
 
     Its cursor: `links`, one per kind, and `whole`, the kinds whose round began without a link: such a round tells every
     entry in full. Any other round tells what changed of an entry and not what is empty, so each is read by its id.
+    `full_look_at` is when everything was last listed anew: the directory has no change keys to compare.
     """
 
     kinds: ClassVar[frozenset[str]] = frozenset(KINDS)
@@ -29,8 +30,10 @@ class AddressBookSource:
         self._links: dict[str, str] = frame.cursor.setdefault("links", {})
         self._whole: dict[str, int] = frame.cursor.setdefault("whole", {})
         self._done: dict[str, int] = frame.progress.setdefault("done", {})
+        self._compares = False
 
     async def read(self) -> None:
+        full = self._frame.progress.setdefault("full", self._frame.long_ago(self._frame.cursor.get("full_look_at")))
         for key in self._frame.again:
             known = self._frame.known(key)
             # Only the members of a group can fail; anything else is asked for because the storage has lost it.
@@ -38,15 +41,27 @@ class AddressBookSource:
         for kind in KINDS:
             if kind in self._done:
                 continue
-            try:
-                await self._follow(kind)
-            except ResyncRequired:
-                log.info("delta cursor of the directory has expired; it is enumerated again", kind=kind)
+            followed = kind in self._links and await self._read_changes(kind)
+            if full or not followed:
                 self._links.pop(kind, None)
+                # After its changes were followed, whatever differs is what change tracking had missed.
+                self._compares = followed
                 await self._follow(kind)
+                self._compares = False
             self._done[kind] = 1
+        if full:
+            self._frame.cursor["full_look_at"] = self._frame.now().isoformat()
         # The directory does not count its objects: what was found is the only denominator there is.
         self._frame.expected = self._frame.found()
+
+    async def _read_changes(self, kind: str) -> bool:
+        """Follow the stored link; False when it has expired."""
+        try:
+            await self._follow(kind)
+        except ResyncRequired:
+            log.info("delta cursor of the directory has expired; it is enumerated again", kind=kind)
+            return False
+        return True
 
     async def _follow(self, kind: str) -> None:
         link = self._links.get(kind)
@@ -61,6 +76,7 @@ class AddressBookSource:
             unseen.difference_update(entry.id for entry in page.entries)
             if page.delta_link:
                 await self._frame.remove(unseen)
+                self._frame.add("reconciled", len(unseen) if self._compares else 0)
                 self._whole.pop(kind, None)
             if resumable or page.delta_link:
                 self._links[kind] = page.link
@@ -101,6 +117,7 @@ class AddressBookSource:
         known, version = self._frame.known(entry.id), version_of(body)
         if known is None or known.version != version or entry.id in self._frame.again:
             await self._frame.put_page_item(NewItem(entry.id, entry.kind, version, "", {}), body)
+            self._frame.add("reconciled", int(self._compares))
 
     async def _remove(self, key: str) -> None:
         self._frame.gone(key)

@@ -32,9 +32,10 @@ log = structlog.get_logger()
 class ContactSource:
     """Reads the contacts of one mailbox.
 
-    Its cursor: `links`, one per folder, the default folder's under "", and `default`, the id of that folder once a
-    contact in it has told. Its progress: `done`, the folders whose round is over, and `moved_out`, ids that a folder
-    reported as removed: moved ones turn up elsewhere under the same immutable id, so removals count at the end only.
+    Its cursor: `links`, one per folder, the default folder's under ""; `default`, the id of that folder once a contact
+    in it has told; `full_look_at`, when all folders were last compared as a whole. Its progress: `full`, the comparison
+    of this job; `done`, the folders whose round is over; `moved_out`, ids that a folder reported as removed: moved ones
+    turn up elsewhere under the same immutable id, so removals count at the end only.
     """
 
     kinds: ClassVar[frozenset[str]] = frozenset({CONTACT_FOLDER, CONTACT, PHOTO})
@@ -48,6 +49,7 @@ class ContactSource:
         self._slots = asyncio.Semaphore(frame.parallel)
 
     async def read(self) -> None:
+        full = self._frame.progress.setdefault("full", self._frame.long_ago(self._frame.cursor.get("full_look_at")))
         folders = await self._contacts.folders(self._frame.resource)
         for found in folders:
             await self._keep_folder(found)
@@ -57,8 +59,10 @@ class ContactSource:
         ids = [found.id for found in folders]
         for folder in (DEFAULT, *ids):
             if folder not in self._done:
-                await self._read_folder(folder)
+                await self._read_folder(folder, full=full)
         await self._apply_removals({*ids, self._default})
+        if full:
+            self._frame.cursor["full_look_at"] = self._frame.now().isoformat()
         # Graph does not count the contacts of a folder: what was found is the only denominator there is.
         self._frame.expected = self._frame.found()
 
@@ -87,10 +91,12 @@ class ContactSource:
                 await self._store(contact)
         await self._frame.flush()
 
-    async def _read_folder(self, folder: str) -> None:
+    async def _read_folder(self, folder: str, *, full: bool) -> None:
         try:
             link = self._links.get(folder)
             await self._follow(folder, link, set() if link else await self._stored_in(folder))
+            if full and link:
+                await self._compare(folder)
         except NotFound:
             # Deleted since the folders were listed; the next run sees a tree without it and removes its contacts.
             log.info("contact folder is gone; its contacts are removed at the next run")
@@ -128,12 +134,31 @@ class ContactSource:
             detail = f"no page that shows contact {place + 1} of the folder, oldest first, can be listed"
             self._frame.miss(f"{folder or CONTACT_FOLDER}#{place}", ErrorClass.CORRUPT_SOURCE_ITEM, detail)
 
-    async def _follow(self, folder: str, link: str | None, unseen: set[str]) -> None:
-        """Take in what the link names; `unseen` is what a full enumeration must name to keep it."""
+    async def _compare(self, folder: str) -> None:
+        """Find what change tracking has missed, in both directions: ids and change keys against what is stored."""
+        listed: dict[str, str] = {}
+        async for page in self._contacts.change_keys(self._frame.resource, folder):
+            listed.update(page)
+        stored = {row.key: row.version for row in await uninterrupted(self._rows, self._id_of(folder))}
+        missed = {key for key, version in listed.items() if stored.get(key) != version}
+        missed |= stored.keys() - listed.keys() - self._moved_out.keys()
+        if missed:
+            # What came, changed or went since the delta ended is no finding: the delta names it.
+            missed -= await self._follow(folder, self._links.get(folder), set())
+        missed -= self._frame.failed.keys()
+        if missed:
+            log.warning("change tracking had missed contacts of a folder", items=len(missed))
+            self._frame.add("reconciled", len(missed))
+            await self._retry_unread(sorted(missed))
+
+    async def _follow(self, folder: str, link: str | None, unseen: set[str]) -> set[str]:
+        """Take in what the link names, and give the ids; `unseen` is what a full enumeration must name to keep it."""
         # Whoever takes over in the middle of a re-enumeration cannot know what it has named: it starts again.
         resumable = not unseen
+        named: set[str] = set()
         async for page in self._contacts.changes(self._frame.resource, folder, link):
             await self._store_page(folder, page)
+            named.update(page.removed, (contact.id for contact in page.contacts))
             unseen.difference_update(contact.id for contact in page.contacts)
             if page.delta_link:
                 # A full enumeration names what is there, not what is gone: what it did not name has left the folder.
@@ -141,6 +166,7 @@ class ContactSource:
             if resumable or page.delta_link:
                 self._links[folder] = page.link
             await self._frame.mark_progress()
+        return named
 
     def _id_of(self, folder: str) -> str:
         return folder or self._default
