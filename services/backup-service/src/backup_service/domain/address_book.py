@@ -1,10 +1,11 @@
 """The address book of a tenant: users with a mail address, groups with their members, organisational contacts."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from backup_service.domain.canonical import canonical
 
 USER, GROUP, ORG_CONTACT = "user", "group", "org-contact"
 KINDS = (USER, GROUP, ORG_CONTACT)
@@ -33,7 +34,15 @@ class Entry:
 
     def body(self) -> bytes:
         """What is stored: the same entry gives the same bytes."""
-        return json.dumps(self.document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+        return canonical(self.document)
+
+    def version(self) -> str:
+        """The directory has no change keys: the content is its own version.
+
+        What is empty does not count: it is told of an entry that is read by its id, and not in a delta round.
+        """
+        told = {name: value for name, value in self.document.items() if value not in (None, "", [])}
+        return hashlib.sha256(canonical(told)).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
@@ -49,8 +58,3 @@ class EntryPage:
     def link(self) -> str:
         """The link to go on from."""
         return self.next_link or self.delta_link or ""
-
-
-def version_of(body: bytes) -> str:
-    """The directory has no change keys: the content is its own version."""
-    return hashlib.sha256(body).hexdigest()[:32]

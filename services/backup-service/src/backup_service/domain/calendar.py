@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from backup_service.domain.canonical import canonical
+
 CALENDAR = "calendar"
 EVENT = "event"
 EVENT_ATTACHMENT = "event-attachment"
@@ -103,7 +105,7 @@ class WholeEvent:
     def dump(self) -> bytes:
         """The stored document: the same bytes for the same content."""
         document = {"event": self.event, "exceptions": list(self.exceptions), "cancelled": list(self.cancelled)}
-        return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+        return canonical(document)
 
     @classmethod
     def load(cls, body: bytes) -> "WholeEvent":

@@ -1,9 +1,10 @@
 """Personal contacts as Graph shows them: folders, the contact's own JSON, and its picture."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from backup_service.domain.canonical import canonical
 
 CONTACT_FOLDER = "contact-folder"
 CONTACT = "contact"
@@ -37,7 +38,7 @@ class Contact:
 
     def body(self) -> bytes:
         """What is stored: the same contact gives the same bytes."""
-        return json.dumps(self.document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+        return canonical(self.document)
 
 
 @dataclass(frozen=True)

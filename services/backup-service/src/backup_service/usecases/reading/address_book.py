@@ -5,7 +5,7 @@ from typing import ClassVar
 import structlog
 
 from backup_engine.model import NewItem
-from backup_service.domain.address_book import GROUP, KINDS, Entry, EntryPage, version_of
+from backup_service.domain.address_book import GROUP, KINDS, Entry, EntryPage
 from backup_service.ports import Workloads
 from backup_service.usecases.reading.frame import Frame
 from backup_service.usecases.uninterrupted import uninterrupted
@@ -113,10 +113,9 @@ class AddressBookSource:
             except NotFound:
                 await self._remove(entry.id)
                 return
-        body = entry.body()
-        known, version = self._frame.known(entry.id), version_of(body)
+        known, version = self._frame.known(entry.id), entry.version()
         if known is None or known.version != version or entry.id in self._frame.again:
-            await self._frame.put_page_item(NewItem(entry.id, entry.kind, version, "", {}), body)
+            await self._frame.put_page_item(NewItem(entry.id, entry.kind, version, "", {}), entry.body())
             self._frame.add("reconciled", int(self._compares))
 
     async def _remove(self, key: str) -> None:
