@@ -190,6 +190,10 @@ QUESTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "contacts.set": ({}, {}),
     "onboarding.get": ({}, {}),
     "token.list": ({}, {}),
+    # Nothing is opened: the profile has no connection, in neither case.
+    "incident.open": ({"profile": "files-backup"}, {"profile": "files-backup"}),
+    "incident.list": ({"cursor": "{job}"}, {"cursor": ABSENT}),
+    **dict.fromkeys(("incident.get", "incident.note", "incident.close"), ({"id": "{job}"}, {"id": ABSENT})),
     **dict.fromkeys(
         ("token.get", "token.renew", "token.verify", "token.note"), ({"profile": "directory"}, {"profile": "directory"})
     ),
@@ -236,6 +240,9 @@ REST: dict[str, dict[str, Any]] = {
     "recovery-key.set": {"public_key": PUBLIC_KEY},
     "credential.set": {"profile": "directory", "client_id": "x"},
     "token.note": {"text": "x"},
+    "incident.open": {"report": "x"},
+    "incident.note": {"text": "x"},
+    "incident.close": {"cause": "x"},
     "consent.start": {"profile": "directory", "redirect_uri": "https://127.0.0.1:1/back"},
     "target.create": {"name": "x", "endpoint": "https://127.0.0.1:1", "bucket": "bucket"},
     "configuration.create": {"name": "x"},

@@ -26,9 +26,10 @@ from contracts.api import Accepted, Download, StorageTargetResult
 from contracts.audit_chain import AuditRecord, AuditSeal
 from contracts.authorization import ROUTES
 from contracts.browsing import ChangedItem, Comparison, Folder, Item, ItemChange, Message
-from contracts.contacts import Contacts
+from contracts.contacts import Contact, Contacts
 from contracts.dead_letters import DeadLetter, DeadLetterContent
 from contracts.events.jobs import Counts
+from contracts.incidents import Incident, IncidentEntry, IncidentStep
 from contracts.names import (
     ConsentOutcome,
     Health,
@@ -72,6 +73,21 @@ ENTRA = "50f8131a-b9d3-4679-849e-cbe87444c623"
 SECRET = "the-client-secret"
 
 
+def opened_incident() -> Incident:
+    steps = (IncidentStep.OPENED, IncidentStep.DEACTIVATED, IncidentStep.PRINCIPAL_NOT_DISABLED)
+    return Incident(
+        tenant="contoso",
+        id="incident-1",
+        profile=Profile.EXCHANGE_BACKUP,
+        client_id="app-1",
+        open=True,
+        opened_at=NOW,
+        opened_by="anna",
+        security=Contact(name="IT security", mail="security@contoso.example"),
+        timeline=tuple(IncidentEntry(at=NOW, step=step, by="anna") for step in steps),
+    )
+
+
 def token_check(probe: Probe, **more: Any) -> TokenCheck:
     known: dict[str, Any] = {"tenant": "contoso", "profile": Profile.EXCHANGE_BACKUP, "at": NOW, **more}
     return TokenCheck(status=TokenStatus.ACTIVE, probe=probe, test_backup=probe == "effective", **known)
@@ -94,6 +110,7 @@ class FakeGateway:
     records: tuple[TokenRecord, ...] = ()
     check: TokenCheck = field(default_factory=lambda: token_check("effective"))
     in_use: bool = False
+    incident: Incident = field(default_factory=opened_incident)
     forgetful: bool = False  # a credential is taken, and no token of it shows up
     consent: ConsentOutcome = ConsentOutcome.EFFECTIVE
     targets: list[StorageTarget] = field(default_factory=list)
@@ -136,6 +153,11 @@ class FakeGateway:
             "set_credential": self._credential,
             "set_certificate": self._credential,
             "start_consent": self._start_consent,
+            "list_incidents": lambda r: self._page(r, [self.incident]),
+            "open_incident": lambda _: self.incident,
+            "get_incident": lambda _: self.incident,
+            "note_incident": lambda _: self.incident,
+            "close_incident": lambda _: self.incident,
             "get_token": self._token_details,
             "renew_token": self._token_details,
             "verify_token": lambda _: self.check,

@@ -19,7 +19,7 @@ from chassis.testing.clock import ManualClock
 from chassis.testing.vault import MemoryVault
 from contracts import rpc, views
 from contracts.names import ConsentOutcome
-from contracts.operations import audit, onboarding, tokens
+from contracts.operations import audit, incidents, onboarding, tokens
 from contracts.problem import Problem, ProblemError, not_found, unavailable
 from gateway.adapters.bus_services import BusServices
 from gateway.adapters.httpx_downloads import HttpxDownloads
@@ -104,6 +104,11 @@ class World:
             onboarding.ONBOARDING_GET: "get_onboarding",
             rpc.CREDENTIAL_SET: "set_credential",
             rpc.CONSENT_START: "start_consent",
+            incidents.INCIDENT_LIST: "list_incidents",
+            incidents.INCIDENT_OPEN: "open_incident",
+            incidents.INCIDENT_GET: "get_incident",
+            incidents.INCIDENT_NOTE: "note_incident",
+            incidents.INCIDENT_CLOSE: "close_incident",
             tokens.TOKEN_GET: "get_token",
             tokens.TOKEN_RENEW: "renew_token",
             tokens.TOKEN_VERIFY: "verify_token",
@@ -352,6 +357,11 @@ ATTEMPTS: dict[str, Attempt] = {
         {"client_id": "c", "certificate": "pem", "private_key": "PLANTED-key"},
     ),
     "start_consent": Attempt("/tenants/contoso/profiles/directory/consent", 200, {}),
+    "list_incidents": Attempt("/tenants/contoso/incidents", 200),
+    "open_incident": Attempt("/tenants/contoso/incidents", 201, {"profile": "directory", "report": "seen in a ticket"}),
+    "get_incident": Attempt("/tenants/contoso/incidents/i1", 200),
+    "note_incident": Attempt("/tenants/contoso/incidents/i1/notes", 200, {"text": "locked"}),
+    "close_incident": Attempt("/tenants/contoso/incidents/i1/closure", 200, {"cause": "by mistake"}),
     "get_token": Attempt("/tenants/contoso/profiles/directory/token", 200),
     "renew_token": Attempt("/tenants/contoso/profiles/directory/token/renewal", 200),
     "verify_token": Attempt("/tenants/contoso/profiles/directory/token/verification", 200),

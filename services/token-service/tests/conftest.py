@@ -22,20 +22,24 @@ from contracts.errors import ErrorClass
 from contracts.events import Event, TokenRefreshed
 from contracts.names import JobState, Profile
 from contracts.onboarding import BackupOutcome, Protection
-from token_service.app import App, OnboardingApp, build_onboarding, build_with
+from token_service.app import App, OnboardingApp, build_incidents, build_onboarding, build_with
 from token_service.domain.connection import Connection, RenewalPolicy
 from token_service.domain.credential import ClientCertificate, Credential
+from token_service.domain.incident import Incident
 from token_service.domain.onboarding import LookPolicy, Onboarding
 from token_service.domain.tenant import RecoveryKey, TenantRecord
 from token_service.ports import (
+    Disabled,
     Effective,
     EntraTenantTaken,
     Issued,
     NoAnswer,
+    NotDisabled,
     Outcome,
     Proof,
     Refused,
     SlugTaken,
+    Unanswered,
 )
 
 CONTOSO = "11111111-1111-1111-1111-111111111111"
@@ -208,6 +212,56 @@ class FakeWorkloads:
         return self.proof
 
 
+class MemoryIncidents:
+    """Keeps the events beside the states, as the documents do."""
+
+    def __init__(self) -> None:
+        self._stored: dict[str, Incident] = {}
+        self.events: list[Event] = []
+
+    async def get(self, tenant: str, incident: str) -> Incident | None:
+        return self._stored.get(f"{tenant}/{incident}")
+
+    async def open_for(self, tenant: str, profile: Profile) -> Incident | None:
+        found = await self.all_open()
+        return next((known for known in found if (known.tenant, known.profile) == (tenant, profile)), None)
+
+    async def page(self, tenant: str, before: str | None, limit: int) -> Sequence[Incident]:
+        mine = [known for known in self._stored.values() if known.tenant == tenant]
+        mine.sort(key=lambda known: known.id, reverse=True)
+        return [known for known in mine if before is None or known.id < before][:limit]
+
+    async def all_open(self) -> Sequence[Incident]:
+        return [known for known in self._stored.values() if known.is_open]
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Incident]:
+        known = self._stored.values()
+        return [found for found in known if found.due_at is not None and found.due_at <= now][:limit]
+
+    async def save(self, incident: Incident, events: Sequence[Event] = ()) -> Incident | None:
+        known = self._stored.get(incident.key)
+        if (0 if known is None else known.version) != incident.version:
+            return None
+        if known is None and await self.open_for(incident.tenant, incident.profile) is not None:
+            return None
+        saved = dataclasses.replace(incident, version=incident.version + 1)
+        self._stored[incident.key] = saved
+        self.events.extend(events)
+        return saved
+
+
+class FakeRegistrations:
+    """A directory that lets no app change another, until a test says otherwise."""
+
+    def __init__(self) -> None:
+        self.answer: Disabled | NotDisabled | Unanswered = NotDisabled("Authorization_RequestDenied")
+        self.asked: list[tuple[str, str]] = []
+
+    async def disable(self, client_id: str, token: SecretStr) -> Disabled | NotDisabled | Unanswered:
+        self.asked.append((client_id, token.get_secret_value()))
+        return self.answer
+
+
 class BreakableVault(MemoryVault):
     """A vault that may be away."""
 
@@ -254,6 +308,18 @@ class World:
         self.backups = FakeBackups()
         self.onboarding = self.onboarding_replica()
         self.app = self.replica(self.registry)
+        self.incidents = MemoryIncidents()
+        self.registrations = FakeRegistrations()
+        self.incident_app = build_incidents(
+            self.app,
+            incidents=self.incidents,
+            around=(self.tenants, self.connections, self.vault, self.registrations),
+            announcements=self.announced,
+            clock=self.clock,
+            rng=random.Random(6),
+            registry=self.registry,
+            look=5.0,
+        )
 
     def replica(self, registry: CollectorRegistry | None = None) -> App:
         return build_with(

@@ -8,6 +8,7 @@ from tenantkeep.commands import (
     dead_letters,
     health,
     holds,
+    incident,
     jobs,
     login,
     retention,
@@ -28,6 +29,7 @@ def register(app: typer.Typer) -> None:
     """Add every command of this package to the `tenantkeep` command."""
     app.command("login")(login.login)
     app.add_typer(tenant.app, name="tenant")
+    app.add_typer(incident.app, name="incident")
     app.add_typer(token.app, name="token")
     app.command("onboard")(onboard)
     app.command("handover")(handover)

@@ -13,6 +13,7 @@ from contracts import api
 from contracts.audit_chain import AuditRecord, AuditSeal
 from contracts.browsing import Comparison, Folder, Item, Message
 from contracts.dead_letters import DeadLetter, DeadLetterContent
+from contracts.incidents import Incident
 from contracts.names import Profile
 from contracts.onboarding import OnboardingView
 from contracts.problem import Problem
@@ -118,6 +119,21 @@ class Gateway:
 
     def note_token(self, tenant: str, profile: Profile, body: api.TokenNoteBody) -> TokenDetails:
         return self._post(f"{_token(tenant, profile)}/notes", body, TokenDetails)
+
+    def incidents(self, tenant: str) -> list[Incident]:
+        return self._list(f"/tenants/{_part(tenant)}/incidents", Incident)
+
+    def incident(self, tenant: str, incident: str) -> Incident:
+        return self._get(_incident(tenant, incident), Incident)
+
+    def open_incident(self, tenant: str, body: api.IncidentBody) -> Incident:
+        return self._post(f"/tenants/{_part(tenant)}/incidents", body, Incident)
+
+    def note_incident(self, tenant: str, incident: str, body: api.IncidentNoteBody) -> Incident:
+        return self._post(f"{_incident(tenant, incident)}/notes", body, Incident)
+
+    def close_incident(self, tenant: str, incident: str, body: api.IncidentClosureBody) -> Incident:
+        return self._post(f"{_incident(tenant, incident)}/closure", body, Incident)
 
     def set_recovery_key(self, tenant: str, body: api.RecoveryKeyBody) -> Tenant:
         return self._answer(self._send("PUT", f"/tenants/{_part(tenant)}/recovery-key", json=_revealed(body)), Tenant)
@@ -344,6 +360,10 @@ def _configuration(tenant: str, configuration: str) -> str:
 
 def _token(tenant: str, profile: Profile) -> str:
     return f"/tenants/{_part(tenant)}/profiles/{_part(profile)}/token"
+
+
+def _incident(tenant: str, incident: str) -> str:
+    return f"/tenants/{_part(tenant)}/incidents/{_part(incident)}"
 
 
 def _part(value: str) -> str:

@@ -156,6 +156,11 @@ PROBED = {
     ),
     "no_token": Text("There is no token to try.", "Es gibt kein Token zum Prüfen."),
 }
+OPENED = Text("Opened", "Eröffnet")
+OPEN = Text("open", "offen")
+CLOSED = Text("closed", "abgeschlossen")
+CLOSED_AT = Text("Closed", "Abgeschlossen")
+REPLACED_AT = Text("Replaced", "Ersetzt")
 SINCE = Text("Since", "Seit")
 LEFT_OUT = Text("Not backed up", "Nicht gesichert")
 LEFT_OUT_REASONS: dict[LeftOutReason, Text] = {

@@ -5,10 +5,12 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag, model_validator
 
 from contracts.contacts import Contacts
+from contracts.incidents import IncidentText
 from contracts.names import (
     AddressStyle,
     ExportFormat,
     LockMode,
+    Profile,
     RecoveryPublicKey,
     Source,
     Token,
@@ -59,6 +61,21 @@ class CertificateBody(Body):
 
 class TokenNoteBody(Body):
     text: NoteText
+
+
+class IncidentBody(Body):
+    """What was seen of which profile's token; opening deactivates it at once."""
+
+    profile: Profile
+    report: IncidentText
+
+
+class IncidentNoteBody(Body):
+    text: IncidentText
+
+
+class IncidentClosureBody(Body):
+    cause: IncidentText
 
 
 class ConsentBody(Body):

@@ -25,6 +25,7 @@ class Route(NamedTuple):
 
 
 _TOKEN = "/tenants/{tenant}/profiles/{profile}/token"  # noqa: S105 - a path
+_INCIDENTS = "/tenants/{tenant}/incidents"
 _POINT = "/tenants/{tenant}/restore-points/{restore_point}"
 
 CONSENT_CALLBACK = "/consent/callback"
@@ -53,6 +54,11 @@ ROUTES: dict[str, Route] = {
     "start_consent": Route(
         "POST", "/tenants/{tenant}/profiles/{profile}/consent", _ALL, AuditAction.PROFILE_ASK_CONSENT
     ),
+    "list_incidents": Route("GET", _INCIDENTS, _ALL),
+    "open_incident": Route("POST", _INCIDENTS, _ALL, AuditAction.INCIDENT_OPEN),
+    "get_incident": Route("GET", f"{_INCIDENTS}/{{incident}}", _ALL),
+    "note_incident": Route("POST", f"{_INCIDENTS}/{{incident}}/notes", _ALL, AuditAction.INCIDENT_NOTE),
+    "close_incident": Route("POST", f"{_INCIDENTS}/{{incident}}/closure", _MANAGE, AuditAction.INCIDENT_CLOSE),
     "list_storage_targets": Route("GET", "/tenants/{tenant}/storage-targets", _MANAGE),
     "create_storage_target": Route("POST", "/tenants/{tenant}/storage-targets", _MANAGE, AuditAction.TARGET_CREATE),
     "test_storage_target": Route("POST", "/tenants/{tenant}/storage-targets/{target}/test", _MANAGE),

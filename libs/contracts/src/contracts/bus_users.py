@@ -59,6 +59,7 @@ TOKEN_SERVICE = _service(
     (
         subjects.event("*", "token", "refreshed"),
         subjects.event("*", "token", "consent-changed"),
+        subjects.event("*", "security", "incident-opened"),
         subjects.event("*", "tenant", "onboarding-changed"),
         _AUDIT,
         subjects.rpc("backup-service", "*", "protection.get"),

@@ -23,6 +23,7 @@ from contracts.names import (
     Token,
 )
 from contracts.operations import audit, base, directory, onboarding
+from contracts.operations.incidents import INCIDENT_OPERATIONS
 from contracts.operations.tokens import TOKEN_OPERATIONS
 from contracts.restoring import RestoreSelection
 from contracts.retention import PeriodText, SchemeText
@@ -304,6 +305,7 @@ OPERATIONS: tuple[base.Operation[Any, Any], ...] = (
     CONSENT_FINISH,
     TOKEN_LIST,
     *TOKEN_OPERATIONS,
+    *INCIDENT_OPERATIONS,
     DOCUMENTS_EXPORT,
     TARGET_CREATE,
     TARGET_RECOVER,

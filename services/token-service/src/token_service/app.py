@@ -6,6 +6,7 @@ import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from prometheus_client import CollectorRegistry
 
@@ -13,34 +14,50 @@ from chassis import checks, documents, health, tls
 from chassis.bus import Bus, connect
 from chassis.clock import Clock, SystemClock
 from chassis.delivery import DeliveryPolicy
+from chassis.ids import new_ulid
 from chassis.lifecycle import Drain
 from chassis.metrics import new_registry
 from chassis.openbao import open_vault
 from chassis.pending import PendingEvents
 from chassis.rpc import RpcServer
 from chassis.seed import rng as seeded
-from chassis.sweep import Sweep
+from chassis.sweep import Sweep, Task
 from chassis.vault import Vault
 from token_service.adapters.bus_announcements import BusAnnouncements
 from token_service.adapters.bus_backups import BusBackups
+from token_service.adapters.graph_registrations import GraphRegistrations
 from token_service.adapters.graph_workloads import GraphWorkloads
 from token_service.adapters.mongo_connections import MongoConnections
+from token_service.adapters.mongo_incidents import MongoIncidents
 from token_service.adapters.mongo_onboardings import MongoOnboardings
 from token_service.adapters.mongo_tenants import MongoTenants
 from token_service.adapters.msal_authority import MsalAuthority
+from token_service.adapters.prometheus_incidents import IncidentMetrics
 from token_service.adapters.prometheus_tokens import TokenMetrics
 from token_service.domain.connection import RenewalPolicy
 from token_service.domain.onboarding import LookPolicy
 from token_service.entrypoints import stream
+from token_service.entrypoints.incident_questions import IncidentQuestions
 from token_service.entrypoints.onboarding import OnboardingQuestions
 from token_service.entrypoints.questions import Questions
 from token_service.entrypoints.token_questions import TokenQuestions
-from token_service.ports import Announcements, Authority, Backups, Connections, Onboardings, Tenants, Workloads
+from token_service.ports import (
+    Announcements,
+    AppRegistrations,
+    Authority,
+    Backups,
+    Connections,
+    Incidents,
+    Onboardings,
+    Tenants,
+    Workloads,
+)
 from token_service.settings import TokenServiceSettings
 from token_service.usecases.adopt_credentials import AdoptCredentials
 from token_service.usecases.answer_rejection import AnswerRejection
 from token_service.usecases.clear_intake import ClearIntake
 from token_service.usecases.consent import Consent
+from token_service.usecases.keep_incident import KeepIncident
 from token_service.usecases.keep_recovery_key import KeepRecoveryKey
 from token_service.usecases.keep_token import KeepToken
 from token_service.usecases.look_at_onboarding import LookAtOnboarding
@@ -102,6 +119,43 @@ def build_onboarding(
     )
     questions = OnboardingQuestions(tenants, look=look, set_contacts=SetContacts(tenants, clock))
     return OnboardingApp(questions, look, NudgeOnboarding(of_connections, tenants, look))
+
+
+@dataclass(frozen=True)
+class IncidentApp:
+    """What keeps incidents: its questions, its sweep, its figures."""
+
+    questions: IncidentQuestions
+    keep: KeepIncident
+    metrics: IncidentMetrics
+
+
+def build_incidents(
+    app: App,
+    *,
+    incidents: Incidents,
+    around: tuple[Tenants, Connections, Vault, AppRegistrations],
+    announcements: Announcements,
+    clock: Clock,
+    rng: random.Random,
+    registry: CollectorRegistry,
+    look: float,
+) -> IncidentApp:
+    """Wire what keeps incidents of the tokens of `app`; `announcements` are those of incidents."""
+    tenants, connections, vault, registrations = around
+    keep = KeepIncident(
+        incidents=incidents,
+        fresh_id=lambda: new_ulid(clock, rng),
+        tenants=tenants,
+        connections=connections,
+        vault=vault,
+        retire=app.token_questions.retire,
+        registrations=registrations,
+        announcements=announcements,
+        clock=clock,
+        look=look,
+    )
+    return IncidentApp(IncidentQuestions(incidents, keep), keep, IncidentMetrics(incidents, clock, registry))
 
 
 def build_with(
@@ -191,7 +245,7 @@ def _questions(
 @contextlib.asynccontextmanager
 async def _stores(
     settings: TokenServiceSettings, clock: Clock
-) -> AsyncIterator[tuple[documents.Database, Vault, MsalAuthority, GraphWorkloads]]:
+) -> AsyncIterator[tuple[documents.Database, Vault, MsalAuthority, GraphWorkloads, GraphRegistrations]]:
     trust = tls.client_context(settings.ca_file)
     authority = MsalAuthority(
         settings.authority_url,
@@ -201,74 +255,125 @@ async def _stores(
         clock=clock,
     )
     workloads = GraphWorkloads(settings.graph_url, trust=trust, proxy=settings.https_proxy)
+    registrations = GraphRegistrations(settings.graph_url, trust=trust, proxy=settings.https_proxy)
     db = documents.connect(settings, DATABASE)
     try:
         with authority:
-            async with workloads, open_vault(settings, clock) as vault:
-                yield db, vault, authority, workloads
+            async with workloads, registrations, open_vault(settings, clock) as vault:
+                yield db, vault, authority, workloads, registrations
     finally:
         db.client.close()
+
+
+def _tokens(
+    settings: TokenServiceSettings,
+    *,
+    tenants: Tenants,
+    connections: Connections,
+    outside: tuple[Vault, Authority, Workloads, Announcements],
+    around: tuple[Clock, CollectorRegistry],
+) -> App:
+    (vault, authority, workloads, announcements), (clock, registry) = outside, around
+    return build_with(
+        tenants=tenants,
+        connections=connections,
+        vault=vault,
+        authority=authority,
+        workloads=workloads,
+        announcements=announcements,
+        clock=clock,
+        rng=seeded(settings.seed, SERVICE),
+        policy=settings.renewal(),
+        registry=registry,
+        authority_url=settings.authority_url,
+        graph_scope=settings.graph_scope,
+        new_state=lambda: secrets.token_urlsafe(32),
+    )
 
 
 async def main(settings: TokenServiceSettings, drain: Drain) -> None:
     """Serve until `drain` is requested."""
     clock = SystemClock()
     registry = new_registry(SERVICE, VERSION)
-    async with _stores(settings, clock) as (db, vault, authority, workloads):
+    async with _stores(settings, clock) as (db, vault, authority, workloads, registrations):
         connections = await MongoConnections.open(db, clock)
         broker = connect(settings, SERVICE)
         bus = Bus(broker, SERVICE, clock)
-        pending = PendingEvents(connections.collection, bus, clock, settings.pending_grace)
-        announcements = BusAnnouncements(pending)
+        of_connections = _Events.of(connections.collection, bus, clock, settings)
         tenants = await MongoTenants.open(db, clock)
         onboardings = await MongoOnboardings.open(db, clock)
-        pending_onboardings = PendingEvents(onboardings.collection, bus, clock, settings.pending_grace)
-        announcing = BusAnnouncements(pending_onboardings)
+        of_onboardings = _Events.of(onboardings.collection, bus, clock, settings)
         onboarding = build_onboarding(
             tenants=tenants,
             connections=connections,
             onboardings=onboardings,
             backups=BusBackups(bus),
-            announcements=announcing,
-            of_connections=announcements,
+            announcements=of_onboardings.announcements,
+            of_connections=of_connections.announcements,
             clock=clock,
             policy=settings.onboarding(),
         )
-        app = build_with(
+        app = _tokens(
+            settings,
             tenants=tenants,
             connections=connections,
-            vault=vault,
-            authority=authority,
-            workloads=workloads,
-            announcements=onboarding.nudge,
+            outside=(vault, authority, workloads, onboarding.nudge),
+            around=(clock, registry),
+        )
+        incidents = await MongoIncidents.open(db, clock)
+        of_incidents = _Events.of(incidents.collection, bus, clock, settings)
+        incident = build_incidents(
+            app,
+            incidents=incidents,
+            around=(tenants, connections, vault, registrations),
+            announcements=of_incidents.announcements,
             clock=clock,
-            rng=seeded(settings.seed, SERVICE),
-            policy=settings.renewal(),
+            rng=seeded(settings.seed, f"{SERVICE}/incidents"),
             registry=registry,
-            authority_url=settings.authority_url,
-            graph_scope=settings.graph_scope,
-            new_state=lambda: secrets.token_urlsafe(32),
+            look=settings.incident_look,
         )
         server = RpcServer(bus)
-        app.questions.bind(server)
-        onboarding.questions.bind(server)
-        app.token_questions.bind(server)
+        for questions in (app.questions, app.token_questions, onboarding.questions, incident.questions):
+            questions.bind(server)
         stream.bind(bus, app.answer_rejection, DeliveryPolicy.of(settings))
         tasks = {
-            "renewals": app.renew.sweep,
             "intake": ClearIntake(tenants, vault, clock, settings.intake_life).sweep,
-            "pending-events": pending.sweep,
-            "onboarding": onboarding.look.sweep,
-            "onboarding-enrolment": onboarding.look.enrol,
-            "pending-onboardings": pending_onboardings.sweep,
+            "pending-events": of_connections.pending.sweep,
+            "pending-onboardings": of_onboardings.pending.sweep,
             "pending-tenants": PendingEvents(tenants.collection, bus, clock, settings.pending_grace).sweep,
-            "metrics": app.metrics.refresh,
+            "pending-incidents": of_incidents.pending.sweep,
+            **_due_work(app, onboarding, incident),
         }
         sweep = Sweep(settings.sweep_interval, clock, tasks, registry)
+        beside = [events.announcements.run for events in (of_connections, of_onboardings, of_incidents)]
         ready = {"documents": checks.documents_answer(db), "bus": checks.bus_answers(bus)}
         async with health.serve_health(settings, ready, registry), broker:
             await broker.start()
-            await _run(sweep, [announcements.run, announcing.run, onboarding.nudge.run], drain)
+            await _run(sweep, [*beside, onboarding.nudge.run], drain)
+
+
+@dataclass(frozen=True)
+class _Events:
+    """Events that wait in one collection: announced at once, and swept when a crash left them behind."""
+
+    pending: PendingEvents
+    announcements: BusAnnouncements
+
+    @classmethod
+    def of(cls, collection: documents.Collection, bus: Bus, clock: Clock, settings: TokenServiceSettings) -> Self:
+        pending = PendingEvents(collection, bus, clock, settings.pending_grace)
+        return cls(pending, BusAnnouncements(pending))
+
+
+def _due_work(app: App, onboarding: OnboardingApp, incident: IncidentApp) -> dict[str, Task]:
+    return {
+        "renewals": app.renew.sweep,
+        "onboarding": onboarding.look.sweep,
+        "onboarding-enrolment": onboarding.look.enrol,
+        "incidents": incident.keep.sweep,
+        "metrics": app.metrics.refresh,
+        "incident-metrics": incident.metrics.refresh,
+    }
 
 
 async def _run(sweep: Sweep, beside: Sequence[Callable[[], Coroutine[None, None, None]]], drain: Drain) -> None:

@@ -14,6 +14,7 @@ from contracts.names import Profile
 from contracts.onboarding import Protection
 from token_service.domain.connection import Connection
 from token_service.domain.credential import Credential
+from token_service.domain.incident import Incident
 from token_service.domain.onboarding import Onboarding
 from token_service.domain.tenant import RecoveryKey, TenantRecord
 
@@ -144,6 +145,62 @@ class Connections(Protocol):
         """Store with its events in one write and give it with its new version.
 
         None when the stored version is not `connection.version` (0: nothing is stored): somebody was faster.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Disabled:
+    """The app can sign in to the tenant no more."""
+
+
+@dataclass(frozen=True)
+class NotDisabled:
+    """Microsoft Graph refuses to disable it; `detail` is its code."""
+
+    detail: str
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """Microsoft Graph gave no usable answer; trying again may help."""
+
+    detail: str
+
+
+class AppRegistrations(Protocol):
+    """The app registrations and enterprise applications of a tenant, as the directory profile may see them."""
+
+    async def disable(self, client_id: str, token: SecretStr) -> Disabled | NotDisabled | Unanswered:
+        """Let the app sign in to this tenant no more; never raises for what Graph does, and answers within seconds."""
+        ...
+
+
+class Incidents(Protocol):
+    """The incidents of all tenants; every write is a compare-and-set on the version. None is ever removed."""
+
+    async def get(self, tenant: str, incident: str) -> Incident | None: ...
+
+    async def open_for(self, tenant: str, profile: Profile) -> Incident | None:
+        """Give the open incident of the profile; there is one at most."""
+        ...
+
+    async def page(self, tenant: str, before: str | None, limit: int) -> Sequence[Incident]:
+        """Give up to `limit` incidents of the tenant, newest first, older than the one with the id `before`."""
+        ...
+
+    async def all_open(self) -> Sequence[Incident]:
+        """Give the open incidents of all tenants."""
+        ...
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Incident]:
+        """Give some incidents whose `due_at` has come."""
+        ...
+
+    async def save(self, incident: Incident, events: Sequence[Event] = ()) -> Incident | None:
+        """Store with its events in one write and give it with its new version.
+
+        None when the stored version is not `incident.version`, or another one of the profile is open.
         """
         ...
 

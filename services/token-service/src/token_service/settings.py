@@ -28,6 +28,9 @@ class TokenServiceSettings(ServiceSettings):
     token_claim: Seconds = Field(
         60.0, description="Seconds after which another replica takes over a renewal whose worker died."
     )
+    incident_look: Seconds = Field(
+        5.0, description="Seconds between two looks at an incident whose replacement is not effective yet."
+    )
     intake_life: Seconds = Field(
         600.0, description="Seconds a secret may wait in the vault for token-service before it is destroyed."
     )

@@ -16,16 +16,19 @@ from contracts.contacts import Contact, Contacts
 from contracts.errors import ErrorClass
 from contracts.events.tenants import OnboardingChanged
 from contracts.events.tokens import TokenRefreshed
+from contracts.incidents import IncidentStep
 from contracts.names import ConsentOutcome, CredentialKind, JobState, Profile, RecordEnd
 from contracts.onboarding import BackupOutcome, OnboardingCause, OnboardingStep
 from token_service.adapters.mongo_connections import MongoConnections
+from token_service.adapters.mongo_incidents import MongoIncidents
 from token_service.adapters.mongo_onboardings import MongoOnboardings
 from token_service.adapters.mongo_tenants import MongoTenants
 from token_service.domain.connection import Connection, ConsentAttempt
+from token_service.domain.incident import Entry, Incident
 from token_service.domain.onboarding import Missing, Onboarding
 from token_service.domain.records import Note, Retirement
 from token_service.domain.tenant import RecoveryKey, TenantRecord
-from token_service.ports import Connections, EntraTenantTaken, Onboardings, SlugTaken, Tenants
+from token_service.ports import Connections, EntraTenantTaken, Incidents, Onboardings, SlugTaken, Tenants
 
 DESK = Contact(name="Service desk", mail="desk@contoso.test")
 AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -283,3 +286,55 @@ async def test_an_onboarding_and_its_event_are_one_write(database: Any) -> None:
     assert await store.save(begun(), [told]) is None
     document = await database["onboardings"].find_one({"_id": "contoso"})
     assert [waiting["subject"] for waiting in document[PENDING]] == ["m365.evt.v1.contoso.tenant.onboarding-changed"]
+
+
+@pytest.fixture(params=["memory", "mongo"])
+async def incidents(request: pytest.FixtureRequest, world: Any) -> Incidents:
+    if request.param == "memory":
+        return world.incidents
+    return await MongoIncidents.open(request.getfixturevalue("database"), ManualClock())
+
+
+def incident(number: int = 1, profile: Profile = Profile.DIRECTORY) -> Incident:
+    return Incident(
+        id=f"i{number}",
+        tenant="contoso",
+        profile=profile,
+        opened_at=AT,
+        opened_by="anna",
+        client_id="app-1",
+        record=2,
+        security=DESK,
+        timeline=(Entry(AT, IncidentStep.OPENED, "anna", "seen in a ticket"),),
+        due_at=AT + timedelta(seconds=5),
+    )
+
+
+async def test_an_incident_is_found_as_it_was_saved(incidents: Incidents) -> None:
+    saved = await incidents.save(incident())
+    assert saved == dataclasses.replace(incident(), version=1)
+    assert await incidents.get("contoso", "i1") == saved
+    assert await incidents.open_for("contoso", Profile.DIRECTORY) == saved
+    assert await incidents.get("fabrikam", "i1") is None
+    assert list(await incidents.due(AT + timedelta(seconds=4), 9)) == []
+    assert list(await incidents.due(AT + timedelta(seconds=5), 9)) == [saved]
+
+
+async def test_of_a_profile_one_incident_is_open_at_most(incidents: Incidents) -> None:
+    made = await asyncio.gather(*(incidents.save(incident(number)) for number in range(4)))
+    (first,) = [saved for saved in made if saved is not None]
+    assert await incidents.save(incident(8, Profile.EXCHANGE_BACKUP)) is not None
+    closed = await incidents.save(first.closed("known", "berta", AT))
+    assert closed is not None
+    assert await incidents.open_for("contoso", Profile.DIRECTORY) is None
+    assert await incidents.save(incident(9)) is not None
+    assert [found.id for found in await incidents.page("contoso", None, 2)] == ["i9", "i8"]
+    assert [found.id for found in await incidents.page("contoso", "i8", 2)] == [first.id]
+    assert {found.id for found in await incidents.all_open()} == {"i8", "i9"}
+
+
+async def test_an_incident_is_changed_on_the_version_that_was_read(incidents: Incidents) -> None:
+    first = await incidents.save(incident())
+    assert first is not None
+    assert await incidents.save(first.told(IncidentStep.NOTED, "berta", AT, "one")) is not None
+    assert await incidents.save(first.told(IncidentStep.NOTED, "carla", AT, "two")) is None

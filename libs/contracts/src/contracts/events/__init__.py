@@ -27,6 +27,7 @@ from contracts.events.jobs import (
     parse_job_event,
 )
 from contracts.events.requests import RequestRejected
+from contracts.events.security import IncidentOpened
 from contracts.events.sync import SyncRequested
 from contracts.events.tenants import OnboardingChanged
 from contracts.events.tokens import ConsentChanged, TokenRefreshed, TokenRejected
@@ -36,6 +37,7 @@ EVENTS: tuple[type[Event], ...] = (
     TokenRefreshed,
     TokenRejected,
     ConsentChanged,
+    IncidentOpened,
     OnboardingChanged,
     BackupChunkStored,
     *JOB_EVENTS,
@@ -66,6 +68,7 @@ __all__ = [
     "EmployeeRoleChanged",
     "EmployeeUpdated",
     "Event",
+    "IncidentOpened",
     "JobEvent",
     "JobFailed",
     "JobHeld",

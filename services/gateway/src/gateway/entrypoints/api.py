@@ -9,6 +9,7 @@ from gateway.entrypoints import (
     browsing,
     consent,
     dead_letters,
+    incidents,
     legal_holds,
     problems,
     progress,
@@ -24,6 +25,7 @@ VERSION = "1"
 _PARTS = (
     tenants.api,
     tokens.api,
+    incidents.api,
     consent.api,
     backups.api,
     legal_holds.api,

@@ -1,4 +1,4 @@
-"""Examples of the routes about tokens: answer and, where there is one, body."""
+"""Examples of the routes about tokens and incidents: answer and, where there is one, body."""
 
 from typing import Any
 
@@ -44,6 +44,28 @@ _DETAILS = {
 _OFF = {**TOKEN, "status": "deactivated", "expires_at": None, "deactivated_at": "2026-03-02T08:30:00Z"}
 _OFF |= {"credential": None, "generated_at": None, "generated_by": ""}
 
+_INCIDENT: dict[str, Any] = {
+    "tenant": "contoso",
+    "id": "01KJQ5B3V7N9Q1S5Y8A2C4E6GH",
+    "profile": "exchange-backup",
+    "client_id": TOKEN["client_id"],
+    "open": True,
+    "opened_at": "2026-03-02T08:30:00Z",
+    "opened_by": "anna.schmidt@contoso.example",
+    "security": {"name": "IT security", "mail": "security@contoso.example"},
+    "replaced_at": None,
+    "cause": "",
+    "closed_at": None,
+    "timeline": [
+        {
+            "at": "2026-03-02T08:30:00Z",
+            "step": "opened",
+            "by": "anna.schmidt@contoso.example",
+            "detail": "The client secret stood in a ticket.",
+        }
+    ],
+}
+
 EXAMPLES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
     "get_token": (_DETAILS, None),
     "renew_token": (TOKEN, None),
@@ -63,4 +85,12 @@ EXAMPLES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
     "deactivate_token": (_OFF, None),
     "delete_token": ({**_OFF, "status": "unknown", "client_id": None}, None),
     "note_token": (_DETAILS, {"text": _NOTE["text"]}),
+    "list_incidents": ({"items": [{**_INCIDENT, "timeline": []}], "cursor": None}, None),
+    "open_incident": (_INCIDENT, {"profile": "exchange-backup", "report": "The client secret stood in a ticket."}),
+    "get_incident": (_INCIDENT, None),
+    "note_incident": (_INCIDENT, {"text": "The ticket is locked."}),
+    "close_incident": (
+        {**_INCIDENT, "open": False, "cause": "Copied by mistake.", "closed_at": "2026-03-02T10:00:00Z"},
+        {"cause": "Copied by mistake."},
+    ),
 }
