@@ -3,7 +3,7 @@
 import pytest
 
 from tenantkeep.stack import ports as stack_ports
-from tenantkeep.stack import services
+from tenantkeep.stack import services, stack
 from tenantkeep.stack.home import Home
 from tenantkeep.stack.settings import StackSettings
 
@@ -45,3 +45,8 @@ def test_a_secret_is_given_as_a_file_only(environments: dict[str, dict[str, str]
         assert "TENANTKEEP_NATS_NKEY" not in environment
         assert environment["TENANTKEEP_NATS_NKEY_FILE"].endswith(".nk")
         assert "TENANTKEEP_HTTPS_PROXY" not in environment
+
+
+def test_a_full_stack_starts_every_service(home: Home, settings: StackSettings) -> None:
+    specs = services.specs(home, stack_ports.wanted(settings), settings)
+    assert stack.names(settings) == (*stack.SERVERS, *(spec.name for spec in specs))

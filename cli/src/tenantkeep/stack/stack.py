@@ -52,7 +52,7 @@ def names(settings: StackSettings) -> tuple[str, ...]:
 
 def _service_names(settings: StackSettings) -> tuple[str, ...]:
     workers = tuple(services.worker_name(n) for n in range(1, settings.workers + 1))
-    return (services.TOKEN, services.PLANNER, *workers, services.MONITOR, services.GATEWAY)
+    return (services.TOKEN, services.SYNC, services.PLANNER, *workers, services.MONITOR, services.GATEWAY)
 
 
 class Stack:
