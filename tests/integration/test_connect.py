@@ -1,6 +1,5 @@
 """Another team connects as docs/reference/connect.md says: its scripts, as they are, against the real stack."""
 
-import asyncio
 import json
 import os
 import shutil
@@ -16,13 +15,10 @@ import nacl
 import nats
 import nkeys
 import pytest
-from bus_user import connect, connect_with
 from main_job import MainJob
 from stack_fixture import running_stack
 
 from contracts import envelope
-from contracts.events import SyncRequested
-from contracts.foreign_sources import API_PREFIX
 from tenantkeep.stack import nats as stack_nats
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(240)]
@@ -166,28 +162,6 @@ def test_what_cannot_be_done_is_told(stranger: Stranger) -> None:
     assert rejected["reason"].startswith("unreadable: configuration: ")
     letters = stranger.job.command("dead-letters", "list")["items"]
     assert [letter["durable"] for letter in letters] == ["backup-requested"]
-
-
-async def test_a_sync_request_is_stored_as_the_contracts_read_it(stranger: Stranger) -> None:
-    """Nobody takes it yet; it must lie there in a form that its service will understand."""
-    data = {"tenant": "contoso", "at": "2026-03-02T08:00:00Z", "request": "r", "users": [], "full": True}
-    attributes = {"specversion": "1.0", "id": "s-1", "source": "/crm", "type": "m365.sync.requested.v1"}
-    binary = {f"ce-{name}": value for name, value in attributes.items()} | {"content-type": "application/json"}
-    structured = {"content-type": "application/cloudevents+json"}
-    user = await connect_with(stranger.job.stack, stranger.folder / "crm.nk")
-    ours = await connect(stranger.job.stack, "bootstrap")
-    try:
-        theirs = user.connection.jetstream(prefix=API_PREFIX)
-        for body, headers in ((data, binary), ({**attributes, "data": data}, structured)):
-            ack = await theirs.publish(
-                "m365.ext.v1.crm.contoso.sync.requested", json.dumps(body).encode(), headers=headers
-            )
-            found = await ours.connection.jetstream().get_msg(ack.stream, ack.seq)
-            decoded = envelope.decode(found.subject or "", found.headers or {}, found.data or b"")
-            assert (decoded.id, decoded.type) == ("s-1", SyncRequested.type_name())
-            assert SyncRequested.model_validate_json(decoded.body).full
-    finally:
-        await asyncio.gather(user.connection.close(), ours.connection.close())
 
 
 def test_commands_name_what_is_wrong(stranger: Stranger) -> None:

@@ -173,7 +173,8 @@ class MemoryRuns:
         return [run for run in own if run.due_at is not None and run.due_at > now]
 
     async def held(self, tenant: str) -> Sequence[Run]:
-        return [run for run in self.runs.values() if run.tenant == tenant and run.hold is not None]
+        own = [run for run in self.runs.values() if run.tenant == tenant and run.state is JobState.WAITING]
+        return [run for run in own if run.hold is not None]
 
 
 class MemoryStandings:

@@ -72,23 +72,21 @@ def queued(run: Run, now: datetime) -> Step:
 
 
 def claimed(run: Run, session: str, now: datetime, lease: timedelta) -> Step:
-    """A worker has it for `lease`; the start is told once, and again after a hold."""
-    resumed = run.started_at is None or run.hold is not None
+    """A worker has it for `lease`. It stays held until it gets on: who looks whether it can tells nobody."""
     after = replace(
         run,
         state=JobState.RUNNING,
         session=session,
         started_at=run.started_at or now,
         due_at=now + lease,
-        hold=None,
-        detail="",
     )
-    return after, tuple(_told(JobStarted, after, now)) if resumed else ()
+    return after, tuple(_told(JobStarted, after, now)) if run.started_at is None else ()
 
 
-def went_on(run: Run, counts: SyncCounts, now: datetime, lease: timedelta) -> Run:
-    """A page is done."""
-    return replace(run, counts=run.counts + counts, due_at=now + lease, attempt=0)
+def went_on(run: Run, counts: SyncCounts, now: datetime, lease: timedelta) -> Step:
+    """A page is done; what it was held for is there."""
+    after = replace(run, counts=run.counts + counts, due_at=now + lease, attempt=0, hold=None, detail="")
+    return after, tuple(_told(JobStarted, after, now)) if run.hold is not None else ()
 
 
 def held(run: Run, reason: HoldReason, detail: str, now: datetime, due_at: datetime) -> Step:
@@ -99,9 +97,9 @@ def held(run: Run, reason: HoldReason, detail: str, now: datetime, due_at: datet
 
 
 def put_back(run: Run, due_at: datetime, *, failed: bool, detail: str = "") -> Run:
-    """Somebody tries again later; `failed` spends an attempt."""
-    attempt = run.attempt + failed
-    return replace(run, state=JobState.WAITING, session="", due_at=due_at, attempt=attempt, detail=detail)
+    """Somebody tries again later; `failed` spends an attempt, because of `detail`."""
+    after = replace(run, state=JobState.WAITING, session="", due_at=due_at)
+    return replace(after, attempt=run.attempt + 1, hold=None, detail=detail) if failed else after
 
 
 def failed(run: Run, error: ErrorClass, detail: str, now: datetime) -> Step:

@@ -71,7 +71,7 @@ class Claim:
         requests = self.directory.requests
         spent = counts + SyncCounts(requests=requests - self._requests)
         self._requests = requests
-        saved = await self._runs.save(runs.went_on(self.run, spent, self._clock.now(), self._lease))
+        saved = await self._runs.save(*runs.went_on(self.run, spent, self._clock.now(), self._lease))
         if saved is None:
             raise ClaimLost
         self.run = saved

@@ -84,7 +84,7 @@ class ExecuteRun:
         bulk = found.kind is not SyncKind.USERS
         if bulk and any(other.id != found.id and other.kind is not SyncKind.USERS for other in others):
             later = now + timedelta(seconds=self._pace.busy)
-            await self._runs.save(transitions.put_back(found, later, failed=False, detail=found.detail))
+            await self._runs.save(transitions.put_back(found, later, failed=False))
             return None
         lease = timedelta(seconds=self._pace.lease)
         return await self._runs.save(*transitions.claimed(found, self._new_session(), now, lease))
