@@ -15,11 +15,12 @@ from backup_engine import Tuning
 from backup_service.adapters.bus_registrations import BusAuditHeads, BusRegistrations
 from backup_service.adapters.engine_repositories import EngineRepositories
 from backup_service.adapters.error_classes import Judgement
-from backup_service.adapters.graph_tenants import GraphAddress, GraphTenants
+from backup_service.adapters.graph_tenants import GraphTenants
 from backup_service.adapters.mongo_catalogue import MongoCatalogue
 from backup_service.adapters.mongo_custody import MongoCustody
 from backup_service.adapters.mongo_jobs import JobTiming, MongoJobs
 from backup_service.adapters.mongo_kept_documents import MongoKeptDocuments
+from backup_service.adapters.mongo_pool import MongoPool
 from backup_service.adapters.mongo_protection import MongoProtection
 from backup_service.adapters.mongo_resources import MongoResources
 from backup_service.adapters.mongo_runs import MongoRuns
@@ -59,7 +60,10 @@ from chassis.openbao import open_vault
 from chassis.pending import PendingEvents
 from chassis.rpc import RpcServer
 from chassis.sweep import Sweep, Task
+from chassis.vault import Vault
 from contracts.names import JobKind, UpkeepKind
+from graph_access import GraphAccess, GraphAddress
+from graph_client import Limits
 
 SERVICE = "backup-service"
 DATABASE = "backup_service"
@@ -99,13 +103,6 @@ async def build(settings: BackupSettings) -> AsyncIterator[Parts]:
         # A claim outlives two missed heartbeats and one redelivery before the sweep steps in.
         lease = 2 * settings.ack_wait + settings.heartbeat_interval
         timing = JobTiming(lease=lease, ladder=settings.retry_ladder, attempts=settings.attempts)
-        address = GraphAddress(
-            settings.graph_url,
-            tls.client_context(settings.ca_file),
-            settings.https_proxy,
-            settings.graph_time_scale,
-            settings.graph_mailbox_requests,
-        )
         yield Parts(
             bus=bus,
             db=db,
@@ -115,11 +112,20 @@ async def build(settings: BackupSettings) -> AsyncIterator[Parts]:
             runs=MongoRuns(store, bus, clock, lease=lease),
             jobs=MongoJobs(store, bus, clock, timing),
             repositories=EngineRepositories(store, vault, settings.ca_file, _tuning(settings)),
-            tenants=GraphTenants(vault, bus, store, clock, address),
+            tenants=GraphTenants(_access(settings, vault, bus, store, clock)),
             judge=Judgement(settings.hold_recheck),
             registry=new_registry(SERVICE, VERSION),
             policy=DeliveryPolicy.of(settings),
         )
+
+
+def _access(settings: BackupSettings, vault: Vault, bus: Bus, store: Store, clock: Clock) -> GraphAccess:
+    """Microsoft Graph; the budget of a tenant's mailboxes is shared by all workers."""
+    limits = Limits(requests=settings.graph_mailbox_requests, time_scale=settings.graph_time_scale)
+    trust = tls.client_context(settings.ca_file)
+    address = GraphAddress(settings.graph_url, trust, settings.https_proxy, limits)
+    rng = random.Random()  # noqa: S311 - jitter
+    return GraphAccess(vault, bus, clock, address, rng=rng, pool=lambda tenant: MongoPool(store, clock, tenant, limits))
 
 
 def _tuning(settings: BackupSettings) -> Tuning:

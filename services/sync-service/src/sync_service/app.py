@@ -20,8 +20,10 @@ from chassis.rpc import RpcServer
 from chassis.seed import rng as seeded
 from chassis.sweep import Sweep
 from contracts.names import SyncKind
+from graph_access import GraphAccess, GraphAddress
+from graph_client import Limits
 from sync_service.adapters.error_classes import Judgement
-from sync_service.adapters.graph_tenants import GraphAddress, GraphTenants
+from sync_service.adapters.graph_tenants import GraphTenants
 from sync_service.adapters.mongo_employees import MongoEmployees
 from sync_service.adapters.mongo_runs import MongoRuns
 from sync_service.adapters.mongo_standings import MongoStandings
@@ -104,7 +106,7 @@ async def main(settings: SyncSettings, drain: Drain) -> None:
         employees = MongoEmployees(store, bus, clock, settings.pending_grace)
         runs = MongoRuns(store, bus, clock, settings.pending_grace)
         standings = MongoStandings(store, bus, clock, settings.pending_grace)
-        directories = GraphTenants(vault, bus, clock, _address(settings), rng)
+        directories = GraphTenants(GraphAccess(vault, bus, clock, _address(settings), rng=rng))
         app = build_with(
             employees=employees,
             runs=runs,
@@ -139,4 +141,5 @@ async def main(settings: SyncSettings, drain: Drain) -> None:
 
 def _address(settings: SyncSettings) -> GraphAddress:
     trust = tls.client_context(settings.ca_file)
-    return GraphAddress(settings.graph_url, trust, settings.https_proxy, settings.graph_time_scale)
+    limits = Limits(time_scale=settings.graph_time_scale)
+    return GraphAddress(settings.graph_url, trust, settings.https_proxy, limits)

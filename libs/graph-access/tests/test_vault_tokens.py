@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from backup_service.adapters.vault_tokens import VaultTokens, fingerprint
 from chassis.testing.bus import MemoryBroker
 from chassis.testing.clock import ManualClock
 from chassis.testing.vault import MemoryVault
 from chassis.vault import Secret, VaultUnreachable
 from contracts.names import Profile
+from graph_access.vault_tokens import VaultTokens, fingerprint
 from graph_client.errors import TokenUnavailable
 
 PATH = "tenants/contoso/tokens/exchange-backup"
