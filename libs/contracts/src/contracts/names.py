@@ -150,6 +150,56 @@ class Profile(StrEnum):
     DIRECTORY = "directory"
     EXCHANGE_BACKUP = "exchange-backup"
     EXCHANGE_RESTORE = "exchange-restore"
+    FILES_BACKUP = "files-backup"
+    FILES_RESTORE = "files-restore"
+    SECURITY_MONITOR = "security-monitor"
+
+
+class PermissionKind(StrEnum):
+    """Application permissions work without a person; delegated ones act for the one who signed in."""
+
+    APPLICATION = "application"
+    DELEGATED = "delegated"
+
+
+class Feature(StrEnum):
+    """What an optional permission is for."""
+
+    PROFILE_UPDATE = "profile-update"
+    CONSENT_GIVER = "consent-giver"
+    DELEGATED_CHECK = "delegated-check"
+    PERSON_SIGN_IN = "person-sign-in"
+    CALENDARS = "calendars"
+    CONTACTS = "contacts"
+    ADDRESS_BOOK = "address-book"
+    PASSKEY_DETAILS = "passkey-details"
+    ROLE_SCHEDULES = "role-schedules"
+
+
+class AdminRole(StrEnum):
+    """Directory roles of Microsoft Entra that matter to consent and sign-in."""
+
+    GLOBAL_ADMINISTRATOR = "global-administrator"
+    PRIVILEGED_ROLE_ADMINISTRATOR = "privileged-role-administrator"
+    APPLICATION_ADMINISTRATOR = "application-administrator"
+    CLOUD_APPLICATION_ADMINISTRATOR = "cloud-application-administrator"
+    SECURITY_READER = "security-reader"
+    REPORTS_READER = "reports-reader"
+
+
+class Answer(StrEnum):
+    """What a look-up says. What could not be looked up is unknown, never no."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+class PermissionFinding(StrEnum):
+    """What is wrong with a permission: needed and not there, or there and not needed."""
+
+    MISSING = "missing"
+    EXCESS = "excess"
 
 
 class TokenStatus(StrEnum):

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progres
 from graph_simulator import directory, fault_rules
 from graph_simulator.database import open_database
 from graph_simulator.directory import UnknownNameError, create_tenant, find_tenant, find_user
+from graph_simulator.permissions import CONSENTED, PROFILES
 from graph_simulator.seed import change as changing
 from graph_simulator.seed import contacts as seed_contacts
 from graph_simulator.seed import directory as seed_directory
@@ -109,6 +110,12 @@ def seed(
     random_seed: Annotated[int, typer.Option("--seed", help="Same seed, same mail.")] = 1,
     manifest: ManifestOption = None,
     apps: Annotated[Path | None, typer.Option(help="Write ids and secrets of the apps here (mode 0600).")] = None,
+    every_app: Annotated[
+        bool, typer.Option("--every-app", help="Consent to and write down the apps that no service uses yet as well.")
+    ] = False,
+    without_consent: Annotated[
+        bool, typer.Option("--without-consent", help="A new tenant whose administrator has not been asked yet.")
+    ] = False,
     max_messages: Annotated[int | None, typer.Option(help="Stop after this many messages.")] = None,
     max_bytes: Annotated[int | None, typer.Option(help="Stop before this many bytes.")] = None,
     unreadable: Annotated[int, typer.Option(min=0, help="Make this many messages impossible to read.")] = 0,
@@ -120,7 +127,8 @@ def seed(
         if sum(source is not None for source in (mbox_file, maildir_path, vcf_file, generate)) != 1:
             raise SourceInvalidError("give exactly one of --mbox, --maildir, --vcf and --generate")
         connection = open_database(state)
-        created = create_tenant(connection, tenant)
+        wanted = tuple(PROFILES) if every_app else CONSENTED
+        created = create_tenant(connection, tenant, () if without_consent else wanted)
         boxes = Mailboxes(connection, created)
         if generate is not None:
             source = Source(_invented(boxes, generate, mailboxes, random_seed), messages=generate)
@@ -138,7 +146,7 @@ def seed(
         stored = load_events(boxes, itertools.chain(invented, imported))
         marked = [_mark_unreadable(boxes, names[0], number) for number in range(1, unreadable + 1)]
         if apps is not None:
-            _write_private(apps, json.dumps(directory.credentials(connection, created), indent=2))
+            _write_private(apps, json.dumps(directory.credentials(connection, created, wanted), indent=2))
     summary: dict[str, object] = {
         "tenant": created.name,
         "tenant_id": created.id,

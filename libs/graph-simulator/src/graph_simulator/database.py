@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 FILE_NAME = "simulator.db"
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 BUSY_TIMEOUT_SECONDS = 30.0
 
 SCHEMA = """
@@ -158,6 +158,25 @@ CREATE TABLE group_member (
 CREATE INDEX group_member_of ON group_member (member_id);
 CREATE TABLE directory_change (seq INTEGER NOT NULL, object_id TEXT NOT NULL, property TEXT NOT NULL);
 CREATE INDEX directory_change_object ON directory_change (object_id, seq);
+""",
+    7: """
+ALTER TABLE tenant ADD COLUMN consent_delay REAL NOT NULL DEFAULT 0;
+ALTER TABLE app ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE consent ADD COLUMN effective TEXT;
+ALTER TABLE token ADD COLUMN person_id TEXT;
+CREATE TABLE administrator (tenant_id TEXT PRIMARY KEY REFERENCES tenant, roles TEXT NOT NULL);
+CREATE TABLE role_assignment (user_id TEXT NOT NULL, role TEXT NOT NULL, PRIMARY KEY (user_id, role)) WITHOUT ROWID;
+CREATE TABLE delegated_consent (
+    app_pk INTEGER NOT NULL REFERENCES app, scope TEXT NOT NULL, PRIMARY KEY (app_pk, scope)) WITHOUT ROWID;
+CREATE TABLE audit (
+    pk INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, at TEXT NOT NULL, activity TEXT NOT NULL,
+    app_pk INTEGER NOT NULL REFERENCES app, person_id TEXT NOT NULL, person_upn TEXT NOT NULL,
+    permissions TEXT NOT NULL);
+CREATE TABLE authorization_code (
+    hash TEXT PRIMARY KEY, app_pk INTEGER NOT NULL REFERENCES app, person_id TEXT NOT NULL, redirect_uri TEXT NOT NULL,
+    challenge TEXT NOT NULL, nonce TEXT NOT NULL, scopes TEXT NOT NULL, expires TEXT NOT NULL);
+CREATE TABLE refresh_token (
+    hash TEXT PRIMARY KEY, app_pk INTEGER NOT NULL REFERENCES app, person_id TEXT NOT NULL, scopes TEXT NOT NULL);
 """,
 }
 """What each schema version adds to the one before it."""

@@ -5,6 +5,7 @@ import hashlib
 import json
 import secrets
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 
 from graph_simulator.database import next_seq, state_secret, transaction
 from graph_simulator.identifiers import derived_guid
-from graph_simulator.permissions import APP_ROLES, PROFILES
+from graph_simulator.permissions import APP_ROLES, CONSENTED, DELEGATED, PROFILES
 from graph_simulator.times import iso, now
 
 SECRET_LIFE = timedelta(days=730)
@@ -40,19 +41,21 @@ class App:
     principal_id: str
     enabled: bool
     created: str
+    removed: bool
+    """The tenant's administrator deleted the enterprise application; the registration is the publisher's."""
 
 
-def create_tenant(connection: sqlite3.Connection, name: str) -> Tenant:
-    """Return the tenant of that name, creating it and its consented app registrations on first use."""
+def create_tenant(connection: sqlite3.Connection, name: str, consented: Collection[str] = CONSENTED) -> Tenant:
+    """Return the tenant of that name, creating it and its app registrations, some of them consented, on first use."""
     with transaction(connection):
         secret = state_secret(connection)
         tenant = Tenant(derived_guid(secret, "tenant", name), name, f"{name}.onmicrosoft.com")
         connection.execute(
-            "INSERT OR IGNORE INTO tenant VALUES (?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO tenant (id, name, domain, created) VALUES (?, ?, ?, ?)",
             (tenant.id, tenant.name, tenant.domain, iso(now())),
         )
         for profile, permissions in PROFILES.items():
-            _create_app(connection, secret, tenant, profile, permissions)
+            _create_app(connection, secret, tenant, profile, permissions if profile in consented else ())
     return tenant
 
 
@@ -74,24 +77,7 @@ def find_app(connection: sqlite3.Connection, tenant_id: str, key: str) -> App:
     ).fetchone()
     if row is None:
         raise UnknownNameError(f"no app {key} in tenant {tenant_id}")
-    return App(**{**row, "enabled": bool(row["enabled"])})
-
-
-def granted_roles(connection: sqlite3.Connection, app: App) -> list[tuple[str, str]]:
-    """Return (app role id, instant of consent) of everything an administrator has granted to the app."""
-    rows = connection.execute("SELECT role_id, created FROM consent WHERE app_pk = ? ORDER BY role_id", (app.pk,))
-    return [(row["role_id"], row["created"]) for row in rows]
-
-
-def grant_consent(connection: sqlite3.Connection, app: App) -> None:
-    for permission in PROFILES[app.profile]:
-        connection.execute(
-            "INSERT OR IGNORE INTO consent VALUES (?, ?, ?)", (app.pk, APP_ROLES[permission], iso(now()))
-        )
-
-
-def revoke_consent(connection: sqlite3.Connection, app: App) -> None:
-    connection.execute("DELETE FROM consent WHERE app_pk = ?", (app.pk,))
+    return App(**{**row, "enabled": bool(row["enabled"]), "removed": bool(row["removed"])})
 
 
 def add_secret(connection: sqlite3.Connection, app_pk: int) -> str:
@@ -146,14 +132,20 @@ def expire_secrets(connection: sqlite3.Connection, app: App) -> None:
     connection.execute("UPDATE client_secret SET ends = ? WHERE app_pk = ? AND ends > ?", (ended, app.pk, ended))
 
 
-def credentials(connection: sqlite3.Connection, tenant: Tenant) -> dict[str, object]:
-    """Return what an administrator would note down: tenant id, and id and newest secret of each app."""
+def credentials(
+    connection: sqlite3.Connection, tenant: Tenant, profiles: Collection[str] = CONSENTED
+) -> dict[str, object]:
+    """Return what an administrator would note down: tenant id, and id and newest secret of each of these apps."""
     rows = connection.execute(
         "SELECT profile, app_id, (SELECT text FROM client_secret s WHERE s.app_pk = app.pk"
         " ORDER BY s.rowid DESC LIMIT 1) AS text FROM app WHERE tenant_id = ? ORDER BY profile",
         (tenant.id,),
     )
-    apps = {row["profile"]: {"client_id": row["app_id"], "client_secret": row["text"]} for row in rows}
+    apps = {
+        row["profile"]: {"client_id": row["app_id"], "client_secret": row["text"]}
+        for row in rows
+        if row["profile"] in profiles
+    }
     return {"tenant": tenant.name, "tenant_id": tenant.id, "apps": apps}
 
 
@@ -230,6 +222,9 @@ def _create_app(
         return
     app_pk = cursor.lastrowid
     assert app_pk is not None
-    for permission in permissions:
-        connection.execute("INSERT INTO consent VALUES (?, ?, ?)", (app_pk, APP_ROLES[permission], iso(now())))
     add_secret(connection, app_pk)
+    if permissions:
+        roles = [(app_pk, APP_ROLES[permission], iso(now())) for permission in permissions]
+        connection.executemany("INSERT INTO consent (app_pk, role_id, created) VALUES (?, ?, ?)", roles)
+        scopes = [(app_pk, scope) for scope in DELEGATED.get(profile, ())]
+        connection.executemany("INSERT INTO delegated_consent VALUES (?, ?)", scopes)

@@ -19,7 +19,15 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?Z")
 _JSON: dict[str, type | tuple[type, ...]] = {"string": str, "boolean": bool, "integer": int, "number": (int, float)}
 _FORMS = {"guid": _GUID, "base64": _BASE64, "date": _DATE, "instant": _INSTANT}
 # Collections whose name does not give away their type by losing an s.
-_COLLECTIONS = {"directoryobjects": "directoryObject", "organization": "organization", "photo": "profilePhoto"}
+_COLLECTIONS = {
+    "directoryobjects": "directoryObject",
+    "oauth2permissiongrants": "oAuth2PermissionGrant",
+    "organization": "organization",
+    "photo": "profilePhoto",
+    "policies": "conditionalAccessPolicy",
+    "roleassignments": "unifiedRoleAssignment",
+    "methods": "authenticationMethod",
+}
 _KEY = re.compile(r"\([^()]*\)$")
 
 

@@ -17,8 +17,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+from graph_simulator import directory, persons
 from graph_simulator.database import transaction
-from graph_simulator.directory import App
+from graph_simulator.directory import App, UnknownNameError
+from graph_simulator.persons import Person
 from graph_simulator.times import iso, now
 
 AUDIENCE = "https://graph.microsoft.com"
@@ -33,11 +35,15 @@ class TokenInvalidError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The application behind an access token."""
+    """The application behind an access token, and the person it acts for, if any.
+
+    `roles` is what the call may do: application permissions, or what the person's own rights leave of delegated ones.
+    """
 
     tenant_id: str
     app_id: str
     roles: frozenset[str]
+    person_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -57,15 +63,49 @@ class Tokens:
 
         `credential` says how the app signed in (claim appidacr).
         """
+        issued, identifier, expires = self._record(app, roles, None)
+        named = {"roles": roles} if roles else {}
+        subject = {"app_displayname": app.profile, "appidacr": credential, "idtyp": "app", "oid": app.principal_id}
+        return self._access_token(app, issued, identifier, expires, {**subject, "sub": app.principal_id, **named})
+
+    def issue_for(self, person: Person, app: App, scopes: list[str], credential: str) -> str:
+        """Issue a token with which the app acts for a person; it names what was consented, not the person's rights."""
+        issued, identifier, expires = self._record(app, scopes, person.id)
+        subject = {"appidacr": credential, "idtyp": "user", "oid": person.id, "sub": person.id, "upn": person.upn}
+        return self._access_token(app, issued, identifier, expires, {**subject, "scp": " ".join(scopes)})
+
+    def identify(self, person: Person, app: App, issuer: str, nonce: str) -> str:
+        """Issue an id_token (entra/identity-platform/id-token-claims-reference)."""
+        issued = now() + self.sign_in_ahead
+        claims = {
+            "aud": app.app_id,
+            "iss": issuer,
+            "iat": int(issued.timestamp()),
+            "nbf": int(issued.timestamp()),
+            "exp": int((issued + self.lifetime).timestamp()),
+            "name": person.name,
+            "oid": person.id,
+            "preferred_username": person.upn,
+            "sub": _base64url(hashlib.sha256(f"{app.app_id}/{person.id}".encode()).digest()),
+            "tid": app.tenant_id,
+            "uti": secrets.token_urlsafe(16),
+            "ver": "2.0",
+        } | ({"nonce": nonce} if nonce else {})
+        return self._signed(claims)
+
+    def _record(self, app: App, permissions: list[str], person_id: str | None) -> tuple[datetime, str, int]:
         identifier = secrets.token_urlsafe(16)
         issued = now() + self.sign_in_ahead
         if issued > now():
             self._early[identifier] = issued
         expires = int((issued + self.lifetime).timestamp())
         self.connection.execute(
-            "INSERT INTO token (id, app_pk, roles, expires) VALUES (?, ?, ?, ?)",
-            (identifier, app.pk, json.dumps(roles), expires),
+            "INSERT INTO token (id, app_pk, roles, expires, person_id) VALUES (?, ?, ?, ?, ?)",
+            (identifier, app.pk, json.dumps(permissions), expires, person_id),
         )
+        return issued, identifier, expires
+
+    def _access_token(self, app: App, issued: datetime, identifier: str, expires: int, more: dict[str, object]) -> str:
         if self.opaque:
             return f"EwB{identifier}{secrets.token_urlsafe(120)}"[:160]
         claims = {
@@ -74,17 +114,16 @@ class Tokens:
             "iat": int(issued.timestamp()),
             "nbf": int(issued.timestamp()),
             "exp": expires,
-            "app_displayname": app.profile,
             "appid": app.app_id,
-            "appidacr": credential,
             "idp": f"https://sts.windows.net/{app.tenant_id}/",
-            "idtyp": "app",
-            "oid": app.principal_id,
-            "sub": app.principal_id,
             "tid": app.tenant_id,
             "uti": identifier,
             "ver": "1.0",
-        } | ({"roles": roles} if roles else {})
+            **more,
+        }
+        return self._signed(claims)
+
+    def _signed(self, claims: dict[str, object]) -> str:
         kid, key = signing_key(self.connection)
         return jwt.encode(claims, key, algorithm="RS256", headers={"kid": kid, "x5t": kid})
 
@@ -101,7 +140,15 @@ class Tokens:
             raise TokenInvalidError("Lifetime validation failed, the token is not yet valid.")
         if row["expires"] <= now().timestamp():
             raise TokenInvalidError("Lifetime validation failed, the token is expired.")
-        return Caller(row["tenant_id"], row["app_id"], frozenset(json.loads(row["roles"])))
+        granted = frozenset(json.loads(row["roles"]))
+        if row["person_id"] is None:
+            return Caller(row["tenant_id"], row["app_id"], granted)
+        tenant = directory.find_tenant(self.connection, row["tenant_id"])
+        try:
+            person = persons.find(self.connection, tenant, row["person_id"])
+        except UnknownNameError as error:
+            raise TokenInvalidError("The user of the token does not exist.") from error
+        return Caller(row["tenant_id"], row["app_id"], person.may(granted), person.id)
 
     def revoke_all(self, tenant_id: str) -> int:
         """Make Graph refuse every token issued so far for the tenant; return how many."""

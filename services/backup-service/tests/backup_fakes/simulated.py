@@ -14,7 +14,7 @@ from backup_service.adapters.graph_tenants import workloads
 from backup_service.ports import Workloads
 from graph_client import Budget, GraphClient, Limits, SystemClock
 from graph_client.messages import Request, Response
-from graph_simulator import directory, folders
+from graph_simulator import consents, directory, folders
 from graph_simulator.permissions import ROLE_NAMES
 from graph_simulator.tokens import Tokens
 from graph_simulator.web.app import Simulator, build
@@ -70,7 +70,7 @@ class SimulatedTenant:
 
     def _token(self, profile: str) -> str:
         app = directory.find_app(self.connection, self.tenant.id, profile)
-        roles = [role for role, _ in directory.granted_roles(self.connection, app)]
+        roles = [role for role, _ in consents.granted_roles(self.connection, app)]
         tokens: Tokens = self.simulator.tokens
         return tokens.issue(app, [ROLE_NAMES[role] for role in roles])
 

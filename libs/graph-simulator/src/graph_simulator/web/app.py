@@ -18,7 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 from graph_simulator import directory
 from graph_simulator.database import open_database
 from graph_simulator.fault_rules import FaultRules
-from graph_simulator.permissions import EXCHANGE
+from graph_simulator.permissions import EXCHANGE, READ_ME
 from graph_simulator.published import answer_problems
 from graph_simulator.times import now
 from graph_simulator.tokens import Caller, TokenInvalidError, Tokens
@@ -30,7 +30,7 @@ from graph_simulator.web.login import LoginCall
 from graph_simulator.web.misbehaviour import Delivery, refusal
 from graph_simulator.web.paths import Route, RouteTable, split
 from graph_simulator.web.problems import JSON_TYPE, GraphProblem, LoginProblem
-from graph_simulator.web.routes import GraphHandler, LoginHandler, graph_routes, login_routes
+from graph_simulator.web.routes import GRANTS, GraphHandler, LoginHandler, graph_routes, login_routes
 from graph_simulator.web.stats import Stats
 
 Target = TypeVar("Target", bound=Callable[..., Awaitable[object]])
@@ -143,6 +143,9 @@ class Simulator:
     ) -> Call:
         caller = self._caller(request)
         route, values = _matched(found)
+        if route.roles == READ_ME and caller.person_id is None:
+            text = "/me request is only valid with delegated authentication flow."
+            raise GraphProblem(400, "BadRequest", text)
         if not route.roles & caller.roles:
             raise forbidden(exchange=bool(route.roles & EXCHANGE))
         call = Call(
@@ -179,7 +182,7 @@ class Simulator:
         route, values = found
         if refused is not None:
             return Answer(route.template, refused)
-        call = LoginCall(request, self.connection, self.tokens, self.stats, _base_url(request), values)
+        call = LoginCall(request, self.connection, self.tokens, self.stats, _base_url(request), values, GRANTS)
         correlation_id = request.headers.get("client-request-id", str(uuid4()))
         try:
             response = await route.target(call)

@@ -5,7 +5,7 @@ https://learn.microsoft.com/graph/api/serviceprincipal-list-approleassignments
 
 from starlette.responses import Response
 
-from graph_simulator import directory
+from graph_simulator import consents, directory
 from graph_simulator.database import state_secret
 from graph_simulator.directory import App, UnknownNameError
 from graph_simulator.identifiers import derived_guid
@@ -36,7 +36,9 @@ async def get_service_principal(call: Call) -> Response:
 
 async def list_service_principals(call: Call) -> Response:
     """GET /servicePrincipals, also with `$filter=appId eq '…'`."""
-    rows = call.connection.execute("SELECT app_id FROM app WHERE tenant_id = ? ORDER BY pk", (call.caller.tenant_id,))
+    rows = call.connection.execute(
+        "SELECT app_id FROM app WHERE tenant_id = ? AND NOT removed ORDER BY pk", (call.caller.tenant_id,)
+    )
     views = [_principal(call, key) for key in [*(row["app_id"] for row in rows), GRAPH_APP_ID]]
     for condition in parse_filter(call.options.get("filter", "")):
         if not isinstance(condition, Condition) or (condition.name, condition.operator) != ("appId", "eq"):
@@ -52,7 +54,7 @@ async def list_app_role_assignments(call: Call) -> Response:
     context = f"{call.graph_url}/$metadata#appRoleAssignments"
     if call.path["principal"] in (_graph_principal_id(call), GRAPH_APP_ID):
         return json_response({"@odata.context": context, "value": []})
-    app = _app(call, call.path["principal"])
+    app = _present(call, call.path["principal"])
     secret = state_secret(call.connection)
     value = [
         {
@@ -66,9 +68,35 @@ async def list_app_role_assignments(call: Call) -> Response:
             "resourceDisplayName": "Microsoft Graph",
             "resourceId": _graph_principal_id(call),
         }
-        for role_id, created in directory.granted_roles(call.connection, app)
+        for role_id, created in consents.granted_roles(call.connection, app)
     ]
     return json_response({"@odata.context": context, "value": value})
+
+
+async def list_delegated_grants(call: Call) -> Response:
+    """GET /oauth2PermissionGrants, also with `$filter=clientId eq '…'`: one grant per app, for everybody."""
+    rows = call.connection.execute(
+        "SELECT app_id FROM app WHERE tenant_id = ? AND NOT removed", (call.caller.tenant_id,)
+    )
+    apps = [_app(call, row["app_id"]) for row in rows]
+    for condition in parse_filter(call.options.get("filter", "")):
+        if not isinstance(condition, Condition) or (condition.name, condition.operator) != ("clientId", "eq"):
+            raise bad_request("Unsupported or invalid query filter clause specified.", "Request_UnsupportedQuery")
+        apps = [app for app in apps if app.principal_id == condition.value]
+    secret = state_secret(call.connection)
+    value = [
+        {
+            "id": derived_guid(secret, "delegated-grant", app.principal_id),
+            "clientId": app.principal_id,
+            "consentType": "AllPrincipals",
+            "principalId": None,
+            "resourceId": _graph_principal_id(call),
+            "scope": " ".join(scopes),
+        }
+        for app in apps
+        if (scopes := consents.granted_scopes(call.connection, app))
+    ]
+    return json_response({"@odata.context": f"{call.graph_url}/$metadata#oauth2PermissionGrants", "value": value})
 
 
 async def get_application(call: Call) -> Response:
@@ -114,7 +142,7 @@ def _principal(call: Call, key: str) -> Json:
                 for name, role_id in APP_ROLES.items()
             ]
         }
-    app = _app(call, key)
+    app = _present(call, key)
     view = _principal_view(call, app.principal_id, app.app_id, app.profile)
     return view | {"accountEnabled": app.enabled}
 
@@ -137,6 +165,14 @@ def _app(call: Call, key: str) -> App:
         return directory.find_app(call.connection, call.caller.tenant_id, key)
     except UnknownNameError as error:
         raise user_not_found(key) from error
+
+
+def _present(call: Call, key: str) -> App:
+    """Find an app that has a service principal in the tenant."""
+    app = _app(call, key)
+    if app.removed:
+        raise user_not_found(key)
+    return app
 
 
 def _graph_principal_id(call: Call) -> str:

@@ -7,22 +7,19 @@ import hmac
 import json
 import secrets
 import sqlite3
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from graph_simulator import directory, folders
-from graph_simulator.directory import App, Tenant, UnknownNameError
+from graph_simulator.directory import Tenant, UnknownNameError
 from graph_simulator.fault_rules import FaultInvalidError, FaultRules
 from graph_simulator.times import WALL, iso, now
 from graph_simulator.tokens import Tokens, rotate_signing_key
-from graph_simulator.web import calendar_control, directory_control
+from graph_simulator.web import app_control, calendar_control, directory_control
 from graph_simulator.web.limits import OutlookThrottle
 from graph_simulator.web.stats import Stats
 
@@ -126,7 +123,8 @@ class Control:
             case ("POST", "move-event"):
                 return JSONResponse(calendar_control.move_event(self.connection, tenant.id, json.loads(body)))
             case (_, "apps", profile, *what):
-                return self._app(method, directory.find_app(self.connection, tenant.id, profile), what, body)
+                app = directory.find_app(self.connection, tenant.id, profile)
+                return app_control.answer(self.connection, app, method, what, body)
             case _:
                 return directory_control.answer(self.connection, tenant, method, rest, body)
 
@@ -140,29 +138,6 @@ class Control:
             case _:
                 return directory_control.answer(self.connection, tenant, method, ["users", *what], body)
 
-    def _app(self, method: str, app: App, what: list[str], body: bytes) -> Response:
-        match (method, *what):
-            case ("POST", action) if action in self._actions():
-                return JSONResponse({"profile": app.profile, "action": action} | self._actions()[action](app))
-            case ("POST", "certificates"):
-                return self._add_certificate(app, body)
-            case ("DELETE", "certificates"):
-                return JSONResponse({"removed": directory.remove_certificates(self.connection, app)})
-            case ("PUT", "redirect-uris"):
-                directory.set_redirect_uris(self.connection, app, [str(uri) for uri in json.loads(body)["uris"]])
-                return JSONResponse({"uris": directory.redirect_uris(self.connection, app)})
-            case _:
-                return JSONResponse({"error": "no such control operation"}, 404)
-
-    def _add_certificate(self, app: App, body: bytes) -> Response:
-        try:
-            certificate = x509.load_pem_x509_certificate(str(json.loads(body).get("certificate", "")).encode())
-        except ValueError as error:
-            return JSONResponse({"error": f"no PEM certificate: {error}"}, 400)
-        if not isinstance(certificate.public_key(), rsa.RSAPublicKey):
-            return JSONResponse({"error": "the certificate's key must be RSA"}, 400)
-        return JSONResponse(directory.add_certificate(self.connection, app, certificate), 201)
-
     def _users(self, tenant_id: str) -> list[dict[str, object]]:
         rows = self.connection.execute(
             "SELECT user.id, upn, count(message.pk) AS messages, coalesce(sum(size), 0) AS bytes"
@@ -171,33 +146,3 @@ class Control:
             (tenant_id,),
         )
         return [dict(row) for row in rows]
-
-    def _actions(self) -> dict[str, Callable[[App], dict[str, object]]]:
-        return {
-            "revoke-consent": self._revoke_consent,
-            "grant-consent": self._grant_consent,
-            "expire-secret": self._expire_secret,
-            "rotate-secret": self._rotate_secret,
-            "disable": lambda app: self._set_enabled(app, enabled=False),
-            "enable": lambda app: self._set_enabled(app, enabled=True),
-        }
-
-    def _revoke_consent(self, app: App) -> dict[str, object]:
-        directory.revoke_consent(self.connection, app)
-        return {"roles": []}
-
-    def _grant_consent(self, app: App) -> dict[str, object]:
-        directory.grant_consent(self.connection, app)
-        return {"roles": [role for role, _ in directory.granted_roles(self.connection, app)]}
-
-    def _expire_secret(self, app: App) -> dict[str, object]:
-        directory.expire_secrets(self.connection, app)
-        return {"expired": True}
-
-    def _rotate_secret(self, app: App) -> dict[str, object]:
-        directory.expire_secrets(self.connection, app)
-        return {"client_id": app.app_id, "client_secret": directory.add_secret(self.connection, app.pk)}
-
-    def _set_enabled(self, app: App, *, enabled: bool) -> dict[str, object]:
-        self.connection.execute("UPDATE app SET enabled = ? WHERE pk = ?", (enabled, app.pk))
-        return {"enabled": enabled}

@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from graph_simulator import directory, directory_objects, folders
+from graph_simulator import consents, directory, directory_objects, folders, persons
 from graph_simulator.directory import Tenant
 from graph_simulator.directory_objects import Kind, State
 
@@ -19,11 +19,15 @@ _KINDS = {"groups": Kind.GROUP, "org-contacts": Kind.ORG_CONTACT}
 
 
 def answer(connection: sqlite3.Connection, tenant: Tenant, method: str, rest: list[str], body: bytes) -> Response:
-    """`users`, `groups` and `org-contacts` of one tenant. Raises UnknownNameError."""
+    """`users`, `groups`, `org-contacts`, `roles` and `consent-delay` of one tenant. Raises UnknownNameError."""
     content: dict[str, Any] = json.loads(body) if body else {}
     match (method, *rest):
         case (_, "users", *what):
             return _users(connection, tenant, [method, *what], content)
+        case ("PUT", "roles", person):
+            persons.set_roles(connection, tenant, person, list(content["roles"]))
+        case ("PUT", "consent-delay"):
+            consents.set_delay(connection, tenant, float(content["seconds"]))
         case ("POST", collection) if collection in _KINDS:
             return _row(directory_objects.create(connection, tenant, _KINDS[collection], content), 201)
         case ("PATCH" | "DELETE", collection, key) if collection in _KINDS:

@@ -1,4 +1,4 @@
-"""The sign-in side: discovery, keys and the token endpoint for applications.
+"""The sign-in side: discovery, keys and the token endpoint.
 
 https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
 """
@@ -7,13 +7,14 @@ import base64
 import binascii
 import json
 import sqlite3
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from graph_simulator import directory
+from graph_simulator import consents, directory
 from graph_simulator.directory import App, Tenant, UnknownNameError
 from graph_simulator.permissions import ROLE_NAMES
 from graph_simulator.times import iso, now
@@ -37,6 +38,7 @@ class LoginCall:
     stats: Stats
     base_url: str
     path: dict[str, str]
+    grants: "Mapping[str, Grant]"
 
     def tenant(self) -> Tenant:
         name = self.path["tenant"]
@@ -45,6 +47,10 @@ class LoginCall:
         except UnknownNameError as error:
             text = f"Tenant '{name}' not found. Check to make sure you have the correct tenant ID."
             raise LoginProblem(400, "invalid_request", 90002, text) from error
+
+
+Grant = Callable[[LoginCall, App, Mapping[str, str], str], dict[str, object]]
+"""What the token endpoint answers to one grant type: call, app, form and how the app authenticated."""
 
 
 async def discovery(call: LoginCall) -> Response:
@@ -98,24 +104,30 @@ async def instance_discovery(call: LoginCall) -> Response:
 
 
 async def token(call: LoginCall) -> Response:
-    """POST /{tenant}/oauth2/v2.0/token for applications with a client secret or a signed assertion."""
+    """POST /{tenant}/oauth2/v2.0/token, with a client secret or a signed assertion."""
     tenant = call.tenant()
     form = dict(parse_qsl((await call.request.body()).decode("utf-8", "replace"), keep_blank_values=True))
-    if form.get("grant_type") != "client_credentials":
+    grant = call.grants.get(form.get("grant_type", ""))
+    if grant is None:
         text = "The grant type is not supported over this endpoint by this tenant."
         raise LoginProblem(400, "unsupported_grant_type", 70003, text)
     app, credential = _authenticated(call, tenant, form)
-    _check_scope(form.get("scope", ""))
-    roles = sorted(ROLE_NAMES[role_id] for role_id, _ in directory.granted_roles(call.connection, app))
+    answer = grant(call, app, form, credential)
     call.stats.tokens_issued[app.app_id] += 1
+    return _json(answer)
+
+
+def app_only(call: LoginCall, app: App, form: Mapping[str, str], credential: str) -> dict[str, object]:
+    """Grant client_credentials: a token with what is consented right now. Raises LoginProblem."""
+    _check_scope(form.get("scope", ""))
+    roles = sorted(ROLE_NAMES[role_id] for role_id in consents.effective_roles(call.connection, app))
     lifetime = int(call.tokens.lifetime.total_seconds())
-    answer: dict[str, object] = {
+    return {
         "token_type": "Bearer",
         "expires_in": lifetime,
         "ext_expires_in": lifetime,
         "access_token": call.tokens.issue(app, roles, credential),
     }
-    return _json(answer)
 
 
 def _authenticated(call: LoginCall, tenant: Tenant, form: dict[str, str]) -> tuple[App, str]:
@@ -155,11 +167,14 @@ def _client(request: Request, form: dict[str, str]) -> tuple[str, str]:
 
 
 def _find_app(call: LoginCall, tenant: Tenant, client_id: str) -> App:
+    text = f"Application with identifier '{client_id}' was not found in the directory '{tenant.name}'."
     try:
-        return directory.find_app(call.connection, tenant.id, client_id)
+        app = directory.find_app(call.connection, tenant.id, client_id)
     except UnknownNameError as error:
-        text = f"Application with identifier '{client_id}' was not found in the directory '{tenant.name}'."
         raise LoginProblem(400, "unauthorized_client", 700016, text) from error
+    if app.removed:
+        raise LoginProblem(400, "unauthorized_client", 700016, text)
+    return app
 
 
 def _check_secret(call: LoginCall, app: App, secret: str) -> None:

@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from graph_simulator.permissions import (
     READ_APPLICATIONS,
+    READ_DELEGATED_GRANTS,
     READ_MAIL,
     READ_ORGANIZATION,
     WRITE_MAIL,
@@ -19,6 +20,7 @@ from graph_simulator.web import (
     mail_attachments,
     mail_folders,
     mail_messages,
+    sign_in,
     uploads,
     users,
 )
@@ -26,11 +28,19 @@ from graph_simulator.web.calendar_routes import add_calendar_routes
 from graph_simulator.web.call import Call
 from graph_simulator.web.contact_routes import add_contact_routes
 from graph_simulator.web.directory_routes import add_directory_routes
-from graph_simulator.web.login import LoginCall
+from graph_simulator.web.login import Grant, LoginCall
 from graph_simulator.web.paths import RouteTable
+from graph_simulator.web.security_routes import add_security_routes
 
 GraphHandler = Callable[[Call], Awaitable[Response]]
 LoginHandler = Callable[[LoginCall], Awaitable[Response]]
+
+GRANTS: dict[str, Grant] = {
+    "client_credentials": login.app_only,
+    "authorization_code": sign_in.redeem_code,
+    "refresh_token": sign_in.redeem_refresh_token,
+}
+"""What the token endpoint can be asked for."""
 
 _FOLDERS = "/users/{user}/mailFolders"
 _FOLDER = f"{_FOLDERS}/{{folder}}"
@@ -51,6 +61,7 @@ def graph_routes() -> RouteTable[GraphHandler]:
     add_calendar_routes(table)
     add_contact_routes(table)
     add_directory_routes(table)
+    add_security_routes(table)
     return table
 
 
@@ -66,6 +77,8 @@ def login_routes() -> RouteTable[LoginHandler]:
     for path in ("/{tenant}/v2.0/adminconsent", "/{tenant}/adminconsent"):
         table.add("GET", path, consent.ask)
         table.add("POST", path, consent.decide)
+    table.add("GET", "/{tenant}/oauth2/v2.0/authorize", sign_in.ask)
+    table.add("POST", "/{tenant}/oauth2/v2.0/authorize", sign_in.decide)
     return table
 
 
@@ -75,6 +88,7 @@ def _directory(table: RouteTable[GraphHandler]) -> None:
     for path in ("/servicePrincipals/{principal}", "/servicePrincipals(appId)/{principal}"):
         table.add("GET", path, applications.get_service_principal, READ_APPLICATIONS)
         table.add("GET", f"{path}/appRoleAssignments", applications.list_app_role_assignments, READ_APPLICATIONS)
+    table.add("GET", "/oauth2PermissionGrants", applications.list_delegated_grants, READ_DELEGATED_GRANTS)
     for path in ("/applications/{application}", "/applications(appId)/{application}"):
         table.add("GET", path, applications.get_application, READ_APPLICATIONS)
 
