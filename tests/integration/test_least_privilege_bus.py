@@ -36,6 +36,7 @@ PUBLISH = {
     "m365.evt.v1.acme.token.consent-changed": {"token-service"},
     "m365.evt.v1.acme.security.incident-opened": {"token-service"},
     "m365.evt.v1.acme.tenant.onboarding-changed": {"token-service"},
+    "m365.evt.v1.acme.token.permission-drift": {"token-service"},
     "m365.evt.v1.acme.token.invented": set(),
     "m365.evt.v1.acme.token.rejected": {"backup-service", "sync-service", "monitor-service"},
     "m365.evt.v1.acme.backup.chunk-stored": {"backup-service"},

@@ -32,6 +32,7 @@ from contracts.events.jobs import Counts
 from contracts.incidents import Incident, IncidentEntry, IncidentStep
 from contracts.names import (
     ConsentOutcome,
+    ConsentSource,
     Health,
     JobKind,
     JobState,
@@ -41,6 +42,7 @@ from contracts.names import (
     TokenStatus,
 )
 from contracts.onboarding import OnboardingView
+from contracts.permissions import ConsentGiverView, ProfileView
 from contracts.problem import Problem, unavailable
 from contracts.tokens import Probe, TokenCheck, TokenDetails, TokenNote, TokenRecord
 from contracts.views import (
@@ -113,6 +115,7 @@ class FakeGateway:
     incident: Incident = field(default_factory=opened_incident)
     forgetful: bool = False  # a credential is taken, and no token of it shows up
     consent: ConsentOutcome = ConsentOutcome.EFFECTIVE
+    profiles: list[ProfileView] = field(default_factory=list)
     targets: list[StorageTarget] = field(default_factory=list)
     broken_step: str = ""
     finding: StorageFinding | None = None
@@ -164,6 +167,11 @@ class FakeGateway:
             "deactivate_token": self._retire,
             "delete_token": self._retire,
             "note_token": self._note,
+            "list_profiles": lambda r: self._page(r, self.profiles),
+            "check_permissions": lambda r: next(
+                one.check for one in self.profiles if one.profile == r.path_params["profile"]
+            ),
+            "set_consent_giver": self._name_giver,
             "list_storage_targets": lambda r: self._page(r, self.targets),
             "create_storage_target": self._target,
             "recover_storage_target": self._recover_target,
@@ -273,6 +281,11 @@ class FakeGateway:
         tenant, profile = request.path_params["tenant"], request.path_params["profile"]
         self.tokens = [TokenView(tenant=tenant, profile=profile, status=TokenStatus.UNKNOWN, consent=asked)]
         return ConsentLink(url="https://login.example/adminconsent?state=s", expires_at=end)
+
+    def _name_giver(self, request: Request) -> ProfileView:
+        known = next(one for one in self.profiles if one.profile == request.path_params["profile"])
+        giver = ConsentGiverView(**self._body(), source=ConsentSource.TYPED)
+        return known.model_copy(update={"consent_giver": giver})
 
     def _page(self, request: Request, items: list[Any]) -> Response:
         start = int(request.query_params.get("cursor", 0))

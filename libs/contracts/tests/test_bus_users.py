@@ -136,6 +136,7 @@ def test_requests_come_from_the_gateway_under_its_own_name() -> None:
         ("security", "incident-opened", {"token-service"}),
         ("tenant", "onboarding-changed", {"token-service"}),
         ("token", "rejected", {"backup-service", "sync-service"}),
+        ("token", "permission-drift", {"token-service"}),
         ("backup", "chunk-stored", {"backup-service"}),
         ("job", "failed", {"backup-service", "sync-service"}),
         ("audit", "recorded", {"token-service", "backup-service", "monitor-service"}),

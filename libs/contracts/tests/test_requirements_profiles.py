@@ -5,7 +5,7 @@ from itertools import chain
 
 import pytest
 
-from contracts import profiles
+from contracts import profile_texts, profiles
 from contracts.names import AdminRole, Feature, PermissionKind, Profile
 from contracts.profiles import PROFILES
 
@@ -19,8 +19,8 @@ def test_R_C2_every_profile_names_its_least_role_and_says_why_global_administrat
         assert profile.registration_role is AdminRole.APPLICATION_ADMINISTRATOR
     assert AdminRole.APPLICATION_ADMINISTRATOR not in profiles.CONSENTING_ROLES
     for text, words in (
-        (profiles.LEAST_ROLE.en, ("Application Administrator", "Privileged Role Administrator", "nothing of the")),
-        (profiles.LEAST_ROLE.de, ("Anwendungsadministrator", "privilegierte Rollen", "nichts von den eigenen")),
+        (profile_texts.LEAST_ROLE.en, ("Application Administrator", "Privileged Role Administrator", "nothing of the")),
+        (profile_texts.LEAST_ROLE.de, ("Anwendungsadministrator", "privilegierte Rollen", "nichts von den eigenen")),
     ):
         assert all(word in text for word in words)
 
@@ -39,7 +39,7 @@ def test_R_C3_one_registration_per_purpose_with_optional_permissions_that_name_t
         assert profile.required, profile.profile
         assert profile.required < profile.allowed or not any(p.optional for p in profile.permissions)
     assert {permission.feature for _, permission in EVERY} - {None} == set(Feature)
-    assert profiles.FEATURES.keys() == set(Feature)
+    assert profile_texts.FEATURES.keys() == set(Feature)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,6 @@ def test_R_C5_the_way_to_withdraw_leads_to_the_enterprise_application() -> None:
 
 def test_R_B1_the_preflight_list_is_complete_in_both_languages() -> None:
     for language in range(2):
-        said = " ".join(text[language] for text in profiles.PREFLIGHT).lower()
+        said = " ".join(text[language] for text in profile_texts.PREFLIGHT).lower()
         assert all(word in said for word in ("administrator", "mandant" if language else "tenant", "pop"))
-    assert len(profiles.PREFLIGHT) == 4
+    assert len(profile_texts.PREFLIGHT) == 4

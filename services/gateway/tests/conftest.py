@@ -19,7 +19,7 @@ from chassis.testing.clock import ManualClock
 from chassis.testing.vault import MemoryVault
 from contracts import rpc, views
 from contracts.names import ConsentOutcome
-from contracts.operations import audit, incidents, onboarding, tokens
+from contracts.operations import audit, incidents, onboarding, permissions, tokens
 from contracts.problem import Problem, ProblemError, not_found, unavailable
 from gateway.adapters.bus_services import BusServices
 from gateway.adapters.httpx_downloads import HttpxDownloads
@@ -115,6 +115,9 @@ class World:
             tokens.TOKEN_DEACTIVATE: "deactivate_token",
             tokens.TOKEN_DELETE: "delete_token",
             tokens.TOKEN_NOTE: "note_token",
+            permissions.PROFILE_LIST: "list_profiles",
+            permissions.PERMISSIONS_CHECK: "check_permissions",
+            permissions.CONSENT_GIVER_SET: "set_consent_giver",
             rpc.TARGET_RECOVER: "recover_storage_target",
             rpc.CONFIGURATION_CREATE: "create_backup_configuration",
             rpc.CONFIGURATION_CHANGE: "change_backup_configuration",
@@ -368,6 +371,9 @@ ATTEMPTS: dict[str, Attempt] = {
     "deactivate_token": Attempt("/tenants/contoso/profiles/directory/token/deactivation", 200),
     "delete_token": Attempt("/tenants/contoso/profiles/directory/token", 200),
     "note_token": Attempt("/tenants/contoso/profiles/directory/token/notes", 200, {"text": "moved"}),
+    "list_profiles": Attempt("/tenants/contoso/profiles", 200),
+    "check_permissions": Attempt("/tenants/contoso/profiles/directory/permission-check", 200),
+    "set_consent_giver": Attempt("/tenants/contoso/profiles/directory/consent-giver", 200, {"name": "Erika Muster"}),
     "list_storage_targets": Attempt("/tenants/contoso/storage-targets", 200),
     "create_storage_target": Attempt("/tenants/contoso/storage-targets", 201, S3),
     "recover_storage_target": Attempt("/tenants/contoso/storage-targets/t1/recovery", 202),

@@ -2,7 +2,7 @@
 
 import dataclasses
 import random
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -20,26 +20,38 @@ from contracts.caller import Caller
 from contracts.contacts import Contacts
 from contracts.errors import ErrorClass
 from contracts.events import Event, TokenRefreshed
-from contracts.names import JobState, Profile
+from contracts.names import Answer, JobState, Profile
 from contracts.onboarding import BackupOutcome, Protection
-from token_service.app import App, OnboardingApp, build_incidents, build_onboarding, build_with
+from contracts.profiles import PROFILES
+from token_service.app import (
+    App,
+    OnboardingApp,
+    build_incidents,
+    build_onboarding,
+    build_with,
+)
 from token_service.domain.connection import Connection, RenewalPolicy
 from token_service.domain.credential import ClientCertificate, Credential
 from token_service.domain.incident import Incident
 from token_service.domain.onboarding import LookPolicy, Onboarding
+from token_service.domain.permissions import CheckPolicy, PermissionRecord
 from token_service.domain.tenant import RecoveryKey, TenantRecord
+from token_service.permission_app import PermissionApp, build_permissions
 from token_service.ports import (
     Disabled,
     Effective,
     EntraTenantTaken,
+    Granted,
     Issued,
     NoAnswer,
     NotDisabled,
     Outcome,
+    Probed,
     Proof,
     Refused,
     SlugTaken,
     Unanswered,
+    Unreadable,
 )
 
 CONTOSO = "11111111-1111-1111-1111-111111111111"
@@ -262,6 +274,62 @@ class FakeRegistrations:
         return self.answer
 
 
+class MemoryPermissions:
+    """Keeps the events beside the records, as the documents do."""
+
+    def __init__(self) -> None:
+        self._stored: dict[str, PermissionRecord] = {}
+        self.events: list[Event] = []
+
+    async def get(self, tenant: str, profile: Profile) -> PermissionRecord | None:
+        return self._stored.get(f"{tenant}/{profile}")
+
+    async def everything(self) -> Sequence[PermissionRecord]:
+        return list(self._stored.values())
+
+    async def due(self, now: datetime, limit: int) -> Sequence[PermissionRecord]:
+        return [one for one in self._stored.values() if one.due_at is not None and one.due_at <= now][:limit]
+
+    async def save(self, record: PermissionRecord, events: Sequence[Event] = ()) -> PermissionRecord | None:
+        known = self._stored.get(record.id)
+        if (0 if known is None else known.version) != record.version:
+            return None
+        self._stored[record.id] = dataclasses.replace(record, version=record.version + 1)
+        self.events.extend(events)
+        return self._stored[record.id]
+
+
+class FakeGrants:
+    """Grants app-1 all that exchange-backup asks for, until a test says otherwise; app-2 is that of the directory."""
+
+    def __init__(self) -> None:
+        self.answer: Granted | Unreadable | None = None
+        self.asked: list[str] = []
+
+    async def read(self, client_id: str, token: SecretStr) -> Granted | Unreadable:
+        self.asked.append(client_id)
+        profile = Profile.DIRECTORY if client_id == "app-2" else Profile.EXCHANGE_BACKUP
+        if self.answer is not None and profile is Profile.EXCHANGE_BACKUP:
+            return self.answer
+        return Granted("principal-1", PROFILES[profile].allowed, frozenset())
+
+
+class FakeProbes:
+    """A Graph that lets every call through but those of `refused`; `silent` ones are not answered."""
+
+    def __init__(self) -> None:
+        self.refused: set[str] = set()
+        self.silent: set[str] = set()
+
+    async def try_each(self, permissions: Collection[str], token: SecretStr) -> Mapping[str, Probed]:
+        return {name: self._one(name) for name in permissions}
+
+    def _one(self, name: str) -> Probed:
+        if name in self.silent:
+            return Probed(Answer.UNKNOWN, "ReadTimeout")
+        return Probed(Answer.NO, "ErrorAccessDenied") if name in self.refused else Probed(Answer.YES)
+
+
 class BreakableVault(MemoryVault):
     """A vault that may be away."""
 
@@ -319,6 +387,21 @@ class World:
             rng=random.Random(6),
             registry=self.registry,
             look=5.0,
+        )
+        self.records = MemoryPermissions()
+        self.grants = FakeGrants()
+        self.probes = FakeProbes()
+        self.permissions = self.permissions_of(self.app)
+
+    def permissions_of(self, app: App) -> PermissionApp:
+        return build_permissions(
+            app.renew,
+            records=self.records,
+            around=(self.tenants, self.connections, self.vault, self.grants, self.probes),
+            announcements=self.announced,
+            clock=self.clock,
+            rng=random.Random(7),
+            policy=CheckPolicy(),
         )
 
     def replica(self, registry: CollectorRegistry | None = None) -> App:

@@ -11,6 +11,7 @@ from tenantkeep.commands import (
     incident,
     jobs,
     login,
+    profiles,
     retention,
     simulator,
     source,
@@ -33,6 +34,8 @@ def register(app: typer.Typer) -> None:
     app.add_typer(token.app, name="token")
     app.command("onboard")(onboard)
     app.command("handover")(handover)
+    app.add_typer(profiles.app, name="profiles")
+    app.add_typer(profiles.permissions_app, name="permissions")
     app.add_typer(storage.app, name="storage")
     backup.app.add_typer(holds.app, name="hold")
     backup.app.add_typer(retention.app, name="retention")

@@ -16,6 +16,7 @@ from contracts.dead_letters import DeadLetter, DeadLetterContent
 from contracts.incidents import Incident
 from contracts.names import Profile
 from contracts.onboarding import OnboardingView
+from contracts.permissions import PermissionCheck, ProfileView
 from contracts.problem import Problem
 from contracts.texts import Text
 from contracts.tokens import TokenCheck, TokenDetails
@@ -148,6 +149,17 @@ class Gateway:
 
     def start_consent(self, tenant: str, profile: Profile, body: api.ConsentBody) -> ConsentLink:
         return self._post(f"/tenants/{_part(tenant)}/profiles/{_part(profile)}/consent", body, ConsentLink)
+
+    def profiles(self, tenant: str) -> list[ProfileView]:
+        return self._list(f"/tenants/{_part(tenant)}/profiles", ProfileView)
+
+    def check_permissions(self, tenant: str, profile: Profile) -> PermissionCheck:
+        path = f"/tenants/{_part(tenant)}/profiles/{_part(profile)}/permission-check"
+        return self._post(path, None, PermissionCheck)
+
+    def set_consent_giver(self, tenant: str, profile: Profile, body: api.ConsentGiverBody) -> ProfileView:
+        path = f"/tenants/{_part(tenant)}/profiles/{_part(profile)}/consent-giver"
+        return self._answer(self._send("PUT", path, json=body.model_dump(mode="json")), ProfileView)
 
     def storage_targets(self, tenant: str) -> list[StorageTarget]:
         return self._list(f"/tenants/{_part(tenant)}/storage-targets", StorageTarget)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from contracts.api import ConsentBody
+from contracts.entra_errors import explained
 from contracts.names import ConsentOutcome, Profile
 from contracts.texts import Text
 from contracts.views import ConsentLink, TokenView
@@ -23,6 +24,7 @@ _ENDED = {
     ConsentOutcome.FAILED: ExitCode.FAILED,
     ConsentOutcome.EXPIRED: ExitCode.FAILED,
 }
+_REFUSED = frozenset({ConsentOutcome.DECLINED, ConsentOutcome.FAILED})
 
 
 @reported
@@ -54,6 +56,9 @@ def consent(
     else:
         detail = "" if found is None or found.consent is None else found.consent.detail
         screen.say(Text("{} {}", "{} {}"), labels.code(outcome, lang), detail)
+        why = explained(detail)
+        if why is not None and outcome in _REFUSED:
+            screen.say(why)
     raise typer.Exit(_ENDED.get(outcome, ExitCode.STILL_WAITING if wait else ExitCode.SUCCEEDED))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag, model_validator
 
 from contracts.contacts import Contacts
 from contracts.incidents import IncidentText
@@ -16,6 +16,7 @@ from contracts.names import (
     Token,
     UpkeepKind,
 )
+from contracts.permissions import GiverName
 from contracts.restoring import RestoreConflict, RestorePlace, RestoreSelection
 from contracts.retention import PeriodText, SchemeText
 from contracts.rpc import RegisterTenant
@@ -82,6 +83,13 @@ class ConsentBody(Body):
     """`client_id` is needed only before the profile has a credential, or to move to another app registration."""
 
     client_id: str | None = Field(default=None, min_length=1, max_length=128)
+
+
+class ConsentGiverBody(Body):
+    """Who gave the admin consent, and when, as a person knows it."""
+
+    name: GiverName
+    at: AwareDatetime | None = None
 
 
 class S3Credentials(Body):

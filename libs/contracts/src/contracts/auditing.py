@@ -37,6 +37,7 @@ class AuditAction(StrEnum):
     INCIDENT_OPEN = "incident.open"
     INCIDENT_NOTE = "incident.note"
     INCIDENT_CLOSE = "incident.close"
+    PROFILE_NAME_CONSENT_GIVER = "profile.name-consent-giver"
     TARGET_CREATE = "target.create"
     TARGET_RECOVER = "target.recover"
     CONFIGURATION_CREATE = "configuration.create"

@@ -59,6 +59,11 @@ ROUTES: dict[str, Route] = {
     "get_incident": Route("GET", f"{_INCIDENTS}/{{incident}}", _ALL),
     "note_incident": Route("POST", f"{_INCIDENTS}/{{incident}}/notes", _ALL, AuditAction.INCIDENT_NOTE),
     "close_incident": Route("POST", f"{_INCIDENTS}/{{incident}}/closure", _MANAGE, AuditAction.INCIDENT_CLOSE),
+    "list_profiles": Route("GET", "/tenants/{tenant}/profiles", _ALL),
+    "check_permissions": Route("POST", "/tenants/{tenant}/profiles/{profile}/permission-check", _ALL),
+    "set_consent_giver": Route(
+        "PUT", "/tenants/{tenant}/profiles/{profile}/consent-giver", _ALL, AuditAction.PROFILE_NAME_CONSENT_GIVER
+    ),
     "list_storage_targets": Route("GET", "/tenants/{tenant}/storage-targets", _MANAGE),
     "create_storage_target": Route("POST", "/tenants/{tenant}/storage-targets", _MANAGE, AuditAction.TARGET_CREATE),
     "test_storage_target": Route("POST", "/tenants/{tenant}/storage-targets/{target}/test", _MANAGE),

@@ -63,6 +63,7 @@ TOKEN_SERVICE = _service(
         subjects.event("*", "tenant", "onboarding-changed"),
         _AUDIT,
         subjects.rpc("backup-service", "*", "protection.get"),
+        subjects.event("*", "token", "permission-drift"),
     ),
     streams.TOKEN_REJECTED,
 )

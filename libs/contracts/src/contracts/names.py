@@ -196,10 +196,18 @@ class Answer(StrEnum):
 
 
 class PermissionFinding(StrEnum):
-    """What is wrong with a permission: needed and not there, or there and not needed."""
+    """What is wrong with a permission: needed and not there, there and not needed, or there and Graph refuses."""
 
     MISSING = "missing"
     EXCESS = "excess"
+    NOT_EFFECTIVE = "not_effective"
+
+
+class ConsentSource(StrEnum):
+    """How it is known who gave the consent: read from the directory's audit log, or typed in by a person."""
+
+    AUDIT = "audit"
+    TYPED = "typed"
 
 
 class TokenStatus(StrEnum):
@@ -226,13 +234,6 @@ class RecordEnd(StrEnum):
     DEACTIVATED = "deactivated"
     INCIDENT = "incident"
     DELETED = "deleted"
-
-
-class ConsentSource(StrEnum):
-    """How it is known who gave the consent: read from the directory's audit log, or typed in by a person."""
-
-    AUDIT = "audit"
-    TYPED = "typed"
 
 
 class ConsentOutcome(StrEnum):

@@ -24,6 +24,7 @@ from contracts.names import (
 )
 from contracts.operations import audit, base, directory, onboarding
 from contracts.operations.incidents import INCIDENT_OPERATIONS
+from contracts.operations.permissions import PERMISSION_OPERATIONS
 from contracts.operations.tokens import TOKEN_OPERATIONS
 from contracts.restoring import RestoreSelection
 from contracts.retention import PeriodText, SchemeText
@@ -306,6 +307,7 @@ OPERATIONS: tuple[base.Operation[Any, Any], ...] = (
     TOKEN_LIST,
     *TOKEN_OPERATIONS,
     *INCIDENT_OPERATIONS,
+    *PERMISSION_OPERATIONS,
     DOCUMENTS_EXPORT,
     TARGET_CREATE,
     TARGET_RECOVER,

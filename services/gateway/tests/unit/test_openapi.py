@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts import api, views
+from contracts import api, permissions, views
 from contracts.authorization import ROUTES
 from gateway.openapi import document
 
@@ -21,6 +21,9 @@ MODELS: dict[str, tuple[Any, Any]] = {
     "set_certificate": (views.TokenView, api.CertificateBody),
     "set_recovery_key": (views.Tenant, api.RecoveryKeyBody),
     "start_consent": (views.ConsentLink, api.ConsentBody),
+    "list_profiles": (views.Listing[permissions.ProfileView], None),
+    "check_permissions": (permissions.PermissionCheck, None),
+    "set_consent_giver": (permissions.ProfileView, api.ConsentGiverBody),
     "recover_storage_target": (views.StorageTarget, None),
     "list_storage_targets": (views.Listing[views.StorageTarget], None),
     "create_storage_target": (api.StorageTargetResult, api.StorageTargetBody),

@@ -6,7 +6,6 @@ import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Self
 
 from prometheus_client import CollectorRegistry
 
@@ -23,7 +22,6 @@ from chassis.rpc import RpcServer
 from chassis.seed import rng as seeded
 from chassis.sweep import Sweep, Task
 from chassis.vault import Vault
-from token_service.adapters.bus_announcements import BusAnnouncements
 from token_service.adapters.bus_backups import BusBackups
 from token_service.adapters.graph_registrations import GraphRegistrations
 from token_service.adapters.graph_workloads import GraphWorkloads
@@ -41,6 +39,7 @@ from token_service.entrypoints.incident_questions import IncidentQuestions
 from token_service.entrypoints.onboarding import OnboardingQuestions
 from token_service.entrypoints.questions import Questions
 from token_service.entrypoints.token_questions import TokenQuestions
+from token_service.permission_app import Events, PermissionApp, open_permissions
 from token_service.ports import (
     Announcements,
     AppRegistrations,
@@ -291,6 +290,31 @@ def _tokens(
     )
 
 
+async def _incidents(
+    app: App,
+    settings: TokenServiceSettings,
+    known: tuple[Tenants, Connections, Vault, AppRegistrations],
+    *,
+    db: documents.Database,
+    bus: Bus,
+    around: tuple[Clock, CollectorRegistry],
+) -> tuple[IncidentApp, Events]:
+    clock, registry = around
+    incidents = await MongoIncidents.open(db, clock)
+    events = Events.of(incidents.collection, bus, clock, settings)
+    incident = build_incidents(
+        app,
+        incidents=incidents,
+        around=known,
+        announcements=events.announcements,
+        clock=clock,
+        rng=seeded(settings.seed, f"{SERVICE}/incidents"),
+        registry=registry,
+        look=settings.incident_look,
+    )
+    return incident, events
+
+
 async def main(settings: TokenServiceSettings, drain: Drain) -> None:
     """Serve until `drain` is requested."""
     clock = SystemClock()
@@ -299,10 +323,10 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
         connections = await MongoConnections.open(db, clock)
         broker = connect(settings, SERVICE)
         bus = Bus(broker, SERVICE, clock)
-        of_connections = _Events.of(connections.collection, bus, clock, settings)
+        of_connections = Events.of(connections.collection, bus, clock, settings)
         tenants = await MongoTenants.open(db, clock)
         onboardings = await MongoOnboardings.open(db, clock)
-        of_onboardings = _Events.of(onboardings.collection, bus, clock, settings)
+        of_onboardings = Events.of(onboardings.collection, bus, clock, settings)
         onboarding = build_onboarding(
             tenants=tenants,
             connections=connections,
@@ -320,57 +344,42 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
             outside=(vault, authority, workloads, onboarding.nudge),
             around=(clock, registry),
         )
-        incidents = await MongoIncidents.open(db, clock)
-        of_incidents = _Events.of(incidents.collection, bus, clock, settings)
-        incident = build_incidents(
-            app,
-            incidents=incidents,
-            around=(tenants, connections, vault, registrations),
-            announcements=of_incidents.announcements,
-            clock=clock,
-            rng=seeded(settings.seed, f"{SERVICE}/incidents"),
-            registry=registry,
-            look=settings.incident_look,
+        incident, of_incidents = await _incidents(
+            app, settings, (tenants, connections, vault, registrations), db=db, bus=bus, around=(clock, registry)
         )
+        around = (tenants, connections, vault, workloads.client)
+        permission, of_records = await open_permissions(settings, app.renew, around, db=db, bus=bus, clock=clock)
         server = RpcServer(bus)
-        for questions in (app.questions, app.token_questions, onboarding.questions, incident.questions):
+        for questions in (app.token_questions, *(part.questions for part in (app, onboarding, incident, permission))):
             questions.bind(server)
-        stream.bind(bus, app.answer_rejection, DeliveryPolicy.of(settings))
+        stream.bind(bus, app.answer_rejection, permission.check, DeliveryPolicy.of(settings))
+        kept = {
+            "events": of_connections,
+            "onboardings": of_onboardings,
+            "incidents": of_incidents,
+            "drifts": of_records,
+        }
         tasks = {
             "intake": ClearIntake(tenants, vault, clock, settings.intake_life).sweep,
-            "pending-events": of_connections.pending.sweep,
-            "pending-onboardings": of_onboardings.pending.sweep,
             "pending-tenants": PendingEvents(tenants.collection, bus, clock, settings.pending_grace).sweep,
-            "pending-incidents": of_incidents.pending.sweep,
-            **_due_work(app, onboarding, incident),
+            **{f"pending-{name}": events.pending.sweep for name, events in kept.items()},
+            **_due_work(app, onboarding, incident, permission),
         }
         sweep = Sweep(settings.sweep_interval, clock, tasks, registry)
-        beside = [events.announcements.run for events in (of_connections, of_onboardings, of_incidents)]
+        beside = [events.announcements.run for events in kept.values()]
         ready = {"documents": checks.documents_answer(db), "bus": checks.bus_answers(bus)}
         async with health.serve_health(settings, ready, registry), broker:
             await broker.start()
             await _run(sweep, [*beside, onboarding.nudge.run], drain)
 
 
-@dataclass(frozen=True)
-class _Events:
-    """Events that wait in one collection: announced at once, and swept when a crash left them behind."""
-
-    pending: PendingEvents
-    announcements: BusAnnouncements
-
-    @classmethod
-    def of(cls, collection: documents.Collection, bus: Bus, clock: Clock, settings: TokenServiceSettings) -> Self:
-        pending = PendingEvents(collection, bus, clock, settings.pending_grace)
-        return cls(pending, BusAnnouncements(pending))
-
-
-def _due_work(app: App, onboarding: OnboardingApp, incident: IncidentApp) -> dict[str, Task]:
+def _due_work(app: App, onboarding: OnboardingApp, incident: IncidentApp, permission: PermissionApp) -> dict[str, Task]:
     return {
         "renewals": app.renew.sweep,
         "onboarding": onboarding.look.sweep,
         "onboarding-enrolment": onboarding.look.enrol,
         "incidents": incident.keep.sweep,
+        "permissions": permission.check.sweep,
         "metrics": app.metrics.refresh,
         "incident-metrics": incident.metrics.refresh,
     }

@@ -1,6 +1,6 @@
 """What the use cases need. Each Protocol has a real adapter and a fake, and one suite that both pass."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -10,12 +10,13 @@ from pydantic import SecretStr
 from contracts.contacts import Contacts
 from contracts.errors import ErrorClass
 from contracts.events import Event
-from contracts.names import Profile
+from contracts.names import Answer, Profile
 from contracts.onboarding import Protection
 from token_service.domain.connection import Connection
 from token_service.domain.credential import Credential
 from token_service.domain.incident import Incident
 from token_service.domain.onboarding import Onboarding
+from token_service.domain.permissions import ConsentGiver, PermissionRecord
 from token_service.domain.tenant import RecoveryKey, TenantRecord
 
 
@@ -87,6 +88,70 @@ class Workloads(Protocol):
 
     async def prove(self, profile: Profile, token: SecretStr) -> Proof:
         """Try the token; never raises for what Graph does, and answers within seconds."""
+        ...
+
+
+@dataclass(frozen=True)
+class Probed:
+    """Whether Graph let a call through that needs one permission; `detail` is Graph's code, or why it is unknown."""
+
+    answer: Answer
+    detail: str = ""
+
+
+class Probes(Protocol):
+    """Microsoft Graph, asked one harmless call per permission."""
+
+    async def try_each(self, permissions: Collection[str], token: SecretStr) -> Mapping[str, Probed]:
+        """Try each permission by its name; never raises for what Graph does, and answers within seconds."""
+        ...
+
+
+@dataclass(frozen=True)
+class Granted:
+    """What the tenant's directory says an app was granted.
+
+    Without a `principal_id` the tenant has no enterprise application of it, and nothing is granted. Permissions are
+    names; one that Graph does not name is its id. `delegated` is None where delegated grants could not be read.
+    """
+
+    principal_id: str | None
+    application: frozenset[str] = frozenset()
+    delegated: frozenset[str] | None = None
+    enabled: bool = True
+    giver: ConsentGiver | None = None
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Grants could not be read: nothing is known of them. `detail` says why, without a secret."""
+
+    detail: str
+
+
+class Grants(Protocol):
+    """The tenant's directory, as far as it tells what apps were granted."""
+
+    async def read(self, client_id: str, token: SecretStr) -> Granted | Unreadable:
+        """Read the grants of an app with a token of the directory profile; never raises for what Graph does."""
+        ...
+
+
+class PermissionRecords(Protocol):
+    """Last check of each connection; every write is a compare-and-set on the version."""
+
+    async def get(self, tenant: str, profile: Profile) -> PermissionRecord | None: ...
+
+    async def everything(self) -> Sequence[PermissionRecord]:
+        """Give all records of all tenants."""
+        ...
+
+    async def due(self, now: datetime, limit: int) -> Sequence[PermissionRecord]:
+        """Give some records whose `due_at` has come."""
+        ...
+
+    async def save(self, record: PermissionRecord, events: Sequence[Event] = ()) -> PermissionRecord | None:
+        """Store with its events in one write and give it with its new version; None when somebody was faster."""
         ...
 
 

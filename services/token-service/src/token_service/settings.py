@@ -7,6 +7,7 @@ from pydantic import Field
 from chassis.settings import Seconds, ServiceSettings
 from token_service.domain.connection import RenewalPolicy
 from token_service.domain.onboarding import LookPolicy
+from token_service.domain.permissions import CheckPolicy
 
 
 class TokenServiceSettings(ServiceSettings):
@@ -47,6 +48,24 @@ class TokenServiceSettings(ServiceSettings):
     def onboarding(self) -> LookPolicy:
         """Give the policy these settings describe."""
         return LookPolicy(shortest=self.onboarding_look, longest=self.onboarding_look_longest)
+
+    permission_check_interval: Seconds = Field(
+        86_400.0, description="Seconds from one permission check of a profile to the next when all was in order."
+    )
+    permission_check_retry: Seconds = Field(
+        900.0, description="The same when something was missing, too much or could not be looked up."
+    )
+    permission_check_calm: Seconds = Field(
+        30.0, description="Seconds after a permission check before a refused call leads to the next one."
+    )
+
+    def checks(self) -> CheckPolicy:
+        """Give the policy these settings describe."""
+        return CheckPolicy(
+            interval=self.permission_check_interval,
+            retry=self.permission_check_retry,
+            calm=self.permission_check_calm,
+        )
 
     def renewal(self) -> RenewalPolicy:
         """Give the policy these settings describe."""

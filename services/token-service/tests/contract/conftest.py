@@ -81,7 +81,7 @@ class Seeded:
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seeded]:
     state = tmp_path_factory.mktemp("simulator")
     apps = state / "apps.json"
-    seed = ["seed", "--state", str(state), "--tenant", "contoso", "--generate", "4", "--apps", str(apps)]
+    seed = ["seed", "--state", str(state), "--tenant", "contoso", "--generate", "4", "--every-app", "--apps", str(apps)]
     subprocess.run([sys.executable, "-m", "graph_simulator", *seed], check=True, capture_output=True)
     known = json.loads(apps.read_text())
     with SimulatorProcess(state) as server:

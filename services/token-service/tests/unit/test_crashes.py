@@ -119,7 +119,7 @@ async def test_a_registration_survives_death_at_any_step(new_world: Callable[[],
         assert tenant.tenant == "contoso"
         await world.vault.transit_data_key("tenant-contoso")
         if reaper.alive:
-            assert steps == 6  # two stores, and a look for each credential the vault may hold
+            assert steps == 9  # two stores, and a look for each credential the vault may hold
             return
     pytest.fail("the registration never ended")
 

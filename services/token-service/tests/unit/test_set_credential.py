@@ -126,6 +126,9 @@ async def test_every_profile_is_listed_and_unknown_without_a_credential(world: A
         Profile.DIRECTORY: TokenStatus.UNKNOWN,
         Profile.EXCHANGE_BACKUP: TokenStatus.ACTIVE,
         Profile.EXCHANGE_RESTORE: TokenStatus.UNKNOWN,
+        Profile.FILES_BACKUP: TokenStatus.UNKNOWN,
+        Profile.FILES_RESTORE: TokenStatus.UNKNOWN,
+        Profile.SECURITY_MONITOR: TokenStatus.UNKNOWN,
     }
 
 

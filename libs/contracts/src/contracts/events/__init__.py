@@ -30,7 +30,7 @@ from contracts.events.requests import RequestRejected
 from contracts.events.security import IncidentOpened
 from contracts.events.sync import SyncRequested
 from contracts.events.tenants import OnboardingChanged
-from contracts.events.tokens import ConsentChanged, TokenRefreshed, TokenRejected
+from contracts.events.tokens import ConsentChanged, PermissionDrift, TokenRefreshed, TokenRejected
 
 EVENTS: tuple[type[Event], ...] = (
     AuditRecorded,
@@ -39,6 +39,7 @@ EVENTS: tuple[type[Event], ...] = (
     ConsentChanged,
     IncidentOpened,
     OnboardingChanged,
+    PermissionDrift,
     BackupChunkStored,
     *JOB_EVENTS,
     RequestRejected,
@@ -79,6 +80,7 @@ __all__ = [
     "JobSucceeded",
     "JobWakeUp",
     "OnboardingChanged",
+    "PermissionDrift",
     "Request",
     "RequestRejected",
     "RestoreRequested",

@@ -41,6 +41,23 @@ class ConsentChanged(Event):
         return (self.tenant, self.profile, str(self.change))
 
 
+class PermissionDrift(Event):
+    """A check found other permissions missing, too much or without effect than the one before; all empty: in order."""
+
+    DOMAIN: ClassVar[str] = "token"
+    NAME: ClassVar[str] = "permission-drift"
+
+    profile: Profile
+    missing: tuple[str, ...] = ()
+    excess: tuple[str, ...] = ()
+    not_effective: tuple[str, ...] = ()
+    change: int
+    """Grows with every change of the findings."""
+
+    def key(self) -> tuple[str, ...]:
+        return (self.tenant, self.profile, str(self.change))
+
+
 class TokenRejected(Event):
     """Graph answered 401 to this token; token-service renews it unless the stored one differs already."""
 

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from contracts import rpc
 from contracts.api import ConsentBody
 from contracts.authorization import CONSENT_CALLBACK
+from contracts.entra_errors import explained
 from contracts.names import Profile
 from contracts.problem import ProblemError
 from contracts.texts import CONSENT_OUTCOMES, Text
@@ -61,11 +62,13 @@ async def consent_callback(request: Request) -> HTMLResponse:
     except ProblemError as error:
         known = error.problem.code == "consent-state"
         return _page(_NOT_VALID if known else _NOT_NOW, error.problem.status)
-    return _page(CONSENT_OUTCOMES[result.outcome], HTTPStatus.OK, f"{result.tenant} {result.profile} {result.detail}")
+    why = explained(result.detail)
+    detail = f"{result.tenant} {result.profile} {result.detail}"
+    return _page(CONSENT_OUTCOMES[result.outcome], HTTPStatus.OK, *(why or ()), detail)
 
 
-def _page(text: Text, status: int, detail: str = "") -> HTMLResponse:
-    lines = "".join(f"<p>{html.escape(line)}</p>" for line in (text.en, text.de, detail.strip()) if line)
+def _page(text: Text, status: int, *more: str) -> HTMLResponse:
+    lines = "".join(f"<p>{html.escape(line.strip())}</p>" for line in (text.en, text.de, *more) if line.strip())
     return HTMLResponse(
         f"<!doctype html><html><head><title>Tenantkeep</title></head><body>{lines}</body></html>", status
     )

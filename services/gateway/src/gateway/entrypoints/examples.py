@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from gateway.entrypoints import token_examples
+from gateway.entrypoints import profile_examples, token_examples
 from gateway.entrypoints.example_monitoring import AUDIT_RECORD, AUDIT_SEAL, DEAD_LETTER, HEALTH
 from gateway.entrypoints.example_onboarding import CONTACTS, ONBOARDING
 
@@ -289,6 +289,7 @@ EXAMPLES: dict[str, Example] = {
         {"client_id": _TOKEN["client_id"]},
     ),
     **{name: Example(*pair) for name, pair in token_examples.EXAMPLES.items()},
+    **{name: Example(*pair) for name, pair in profile_examples.EXAMPLES.items()},
     "list_storage_targets": Example(_page(_TARGET)),
     "create_storage_target": Example(
         {"target": _TARGET, "steps": [{"name": "write", "ok": True, "detail": "", "finding": None}]},

@@ -5,19 +5,20 @@ Mail is what the Exchange profiles are for; calendars and contacts are optional,
 A decodable `roles` claim is only a hint, and appears before it has effect; a call is the proof.
 """
 
-import re
 import ssl
 from collections.abc import Collection
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import quote
 
 import httpx
 from pydantic import SecretStr
 
 from contracts.errors import ErrorClass
-from contracts.names import Profile
+from contracts.names import Answer, Profile
+from contracts.profiles import PROFILES
+from token_service.adapters.graph_probes import GraphProbes, body_of, code_of
 from token_service.ports import Effective, NotEffective, Proof, Unproven
 
 _TIMEOUT = httpx.Timeout(2.0)
@@ -30,13 +31,13 @@ _NO_ITEM = "AAMkTenantkeepProof%3D"
 _MISSING = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST})
 """What a change of something that does not exist is answered when changing is allowed."""
 
+_MAILBOXES = frozenset({Profile.EXCHANGE_BACKUP, Profile.EXCHANGE_RESTORE})
+
 _OPTIONAL = (
     ("calendars", "calendars", f"events/{_NO_ITEM}"),
     ("contacts", "contactFolders", f"contacts/{_NO_ITEM}"),
 )
 """Workloads of the Exchange profiles that mail can do without: name, what is listed, what would be changed."""
-
-_CODE = re.compile(r"[A-Za-z_.]{1,60}")
 
 
 class _Stopped(Exception):
@@ -51,13 +52,14 @@ class GraphWorkloads:
     """A `Workloads`. `url` is Graph's base URL with version; an async context manager that closes its connections."""
 
     def __init__(self, url: str, *, trust: ssl.SSLContext, proxy: str | None) -> None:
-        self._client = httpx.AsyncClient(
+        self.client = httpx.AsyncClient(
             base_url=url.rstrip("/"),
             verify=trust,
             proxy=None if proxy is None else httpx.Proxy(proxy, ssl_context=trust),
             trust_env=False,
             timeout=_TIMEOUT,
         )
+        self._probes = GraphProbes(self.client)
 
     async def __aenter__(self) -> Self:
         return self
@@ -65,13 +67,15 @@ class GraphWorkloads:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.aclose()
+        await self.client.aclose()
 
     async def prove(self, profile: Profile, token: SecretStr) -> Proof:
+        if profile not in _MAILBOXES and profile is not Profile.DIRECTORY:
+            return await self._required(profile, token)
         headers = {"Authorization": f"Bearer {token.get_secret_value()}"}
         try:
             users = await self._users(headers)
-            if profile is not Profile.DIRECTORY:
+            if profile in _MAILBOXES:
                 return await self._mailbox(headers, users, writes=profile is Profile.EXCHANGE_RESTORE)
         except _Stopped as stopped:
             return stopped.proof
@@ -79,11 +83,20 @@ class GraphWorkloads:
             return Unproven(ErrorClass.CONNECTION_TIMEOUT, f"Microsoft Graph: {type(error).__name__}")
         return Effective()
 
+    async def _required(self, profile: Profile, token: SecretStr) -> Proof:
+        """Try each permission that the profile cannot do without."""
+        tried = await self._probes.try_each(sorted(PROFILES[profile].required), token)
+        refused = [f"{name}: {probed.detail}" for name, probed in tried.items() if probed.answer is Answer.NO]
+        if refused:
+            return NotEffective(", ".join(refused))
+        open_ = [f"{name}: {probed.detail}" for name, probed in tried.items() if probed.answer is Answer.UNKNOWN]
+        return Unproven(ErrorClass.CONNECTION_TIMEOUT, ", ".join(open_)) if open_ else Effective()
+
     async def _users(self, headers: dict[str, str]) -> list[str]:
         """GET /users (graph/api/user-list)."""
-        answer = await self._client.get("/users", params={"$select": "id", "$top": str(_USERS)}, headers=headers)
+        answer = await self.client.get("/users", params={"$select": "id", "$top": str(_USERS)}, headers=headers)
         _refuse("users", answer, {HTTPStatus.OK})
-        return [str(user["id"]) for user in _json(answer).get("value", []) if isinstance(user, dict) and "id" in user]
+        return [str(user["id"]) for user in body_of(answer).get("value", []) if isinstance(user, dict) and "id" in user]
 
     async def _mailbox(self, headers: dict[str, str], users: list[str], *, writes: bool) -> Effective:
         """GET mailFolders, and for a restore PATCH a message that does not exist (graph/api/message-update).
@@ -93,13 +106,13 @@ class GraphWorkloads:
         for user in users:
             mailbox = f"/users/{quote(user, safe='')}"
             params = {"$select": "id", "$top": "1"}
-            answer = await self._client.get(f"{mailbox}/mailFolders", params=params, headers=headers)
+            answer = await self.client.get(f"{mailbox}/mailFolders", params=params, headers=headers)
             _refuse("mail", answer, {HTTPStatus.OK, HTTPStatus.NOT_FOUND})
             if answer.status_code == HTTPStatus.NOT_FOUND:  # no mailbox
                 continue
             if writes:
                 path = f"{mailbox}/messages/{_NO_ITEM}"
-                answer = await self._client.patch(path, json={"isRead": True}, headers=headers)
+                answer = await self.client.patch(path, json={"isRead": True}, headers=headers)
                 _refuse("mail, writing", answer, _MISSING)
             tried = [await self._optional(headers, mailbox, *each, writes=writes) for each in _OPTIONAL]
             return Effective(tuple(found for found in tried if found))
@@ -111,10 +124,10 @@ class GraphWorkloads:
         """Why the workload is not proven; empty when it is (graph/api/event-update, graph/api/contact-update)."""
         try:
             params = {"$select": "id", "$top": "1"}
-            answer = await self._client.get(f"{mailbox}/{listed}", params=params, headers=headers)
+            answer = await self.client.get(f"{mailbox}/{listed}", params=params, headers=headers)
             _refuse(name, answer, {HTTPStatus.OK})
             if writes:
-                answer = await self._client.patch(f"{mailbox}/{changed}", json={"categories": []}, headers=headers)
+                answer = await self.client.patch(f"{mailbox}/{changed}", json={"categories": []}, headers=headers)
                 _refuse(f"{name}, writing", answer, _MISSING)
         except _Stopped as stopped:
             return stopped.proof.detail
@@ -126,18 +139,8 @@ class GraphWorkloads:
 def _refuse(workload: str, answer: httpx.Response, good: Collection[HTTPStatus]) -> None:
     if answer.status_code in good:
         return
-    error = _json(answer).get("error")
-    code = _CODE.fullmatch(str(error.get("code", ""))) if isinstance(error, dict) else None
-    detail = f"{workload}: {code[0] if code else f'HTTP {answer.status_code}'}"
+    detail = f"{workload}: {code_of(answer) or f'HTTP {answer.status_code}'}"
     if answer.status_code == HTTPStatus.FORBIDDEN:
         raise _Stopped(NotEffective(detail))
     limited = answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
     raise _Stopped(Unproven(ErrorClass.RATE_LIMITED if limited else ErrorClass.CONNECTION_TIMEOUT, detail))
-
-
-def _json(answer: httpx.Response) -> dict[str, Any]:
-    try:
-        body = answer.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}

@@ -38,6 +38,13 @@ class TokenMetrics:
             registry=registry,
         )
 
+        self._consent = Gauge(
+            "m365_consent_effective_seconds",
+            "From Microsoft's redirect of the last admin consent to its proof by a token and a call.",
+            ["tenant", "profile"],
+            registry=registry,
+        )
+
     def count(self, result: Result) -> None:
         self._renewals.labels(result).inc()
 
@@ -54,6 +61,7 @@ class TokenMetrics:
         except Exception:
             self._expiry.clear()
             self._status.clear()
+            self._consent.clear()
             raise
         for connection in found:
             self._show(connection)
@@ -64,6 +72,9 @@ class TokenMetrics:
         labels = (connection.tenant, connection.profile.value)
         if connection.token is not None:
             self._expiry.labels(*labels).set(connection.token.expires_at.timestamp())
+        delay = None if connection.consent is None else connection.consent.effective_seconds
+        if delay is not None:
+            self._consent.labels(*labels).set(delay)
         current = connection.status(self._clock.now())
         for status in TokenStatus:
             self._status.labels(*labels, status.value).set(1 if status is current else 0)

@@ -49,6 +49,15 @@ class ConsentAttempt:
     expires_at: datetime
     outcome: ConsentOutcome = ConsentOutcome.WAITING
     detail: str = ""
+    granted_at: datetime | None = None
+    effective_at: datetime | None = None
+
+    @property
+    def effective_seconds(self) -> float | None:
+        """From the redirect that said granted to the first proof that it is; None before there was one."""
+        if self.granted_at is None or self.effective_at is None:
+            return None
+        return (self.effective_at - self.granted_at).total_seconds()
 
 
 _REPORTED = frozenset({ConsentOutcome.GRANTED, ConsentOutcome.NOT_EFFECTIVE})
@@ -204,6 +213,8 @@ class Connection:
     def proven(self, now: datetime, without: tuple[str, ...] = ()) -> "Connection":
         """Record that Graph let the app into every workload of the profile, but for some optional ones."""
         effective = self._consent(ConsentOutcome.EFFECTIVE, "")
+        if effective.consent is not None and effective.consent is not self.consent:
+            effective = replace(effective, consent=replace(effective.consent, effective_at=now))
         return replace(effective, consent_proven_at=now, proof_wanted=False, without=without)
 
     def _consent(self, outcome: ConsentOutcome, detail: str) -> "Connection":

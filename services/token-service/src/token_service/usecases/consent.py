@@ -103,7 +103,9 @@ class Consent:
         if connection is None or attempt is None or attempt.outcome is not ConsentOutcome.WAITING:
             raise _not_good()
         outcome, detail = self._reported(attempt, answer)
-        answered = connection.consent_answered(outcome, detail)
+        granted_at = self._clock.now() if outcome is ConsentOutcome.GRANTED else None
+        asked = replace(connection, consent=replace(attempt, granted_at=granted_at))
+        answered = asked.consent_answered(outcome, detail)
         to_prove = outcome is ConsentOutcome.GRANTED and attempt.client_id == connection.client_id
         if to_prove:
             answered = replace(answered, proof_wanted=True).due(self._clock.now())
