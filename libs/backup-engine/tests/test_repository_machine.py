@@ -154,9 +154,9 @@ class Actions:
         except AlreadyCommitted:
             world.dead.pop(shard, None)
             return
-        except NotFound:
+        except (NotFound, SessionFenced):
             world.dead[shard] = ident
-            return  # the parent went between the listing and the opening: the job is tried again
+            return  # the parent went between the listing and the opening, or the session was taken for dead: again
         except (SimulatedCrash, StorageUnreachable):
             world.dead[shard] = ident
             raise
@@ -428,6 +428,15 @@ def test_a_shard_whose_packs_were_collected_under_a_writer_believed_dead_is_back
     machine.maintain(n=0, faults={}, overtaken={}, policy=(none, none, 0.0))
     machine.zombie(n=3, change={"b": 2, "d": 0, "c": 0, "a": 1}, commit=False)
     machine.maintain(n=2, faults={}, overtaken={32: 4, 7: 3, 14: 4}, policy=(none, none, 1.1))
+    machine.teardown()
+
+
+def test_a_session_that_is_taken_for_dead_while_it_opens_says_so() -> None:
+    machine = RepositoryMachine()
+    machine.create()
+    machine.world.now += DAY
+    machine.open(shard="ben", n=0, faults={}, overtaken={8: 1})
+    assert list(machine.world.dead) == ["ben"]
     machine.teardown()
 
 

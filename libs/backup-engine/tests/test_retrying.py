@@ -1,6 +1,6 @@
 import pytest
 
-from backup_engine import AlreadyExists, StorageDenied, StorageFull, StorageUnreachable
+from backup_engine import AlreadyExists, NotFound, StorageDenied, StorageFull, StorageUnreachable
 from backup_engine.storage import MemoryStorage, RetryingStorage, RetryPolicy
 from backup_engine.testing.faulty import FaultyStorage
 
@@ -86,3 +86,14 @@ def test_equal_bytes_without_a_lost_answer_are_still_a_refusal(
     memory.put("k", b"same")
     with pytest.raises(AlreadyExists):
         retrying.put("k", b"same")
+
+
+def test_what_was_removed_while_it_was_being_stored_is_not_stored_again(
+    faulty: FaultyStorage, retrying: RetryingStorage, memory: MemoryStorage
+) -> None:
+    with faulty:
+        faulty.plan("put", "k", LATER, applied=True)
+        faulty.plan("get", "k", NotFound("collected"))
+        with pytest.raises(StorageUnreachable, match="removed while it was being stored"):
+            retrying.put("k", b"ours")
+    assert memory.objects == {"k": b"ours"}

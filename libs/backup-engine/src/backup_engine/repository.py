@@ -215,8 +215,9 @@ class Repository:
         what the session writes is locked that long at once. Without it that happens at the commit.
 
         `session` is a fresh ULID. With `adopt` the dead session is fenced first; raises AlreadyCommitted when
-        it had committed after all. Its checkpoint decides parent and state, `parent` only counts without one. A parent
-        that has expired and is being removed counts as none.
+        it had committed after all, and SessionFenced when a collector took this one for dead meanwhile. Its checkpoint
+        decides parent and state, `parent` only counts without one. A parent that has expired and is being removed
+        counts as none.
         """
         names.check_shard(shard)
         names.check_session(session)
@@ -232,7 +233,12 @@ class Repository:
             with suppress(ObjectLocked):  # an account that may only add leaves it behind
                 self._backing.storage.delete(names.session_open(session))
             raise
-        return Session(self._backing, shard, session, inheritance)
+        try:
+            return Session(self._backing, shard, session, inheritance)
+        except IntegrityError:
+            # A collector that takes this session for dead fences it, and then removes what it was to start from.
+            commits.raise_if_fenced(self._backing.objects, shard, session)
+            raise
 
     def _inherit(self, shard: str, session: str, parent: str | None, adopt: str | None) -> Inheritance:
         if adopt is not None:

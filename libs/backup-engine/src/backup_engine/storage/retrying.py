@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from backup_engine.errors import AlreadyExists, StorageFull, StorageUnreachable
+from backup_engine.errors import AlreadyExists, NotFound, StorageFull, StorageUnreachable
 from backup_engine.storage.base import LockMode, ObjectInfo, Retention, Storage
 
 T = TypeVar("T")
@@ -59,7 +59,11 @@ class RetryingStorage:
                 if not lost_answers or self._inner.get(key) != body:
                     raise
 
-        self._retry(attempt)
+        try:
+            self._retry(attempt)
+        except NotFound as error:
+            # Not once more: who removed it at once takes the session for dead, and nothing of it may come back.
+            raise StorageUnreachable(f"{key} was removed while it was being stored", key=key) from error
 
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         return self._retry(lambda: self._inner.get(key, offset, length))
