@@ -47,7 +47,14 @@ class SyncKind(StrEnum):
     INCREMENTAL = "incremental"
     """What changed since the last one; everybody where that cannot be told."""
     USERS = "users"
-    """The named ones, imported if they are not here yet."""
+    """The named ones with their roles, imported if they are not here yet."""
+    PROFILE = "profile"
+    """The profiles of the named ones, who are here already."""
+
+    @property
+    def names_users(self) -> bool:
+        """True when the request says whom it is about; the others are about everybody."""
+        return self in {SyncKind.USERS, SyncKind.PROFILE}
 
 
 class DirectoryState(StrEnum):

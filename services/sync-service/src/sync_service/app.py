@@ -71,6 +71,7 @@ def build_with(
 ) -> App:
     """Wire the use cases to the given ports."""
     apply, link, roles = ApplyUsers(employees, clock), LinkRecreated(employees, clock), AssignRoles(employees, clock)
+    users = SyncUsers(employees, apply, link, roles)
     everybody = SyncEverybody(
         employees, Steps(apply, link, roles), whole_every=timedelta(seconds=settings.sync_whole_interval)
     )
@@ -81,7 +82,8 @@ def build_with(
         work={
             SyncKind.FULL: everybody,
             SyncKind.INCREMENTAL: everybody,
-            SyncKind.USERS: SyncUsers(employees, apply, link, roles),
+            SyncKind.USERS: users,
+            SyncKind.PROFILE: users.profiles,
         },
         judge=judge,
         clock=clock,

@@ -197,6 +197,21 @@ async def test_R_S10_the_first_token_starts_the_first_sync_and_the_clock_the_nex
     assert [run.by for run in service.runs.runs.values()] == ["onboarding", "schedule"]
 
 
+async def test_R_S10_single_users_are_synced_at_once(service: MemoryService) -> None:
+    service.directory.add_group("g", "KlarKonform-contoso-HR")
+    await service.sync()
+    service.directory.put("bert", primary_mail="bert@contoso.example")
+    service.directory.put("anna", city="Köln")
+    service.directory.enrol("g", "bert")
+    await service.clock.advance(60)
+    run = await service.sync(SyncKind.PROFILE, users=("anna", "bert"))
+    assert (run.state, run.counts.updated, run.counts.not_found) == (JobState.PARTIAL, 1, 1)
+    assert (await shown(service)).fields.city == "Köln"
+    run = await service.sync(SyncKind.USERS, users=("anna", "bert"))
+    assert (run.state, run.counts.created, run.counts.unchanged) == (JobState.SUCCEEDED, 1, 1)
+    assert (await shown(service, "bert")).roles == (Role.USER, Role.HR)
+
+
 async def test_R_S10_a_schedule_that_is_off_starts_nothing(service: MemoryService) -> None:
     await service.sync()
     settings = await service.app.questions.settings_set(call(directory.ChangeSyncSettings(every_hours=0)))

@@ -4,7 +4,6 @@ from chassis.clock import Clock
 from chassis.rpc import Call, RpcServer
 from contracts import employees as views
 from contracts import envelope
-from contracts.names import SyncKind
 from contracts.operations import directory
 from contracts.operations.base import ById, Nothing, Page
 from contracts.problem import invalid
@@ -47,8 +46,8 @@ class Questions:
 
     async def sync_start(self, call: Call[directory.StartSync]) -> views.SyncRun:
         question = call.question
-        if bool(question.users) != (question.kind is SyncKind.USERS):
-            raise invalid("name users for a sync of kind users, and for no other")
+        if bool(question.users) != question.kind.names_users:
+            raise invalid("name users for a sync of kind users or profile, and for no other")
         run = Run(
             tenant=call.one_tenant(),
             id=envelope.run_id(GATEWAY, question.request),

@@ -81,8 +81,8 @@ class ExecuteRun:
     async def _claimed(self, found: Run) -> Run | None:
         now = self._clock.now()
         others = await self._runs.running(found.tenant, now)
-        bulk = found.kind is not SyncKind.USERS
-        if bulk and any(other.id != found.id and other.kind is not SyncKind.USERS for other in others):
+        bulk = [other for other in others if other.id != found.id and not other.kind.names_users]
+        if bulk and not found.kind.names_users:
             later = now + timedelta(seconds=self._pace.busy)
             await self._runs.save(transitions.put_back(found, later, failed=False))
             return None

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 
 from chassis.clock import Clock
 from contracts import employees as views
-from contracts.names import SyncKind
 from contracts.operations.directory import ActivityOf, EmployeesOf
 from contracts.problem import not_found
 from contracts.views import Listing
@@ -65,7 +64,7 @@ class ReadDirectory:
     async def overview(self, tenant: str) -> views.SyncOverview:
         standing, now = await self._standing(tenant), self._clock.now()
         numbers = await self._employees.numbers(tenant, now - self._stale_after)
-        running = [run for run in await self._runs.running(tenant, now) if run.kind is not SyncKind.USERS]
+        running = [run for run in await self._runs.running(tenant, now) if not run.kind.names_users]
         return views.SyncOverview(
             tenant=tenant,
             settings=standing.settings,

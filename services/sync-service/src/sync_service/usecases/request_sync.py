@@ -78,10 +78,10 @@ class RequestSync:
 
 
 def _checked(kind: SyncKind, users: tuple[str, ...]) -> tuple[str, ...]:
-    if kind is not SyncKind.USERS:
+    if not kind.names_users:
         return ()
     if not users:
-        raise GiveUp("users: a request of kind users names at least one")
+        raise GiveUp(f"users: a request of kind {kind} names at least one")
     if len(users) > MOST_USERS:
         raise GiveUp(f"users: more than {MOST_USERS}; ask for a full sync instead")
     if not all(_OBJECT_ID.fullmatch(user) for user in users):

@@ -1,4 +1,4 @@
-"""Sync the users that a request names, and import those who are not here yet."""
+"""Sync the users that a request names: their profiles alone, or their roles as well and who is not here yet."""
 
 from contracts.employees import SyncCounts
 from sync_service.domain.standing import Standing
@@ -13,6 +13,15 @@ async def _nothing() -> None:
     """Their groups are looked at in any case."""
 
 
+def _left(claim: Claim) -> tuple[str, ...]:
+    return claim.run.users[claim.run.counts.listed :]
+
+
+def _circumstances(claim: Claim) -> Circumstances:
+    guests = claim.standing.settings.guests
+    return Circumstances(claim.tenant, claim.directory, claim.author, guests, newcomers=_nothing)
+
+
 class SyncUsers:
     """The standing of the tenant, where bulk syncs stand, is read and left alone."""
 
@@ -23,12 +32,19 @@ class SyncUsers:
         self._roles = roles
 
     async def __call__(self, claim: Claim) -> tuple[str, ...]:
-        for user in claim.run.users[claim.run.counts.listed :]:
-            given = Circumstances(
-                claim.tenant, claim.directory, claim.author, claim.standing.settings.guests, newcomers=_nothing
-            )
-            await claim.count(await self.one(user, given, claim.standing))
+        """Import and refresh; gives no warnings. A worker that takes over goes on behind the last one counted."""
+        for user in _left(claim):
+            await claim.count(await self.one(user, _circumstances(claim), claim.standing))
         await self._link(claim.tenant, claim.author)
+        return ()
+
+    async def profiles(self, claim: Claim) -> tuple[str, ...]:
+        """Refresh who is here; anybody else counts as not found."""
+        for user in _left(claim):
+            if await self._employees.get(claim.tenant, user) is None:
+                await claim.count(SyncCounts(listed=1, not_found=1))
+            else:
+                await claim.count(await self._apply.singly([user], _circumstances(claim)))
         return ()
 
     async def one(self, user: str, given: Circumstances, standing: Standing) -> SyncCounts:
