@@ -44,6 +44,7 @@ from contracts.names import (
 from contracts.onboarding import OnboardingView
 from contracts.permissions import ConsentGiverView, ProfileView
 from contracts.problem import Problem, unavailable
+from contracts.reviews import Review, ReviewState
 from contracts.tokens import Probe, TokenCheck, TokenDetails, TokenNote, TokenRecord
 from contracts.views import (
     BackupConfiguration,
@@ -131,6 +132,7 @@ class FakeGateway:
     letters: list[DeadLetter] = field(default_factory=list)
     audit: list[AuditRecord] = field(default_factory=list)
     seals: list[AuditSeal] = field(default_factory=list)
+    reviews: list[Review] = field(default_factory=list)
     health: list[HealthView] = field(default_factory=list)
     problem: Problem | None = None
     restarting: int = 0
@@ -222,6 +224,9 @@ class FakeGateway:
                 r, self.audit if r.query_params.get("oldest_first") == "true" else self.audit[::-1]
             ),
             "list_audit_seals": lambda r: self._page(r, self.seals),
+            "list_reviews": lambda r: self._page(r, self._reviews(r)),
+            "get_review": self._review,
+            "complete_review": self._complete_review,
             "list_installation_audit": lambda r: self._page(r, []),
         }
         assert answers.keys() == ROUTES.keys()
@@ -293,6 +298,17 @@ class FakeGateway:
         cursor = str(end) if end < len(items) else None
         shown = [item.model_dump(mode="json") for item in items[start:end]]
         return JSONResponse({"items": shown, "cursor": cursor})
+
+    def _reviews(self, request: Request) -> list[Review]:
+        only = request.query_params.get("open_only") == "true"
+        return [review for review in self.reviews if not only or review.state is ReviewState.OPEN]
+
+    def _review(self, request: Request) -> Review:
+        return next(review for review in self.reviews if review.id == request.path_params["review"])
+
+    def _complete_review(self, request: Request) -> Review:
+        done = {"state": ReviewState.DONE, "completed_by": "operator", "completed_at": NOW, **self._body()}
+        return self._review(request).model_copy(update=done)
 
     def _body(self) -> dict[str, Any]:
         body: dict[str, Any] = self.bodies[-1][1]

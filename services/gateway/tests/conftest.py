@@ -19,7 +19,7 @@ from chassis.testing.clock import ManualClock
 from chassis.testing.vault import MemoryVault
 from contracts import rpc, views
 from contracts.names import ConsentOutcome
-from contracts.operations import audit, incidents, onboarding, permissions, tokens
+from contracts.operations import audit, incidents, onboarding, permissions, reviews, tokens
 from contracts.problem import Problem, ProblemError, not_found, unavailable
 from gateway.adapters.bus_services import BusServices
 from gateway.adapters.httpx_downloads import HttpxDownloads
@@ -143,6 +143,9 @@ class World:
             rpc.DEAD_LETTER_GET: "get_dead_letter",
             rpc.DEAD_LETTER_REPLAY: "replay_dead_letter",
             audit.AUDIT_LIST: "list_audit_records",
+            reviews.REVIEW_LIST: "list_reviews",
+            reviews.REVIEW_GET: "get_review",
+            reviews.REVIEW_COMPLETE: "complete_review",
             audit.AUDIT_SEALS: "list_audit_seals",
         }
         for operation, name in simple.items():
@@ -413,6 +416,9 @@ ATTEMPTS: dict[str, Attempt] = {
     "list_dead_letters": Attempt("/dead-letters", 200),
     "get_dead_letter": Attempt("/dead-letters/17-1772438650123456", 200),
     "replay_dead_letter": Attempt("/dead-letters/17-1772438650123456/replay", 200),
+    "list_reviews": Attempt("/tenants/contoso/reviews?open_only=true", 200),
+    "get_review": Attempt("/tenants/contoso/reviews/daily-2026-03-02", 200),
+    "complete_review": Attempt("/tenants/contoso/reviews/daily-2026-03-02/completion", 200, {"note": "seen"}),
     "list_audit_records": Attempt("/tenants/contoso/audit?oldest_first=true", 200),
     "list_audit_seals": Attempt("/tenants/contoso/audit/seals?cursor=2026-02", 200),
     "list_installation_audit": Attempt("/audit", 200),

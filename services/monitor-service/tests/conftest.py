@@ -1,6 +1,7 @@
 """A ledger in memory that keeps the promises of `ports.Ledger`, a real SecantusDB, and events to feed them with."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,18 @@ from chassis.ids import derived
 from chassis.testing.servers import SecantusProcess
 from contracts.audit_chain import GENESIS, AuditHead
 from contracts.envelope import event_id
-from contracts.events import JOB_EVENTS, AuditRecorded, JobEvent
+from contracts.events import EVENTS, JOB_EVENTS, AuditRecorded, Event, JobEvent
 from contracts.names import JobKind
+from contracts.reviews import Review, ReviewState
+from contracts.views import Listing
 from monitor_service.adapters.mongo_chains import MongoChains
 from monitor_service.adapters.mongo_ledger import MongoLedger
+from monitor_service.adapters.mongo_reviews import MongoReviews
 from monitor_service.domain.entry import Entry, EntryKey
 from monitor_service.domain.tally import Change, Tally
 from monitor_service.ports import Ledger
 from monitor_service.ports.audit import Chains
+from monitor_service.ports.reviews import Enrolment, Reviews
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 _MODELS = {model.NAME: model for model in JOB_EVENTS}
@@ -44,6 +49,14 @@ class MemoryLedger:
 
     async def entries(self, keys: Sequence[EntryKey]) -> Mapping[EntryKey, Entry]:
         return {key: self._entries[key] for key in keys if key in self._entries}
+
+    async def ended(self, tenant: str, scope: str, since: datetime) -> Sequence[Entry]:
+        found = [
+            entry
+            for key, entry in self._entries.items()
+            if (key.tenant, key.scope) == (tenant, scope) and entry.state.finished and entry.changed_at > since
+        ]
+        return sorted(found, key=lambda entry: entry.changed_at, reverse=True)
 
     async def commit(self, change: Change) -> bool:
         key = change.tally.tenant, change.tally.kind
@@ -164,3 +177,92 @@ def change() -> Callable[..., Delivered[AuditRecorded]]:
         return Delivered(body, body.subject(), event_id(body), body.type_name(), 1)
 
     return make
+
+
+class MemoryReviews:
+    """Keeps the events beside the reviews, as the documents do."""
+
+    def __init__(self) -> None:
+        self._reviews: dict[tuple[str, str], Review] = {}
+        self._enrolments: dict[str, Enrolment] = {}
+        self._late: set[tuple[str, str]] = set()
+        self._events: list[Event] = []
+
+    async def announced(self) -> list[Event]:
+        return list(self._events)
+
+    async def enrol(self, tenant: str, now: datetime) -> None:
+        self._enrolments.setdefault(tenant, Enrolment(tenant, now, now))
+
+    async def due(self, now: datetime) -> Sequence[Enrolment]:
+        return [one for one in self._enrolments.values() if one.next_at <= now]
+
+    async def looked(self, enrolment: Enrolment, next_at: datetime) -> None:
+        if self._enrolments[enrolment.tenant] == enrolment:
+            self._enrolments[enrolment.tenant] = replace(enrolment, next_at=next_at)
+
+    async def known(self, tenant: str, review: str) -> bool:
+        return (tenant, review) in self._reviews
+
+    async def add(self, review: Review, events: Sequence[Event]) -> None:
+        key = review.tenant, review.id
+        if key not in self._reviews:
+            self._reviews[key] = review
+            self._events += events
+            if review.state is ReviewState.OPEN:
+                self._late.add(key)
+
+    async def overdue(self, now: datetime) -> Sequence[Review]:
+        return [self._reviews[key] for key in sorted(self._late) if self._reviews[key].overdue_at <= now]
+
+    async def mark_overdue(self, review: Review, events: Sequence[Event]) -> None:
+        key = review.tenant, review.id
+        if key in self._late:
+            self._late.discard(key)
+            self._reviews[key] = self._reviews[key].model_copy(update={"overdue": True})
+            self._events += events
+
+    async def complete(self, done: Review, events: Sequence[Event]) -> None:
+        key = done.tenant, done.id
+        if self._reviews[key].state is ReviewState.OPEN:
+            self._late.discard(key)
+            self._reviews[key] = done.model_copy(update={"overdue": self._reviews[key].overdue})
+            self._events += events
+
+    async def get(self, tenant: str, review: str) -> Review | None:
+        return self._reviews.get((tenant, review))
+
+    async def page(self, tenant: str, cursor: str | None, limit: int, *, open_only: bool) -> Listing[Review]:
+        found = sorted(
+            (review for review in self._reviews.values() if review.tenant == tenant),
+            key=lambda review: (review.due_at, review.id),
+            reverse=True,
+        )
+        ids = [review.id for review in found]
+        behind = found[ids.index(cursor) + 1 :] if cursor in ids else found
+        shown = [review for review in behind if not open_only or review.state is ReviewState.OPEN]
+        return Listing[Review](items=tuple(shown[:limit]), cursor=shown[limit - 1].id if len(shown) > limit else None)
+
+
+class StoredReviews(MongoReviews):
+    """The real store; a test may read which events wait in its documents."""
+
+    async def announced(self) -> list[Event]:
+        models = {event.type_name(): event for event in EVENTS}
+        documents = await self.collection.find({}).to_list(None)
+        waiting = [event for document in documents for event in document["pending"]]
+        return [models[event["headers"]["ce-type"]].model_validate_json(event["body"]) for event in waiting]
+
+
+@pytest.fixture(params=["memory", "mongo"])
+async def reviews(request: pytest.FixtureRequest) -> AsyncIterator[Reviews]:
+    """Every test with this fixture runs on the fake and on the real store."""
+    if request.param == "memory":
+        yield MemoryReviews()
+    else:
+        yield await StoredReviews.open(request.getfixturevalue("open_database")())
+
+
+@pytest.fixture
+def memory_reviews() -> type[MemoryReviews]:
+    return MemoryReviews

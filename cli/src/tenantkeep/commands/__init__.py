@@ -13,6 +13,7 @@ from tenantkeep.commands import (
     login,
     profiles,
     retention,
+    review,
     simulator,
     source,
     storage,
@@ -43,6 +44,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(jobs.app, name="jobs")
     app.add_typer(dead_letters.app, name="dead-letters")
     app.add_typer(audit.app, name="audit")
+    app.add_typer(review.app, name="review")
     app.add_typer(source.app, name="source")
     app.add_typer(recover.app, name="recover")
     app.add_typer(repository_command.app, name="repository")

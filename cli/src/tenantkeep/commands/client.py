@@ -1,13 +1,11 @@
 """The gateway's API as methods, typed with the contracts."""
 
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Self, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, SecretStr, ValidationError
 
 from contracts import api
 from contracts.audit_chain import AuditRecord, AuditSeal
@@ -17,8 +15,7 @@ from contracts.incidents import Incident
 from contracts.names import Profile
 from contracts.onboarding import OnboardingView
 from contracts.permissions import PermissionCheck, ProfileView
-from contracts.problem import Problem
-from contracts.texts import Text
+from contracts.reviews import Review
 from contracts.tokens import TokenCheck, TokenDetails
 from contracts.views import (
     BackupConfiguration,
@@ -35,55 +32,15 @@ from contracts.views import (
     Tenant,
     TokenView,
 )
-from tenantkeep.commands import session, settings, trust
+from tenantkeep.commands import session, settings
 from tenantkeep.commands.clock import SystemClock
-from tenantkeep.commands.errors import CommandError, Unreachable, refused
 from tenantkeep.commands.output import Screen
 from tenantkeep.commands.patience import Patience
-from tenantkeep.commands.session import Access, Bearer
-
-V = TypeVar("V", bound=BaseModel)
-
-ROOT = "/api/v1"
-_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
-_PAGE = 200
+from tenantkeep.commands.transport import ROOT, Transport, not_ours, problem_of, revealed
 
 
-class Gateway:
-    """One signed-in connection. Every method raises `CommandError`: `Unreachable` when a repeat may help.
-
-    With `patience` a question is asked again while a service restarts; a download, whose ticket is spent, never is.
-    """
-
-    def __init__(self, access: Access, patience: Patience | None = None) -> None:
-        self._patience = patience
-        self._url = access.url.rstrip("/")
-        self._http = httpx.Client(
-            base_url=self._url,
-            auth=Bearer(access),
-            verify=trust.context(access.ca_file),
-            trust_env=False,
-            timeout=_TIMEOUT,
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.close()
-
-    @contextmanager
-    def asking_once(self) -> Iterator[None]:
-        """Without patience: for a caller that goes on asking by itself and has its own time-out."""
-        patience, self._patience = self._patience, None
-        try:
-            yield
-        finally:
-            self._patience = patience
-
-    def address(self, path: str) -> str:
-        """The whole address of a path of the API, for people."""
-        return f"{self._url}{ROOT}{path}"
+class Gateway(Transport):
+    """What can be asked and done, one method each; each raises `CommandError` as its transport does."""
 
     def tenants(self) -> list[Tenant]:
         return self._list("/tenants", Tenant)
@@ -95,7 +52,7 @@ class Gateway:
         return self._post("/tenants", body, Tenant)
 
     def set_contacts(self, tenant: str, body: api.ContactsBody) -> Tenant:
-        return self._answer(self._send("PUT", f"/tenants/{_part(tenant)}/contacts", json=_revealed(body)), Tenant)
+        return self._answer(self._send("PUT", f"/tenants/{_part(tenant)}/contacts", json=revealed(body)), Tenant)
 
     def onboarding(self, tenant: str) -> OnboardingView:
         return self._get(f"/tenants/{_part(tenant)}/onboarding", OnboardingView)
@@ -137,15 +94,15 @@ class Gateway:
         return self._post(f"{_incident(tenant, incident)}/closure", body, Incident)
 
     def set_recovery_key(self, tenant: str, body: api.RecoveryKeyBody) -> Tenant:
-        return self._answer(self._send("PUT", f"/tenants/{_part(tenant)}/recovery-key", json=_revealed(body)), Tenant)
+        return self._answer(self._send("PUT", f"/tenants/{_part(tenant)}/recovery-key", json=revealed(body)), Tenant)
 
     def set_credential(self, tenant: str, profile: Profile, body: api.CredentialBody) -> TokenView:
         path = f"/tenants/{_part(tenant)}/profiles/{_part(profile)}/credential"
-        return self._answer(self._send("PUT", path, json=_revealed(body)), TokenView)
+        return self._answer(self._send("PUT", path, json=revealed(body)), TokenView)
 
     def set_certificate(self, tenant: str, profile: Profile, body: api.CertificateBody) -> TokenView:
         path = f"/tenants/{_part(tenant)}/profiles/{_part(profile)}/certificate"
-        return self._answer(self._send("PUT", path, json=_revealed(body)), TokenView)
+        return self._answer(self._send("PUT", path, json=revealed(body)), TokenView)
 
     def start_consent(self, tenant: str, profile: Profile, body: api.ConsentBody) -> ConsentLink:
         return self._post(f"/tenants/{_part(tenant)}/profiles/{_part(profile)}/consent", body, ConsentLink)
@@ -196,7 +153,7 @@ class Gateway:
 
     def set_retention_floor(self, tenant: str, body: api.RetentionFloorBody) -> RetentionFloor:
         path = f"/tenants/{_part(tenant)}/retention-floor"
-        return self._answer(self._send("PUT", path, json=_revealed(body)), RetentionFloor)
+        return self._answer(self._send("PUT", path, json=revealed(body)), RetentionFloor)
 
     def holds(self, tenant: str) -> list[LegalHold]:
         return self._list(f"/tenants/{_part(tenant)}/legal-holds", LegalHold)
@@ -267,6 +224,15 @@ class Gateway:
     def audit_seals_page(self, tenant: str, **asked: Any) -> Listing[AuditSeal]:
         return self._page(f"/tenants/{_part(tenant)}/audit/seals", Listing[AuditSeal], asked)
 
+    def reviews(self, tenant: str, *, open_only: bool = False) -> list[Review]:
+        return self._list(f"/tenants/{_part(tenant)}/reviews", Review, open_only="true" if open_only else None)
+
+    def review(self, tenant: str, review: str) -> Review:
+        return self._get(f"/tenants/{_part(tenant)}/reviews/{_part(review)}", Review)
+
+    def complete_review(self, tenant: str, review: str, body: api.ReviewCompletionBody) -> Review:
+        return self._post(f"/tenants/{_part(tenant)}/reviews/{_part(review)}/completion", body, Review)
+
     def dead_letters(self, durable: str | None = None) -> list[DeadLetter]:
         return self._list("/dead-letters", DeadLetter, durable=durable)
 
@@ -288,71 +254,12 @@ class Gateway:
     def download(self, place: api.Download) -> Iterator[Iterator[bytes]]:
         """The bytes of an opened export as they arrive; a connection that breaks raises `Unreachable`."""
         if not place.url.startswith(f"{ROOT}/"):
-            raise _not_ours(f"download at {place.url[:40]}")
+            raise not_ours(f"download at {place.url[:40]}")
         with self._explained(), self._http.stream("GET", place.url) as answer:
             if answer.status_code != httpx.codes.OK:
                 answer.read()
-                raise _problem(answer)
+                raise problem_of(answer)
             yield answer.iter_bytes()
-
-    def _get(self, path: str, model: type[V]) -> V:
-        return self._answer(self._send("GET", path), model)
-
-    def _page(self, path: str, model: type[V], asked: Mapping[str, Any]) -> V:
-        wanted = {name: value for name, value in asked.items() if value not in {None, ""}}
-        return self._answer(self._send("GET", path, params=wanted), model)
-
-    def _list(self, path: str, model: type[V], **query: str | None) -> list[V]:
-        """All pages."""
-        wanted: dict[str, Any] = {name: value for name, value in query.items() if value is not None}
-        found: list[V] = []
-        seen: set[str] = set()
-        while True:
-            page = self._answer(self._send("GET", path, params={**wanted, "limit": _PAGE}), Listing[model])  # type: ignore[valid-type] # pydantic builds the model of a page at run time
-            found.extend(page.items)
-            if page.cursor is None:
-                return found
-            if page.cursor in seen:
-                raise _not_ours(f"list at {path} that never ends")
-            seen.add(page.cursor)
-            wanted["cursor"] = page.cursor
-
-    def _post(self, path: str, body: BaseModel | None, model: type[V], key: str | None = None) -> V:
-        """The idempotency key makes a repeated request harmless, also the one `_send` repeats itself."""
-        headers = {"idempotency-key": key or str(uuid.uuid4())}
-        content = None if body is None else _revealed(body)
-        return self._answer(self._send("POST", path, json=content, headers=headers), model)
-
-    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
-        def once() -> httpx.Response:
-            return self._http.request(method, ROOT + path, **request)
-
-        with self._explained():
-            return once() if self._patience is None else self._patience.ask(once)
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except httpx.TransportError as error:
-            reason = type(error).__name__
-            raise Unreachable(
-                Text(
-                    f"The gateway {self._url} does not answer ({reason}).",
-                    f"Das Gateway {self._url} antwortet nicht ({reason}).",
-                ),
-                Text("Is the stack running? tenantkeep status", "Läuft der Stack? tenantkeep status"),
-                code="unreachable",
-            ) from error
-
-    def _answer(self, answer: httpx.Response, model: type[V]) -> V:
-        if not answer.is_success:
-            raise _problem(answer)
-        try:
-            return model.model_validate_json(answer.content)
-        except ValidationError as error:
-            fields = ", ".join(".".join(str(part) for part in e["loc"]) for e in error.errors(include_input=False))
-            raise _not_ours(f"answer to {answer.request.method} {answer.request.url.path} ({fields})") from error
 
 
 def connect(screen: Screen) -> Gateway:
@@ -381,38 +288,3 @@ def _incident(tenant: str, incident: str) -> str:
 def _part(value: str) -> str:
     """One path segment, whatever a person typed."""
     return quote(value, safe="")
-
-
-def _revealed(body: BaseModel) -> dict[str, Any]:
-    """The body as JSON with its secrets: this is the one place that sends them."""
-
-    def reveal(value: Any) -> Any:
-        if isinstance(value, SecretStr):
-            return value.get_secret_value()
-        if isinstance(value, Mapping):
-            return {key: reveal(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [reveal(item) for item in value]
-        return value
-
-    revealed: dict[str, Any] = reveal(body.model_dump())
-    return revealed
-
-
-def _problem(answer: httpx.Response) -> CommandError:
-    try:
-        problem = Problem.model_validate_json(answer.content)
-    except ValidationError:
-        problem = Problem(code="unknown", status=answer.status_code, title=f"The server answers {answer.status_code}")
-    return refused(problem)
-
-
-def _not_ours(what: str) -> CommandError:
-    return CommandError(
-        Text(f"The gateway sent an unexpected {what}.", f"Unerwartet vom Gateway: {what}."),
-        Text(
-            "Are gateway and command line of the same version? tenantkeep --help",
-            "Haben Gateway und Befehlszeile dieselbe Version? tenantkeep --help",
-        ),
-        code="protocol",
-    )

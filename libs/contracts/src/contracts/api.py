@@ -220,6 +220,10 @@ class LegalHoldBody(Body):
     reason: str = Field(min_length=1, max_length=500)
 
 
+class ReviewCompletionBody(Body):
+    note: str = Field(default="", max_length=1000, description="what was found and done; it stays on record")
+
+
 class LegalHoldReleaseBody(Body):
     reason: str = Field(min_length=1, max_length=500)
 

@@ -46,6 +46,7 @@ class AuditAction(StrEnum):
     LEGAL_HOLD_RELEASE = "legal-hold.release"
     RESTORE_POINT_EXPORT = "restore-point.export"
     RUN_START = "run.start"
+    REVIEW_COMPLETE = "review.complete"
     DEAD_LETTER_REPLAY = "dead-letter.replay"
 
 

@@ -118,5 +118,10 @@ ROUTES: dict[str, Route] = {
     "list_audit_records": Route("GET", "/tenants/{tenant}/audit", _MANAGE),
     "list_audit_seals": Route("GET", "/tenants/{tenant}/audit/seals", _MANAGE),
     "list_installation_audit": Route("GET", "/audit", _OPERATE),
+    "list_reviews": Route("GET", "/tenants/{tenant}/reviews", _MANAGE),
+    "get_review": Route("GET", "/tenants/{tenant}/reviews/{review}", _MANAGE),
+    "complete_review": Route(
+        "POST", "/tenants/{tenant}/reviews/{review}/completion", _MANAGE, AuditAction.REVIEW_COMPLETE
+    ),
     "get_health": Route("GET", "/tenants/{tenant}/health", _ALL),
 }

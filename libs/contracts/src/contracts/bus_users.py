@@ -102,7 +102,12 @@ SYNC_SERVICE = _service(
 )
 MONITOR_SERVICE = _service(
     "monitor-service",
-    (f"$JS.API.DIRECT.GET.{streams.DLQ.name}", *(durable.filter for durable in streams.DURABLES)),
+    (
+        f"$JS.API.DIRECT.GET.{streams.DLQ.name}",
+        *(durable.filter for durable in streams.DURABLES),
+        subjects.event("*", "review", "*"),
+        subjects.rpc("token-service", "*", "token.list"),
+    ),
     streams.MONITOR_LEDGER,
     streams.MONITOR_AUDIT,
 )

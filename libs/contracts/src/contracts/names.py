@@ -283,6 +283,14 @@ class LeftOutReason(StrEnum):
     DEPARTED = "departed"
 
 
+class ReviewKind(StrEnum):
+    """How often a tenant is reviewed."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+
 class Role(StrEnum):
     OPERATOR = "operator"
     ADMIN = "admin"

@@ -22,7 +22,7 @@ from contracts.names import (
     Source,
     Token,
 )
-from contracts.operations import audit, base, directory, onboarding
+from contracts.operations import audit, base, directory, onboarding, reviews
 from contracts.operations.incidents import INCIDENT_OPERATIONS
 from contracts.operations.permissions import PERMISSION_OPERATIONS
 from contracts.operations.tokens import TOKEN_OPERATIONS
@@ -344,4 +344,5 @@ OPERATIONS: tuple[base.Operation[Any, Any], ...] = (
     *onboarding.OPERATIONS,
     *directory.OPERATIONS,
     *audit.OPERATIONS,
+    *reviews.OPERATIONS,
 )

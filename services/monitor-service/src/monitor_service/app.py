@@ -20,15 +20,20 @@ from chassis.metrics import new_registry
 from chassis.pending import PendingEvents
 from chassis.rpc import RpcServer
 from chassis.sweep import Sweep, Task
+from contracts.subjects import ANY_TENANT
 from monitor_service.adapters.bus_letters import BusLetters
+from monitor_service.adapters.bus_tokens import BusTokens
 from monitor_service.adapters.mongo_chains import MongoChains
 from monitor_service.adapters.mongo_ledger import MongoLedger
 from monitor_service.adapters.mongo_replays import MongoReplays
+from monitor_service.adapters.mongo_reviews import MongoReviews
 from monitor_service.domain.health import Expected
 from monitor_service.entrypoints import metrics, rpc, stream
 from monitor_service.ports import Ledger, Replays
 from monitor_service.ports.audit import Chains
+from monitor_service.ports.reviews import Reviews
 from monitor_service.settings import MonitorSettings
+from monitor_service.usecases.reviews import KeepReviews
 
 NAME = "monitor-service"
 DATABASE = "monitor_service"
@@ -68,48 +73,69 @@ class App:
                 await self.bus.broker.stop()
 
 
+@dataclass(frozen=True)
+class Stores:
+    """Where the service keeps what it knows."""
+
+    ledger: Ledger
+    replays: Replays
+    chains: Chains
+    reviews: Reviews
+
+
 async def build(settings: MonitorSettings) -> App:
     """The service on the bus and the document store of the settings."""
     db = documents.connect(settings, DATABASE)
     ledger, replays, chains = await MongoLedger.open(db), await MongoReplays.open(db), await MongoChains.open(db)
+    reviews = await MongoReviews.open(db)
     clock = SystemClock()
     connected = Bus(bus.connect(settings, NAME), NAME)
-    pending = PendingEvents(replays.collection, connected, clock, settings.pending_grace)
+    tasks = {
+        f"pending-{name}": PendingEvents(collection, connected, clock, settings.pending_grace).sweep
+        for name, collection in {"replays": replays.collection, "reviews": reviews.collection}.items()
+    }
+    for tenant in {tally.tenant for tally in await ledger.tallies()}:  # known before reviews were made
+        await reviews.enrol(tenant, clock.now())
     return build_with(
         settings,
         connected,
-        ledger,
-        replays,
-        chains,
+        Stores(ledger, replays, chains, reviews),
         clock=clock,
         checks={"documents": ledger.ping},
-        tasks={"pending-replays": pending.sweep},
+        tasks=tasks,
     )
 
 
 def build_with(
     settings: MonitorSettings,
     connected: Bus,
-    ledger: Ledger,
-    replays: Replays,
-    chains: Chains,
+    stores: Stores,
     *,
     clock: Clock,
     checks: Mapping[str, Check],
     tasks: Mapping[str, Task],
 ) -> App:
     """The service on a given bus, stores and clock; `tasks` is what its sweep does besides."""
+    ledger, reviews = stores.ledger, stores.reviews
     registry = new_registry(NAME, version("tenantkeep-monitor-service"))
     expected = Expected(
         timedelta(seconds=settings.expected_interval), timedelta(seconds=settings.expected_drill_interval)
     )
     stream.bind(connected, ledger, DeliveryPolicy.of(settings), registry)
-    stream.bind_audit(connected, chains, DeliveryPolicy.of(settings), registry)
+
+    async def begun(tenant: str) -> None:
+        if tenant != ANY_TENANT:
+            await reviews.enrol(tenant, clock.now())
+
+    stream.bind_audit(connected, stores.chains, begun, DeliveryPolicy.of(settings), registry)
     server = RpcServer(connected)
     rpc.bind(server, ledger, clock, expected)
-    rpc.bind_dead_letters(server, BusLetters(connected), replays, clock)
-    rpc.bind_audit(server, chains)
+    rpc.bind_dead_letters(server, BusLetters(connected), stores.replays, clock)
+    rpc.bind_audit(server, stores.chains)
+    keep = KeepReviews(reviews, ledger, BusTokens(connected, clock), clock, plan=settings.reviews(), expected=expected)
+    rpc.bind_reviews(server, reviews, keep)
 
     probes = metrics.application(ledger, clock, expected, {"bus": bus_answers(connected), **checks}, registry)
-    sweep = Sweep(settings.sweep_interval, clock, tasks, registry)
+    all_tasks = {**tasks, "reviews": keep.due, "overdue-reviews": keep.overdue}
+    sweep = Sweep(settings.sweep_interval, clock, all_tasks, registry)
     return App(settings, connected, probes, sweep)

@@ -27,6 +27,7 @@ from contracts.events.jobs import (
     parse_job_event,
 )
 from contracts.events.requests import RequestRejected
+from contracts.events.reviews import ReviewDue, ReviewOverdue
 from contracts.events.security import IncidentOpened
 from contracts.events.sync import SyncRequested
 from contracts.events.tenants import OnboardingChanged
@@ -34,6 +35,8 @@ from contracts.events.tokens import ConsentChanged, PermissionDrift, TokenRefres
 
 EVENTS: tuple[type[Event], ...] = (
     AuditRecorded,
+    ReviewDue,
+    ReviewOverdue,
     TokenRefreshed,
     TokenRejected,
     ConsentChanged,
@@ -84,6 +87,8 @@ __all__ = [
     "Request",
     "RequestRejected",
     "RestoreRequested",
+    "ReviewDue",
+    "ReviewOverdue",
     "SourceCounts",
     "SyncRequested",
     "TokenRefreshed",

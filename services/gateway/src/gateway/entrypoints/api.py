@@ -15,6 +15,7 @@ from gateway.entrypoints import (
     profiles,
     progress,
     restores,
+    reviews,
     tenants,
     tokens,
 )
@@ -36,6 +37,7 @@ _PARTS = (
     browsing.api,
     dead_letters.api,
     audit.api,
+    reviews.api,
 )
 
 

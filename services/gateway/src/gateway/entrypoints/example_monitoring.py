@@ -51,3 +51,20 @@ AUDIT_SEAL = {
     "target": "t1",
     "sealed_on": "2026-03-03",
 }
+REVIEW: dict[str, Any] = {
+    "tenant": "contoso",
+    "id": "daily-2026-03-02",
+    "kind": "daily",
+    "due_at": "2026-03-02T07:00:00Z",
+    "overdue_at": "2026-03-03T07:00:00Z",
+    "owner": "admin",
+    "state": "open",
+    "overdue": False,
+    "checks": [
+        {"subject": "job_health", "answer": "bad", "facts": {"backup": "critical: failures"}},
+        {"subject": "new_errors", "answer": "good", "facts": {}},
+    ],
+    "completed_at": None,
+    "completed_by": "",
+    "note": "",
+}

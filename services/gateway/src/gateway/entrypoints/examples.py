@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from gateway.entrypoints import profile_examples, token_examples
-from gateway.entrypoints.example_monitoring import AUDIT_RECORD, AUDIT_SEAL, DEAD_LETTER, HEALTH
+from gateway.entrypoints.example_monitoring import AUDIT_RECORD, AUDIT_SEAL, DEAD_LETTER, HEALTH, REVIEW
 from gateway.entrypoints.example_onboarding import CONTACTS, ONBOARDING
 
 _TENANT = {
@@ -366,6 +366,12 @@ EXAMPLES: dict[str, Example] = {
     ),
     "replay_dead_letter": Example(
         {**DEAD_LETTER, "replayed_at": "2026-03-02T09:00:00Z", "replayed_by": "operator@tenantkeep"}
+    ),
+    "list_reviews": Example(_page(REVIEW)),
+    "get_review": Example(REVIEW),
+    "complete_review": Example(
+        {**REVIEW, "state": "done", "completed_at": "2026-03-02T08:00:00Z", "completed_by": "admin", "note": "retried"},
+        {"note": "retried"},
     ),
     "list_audit_records": Example(_page(AUDIT_RECORD)),
     "list_audit_seals": Example(_page(AUDIT_SEAL)),

@@ -9,7 +9,7 @@ wrote it, so a copy that comes late never overwrites a newer one.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Literal, Self
 
 from pymongo import IndexModel, ReplaceOne
 from pymongo.errors import BulkWriteError, PyMongoError
@@ -33,12 +33,18 @@ KEPT = timedelta(days=401)
 """Finished entries outlive the job history on the bus by a day, so that a replay never meets a forgotten job."""
 
 _DUPLICATE_KEY = 11000
+_MOST = 10_000
 
 _ENTRY_INDEXES = (
     IndexModel(
         [("tenant", 1), ("kind", 1), ("held_since", 1)],
         name="held",
         partialFilterExpression={"held_since": {"$exists": True}},
+    ),
+    IndexModel(
+        [("tenant", 1), ("scope", 1), ("finished_at", -1)],
+        name="ended",
+        partialFilterExpression={"finished_at": {"$exists": True}},
     ),
     IndexModel([("finished_at", 1)], name="expiry", expireAfterSeconds=int(KEPT.total_seconds())),
 )
@@ -90,6 +96,12 @@ class MongoLedger:
             documents = await self._entries.find(query).to_list(None)
         found = [entry_of(upgraded(document, VERSION, {}, "entries")) for document in documents]
         return {entry.key: entry for entry in found}
+
+    async def ended(self, tenant: str, scope: Literal["job", "run"], since: datetime) -> Sequence[Entry]:
+        query = {"tenant": tenant, "scope": scope, "finished_at": {"$gt": since}}
+        async with reachable():
+            documents = await self._entries.find(query).sort("finished_at", -1).limit(_MOST).to_list(_MOST)
+        return [entry_of(upgraded(document, VERSION, {}, "entries")) for document in documents]
 
     async def commit(self, change: Change) -> bool:
         revision = change.tally.revision

@@ -9,7 +9,10 @@ from contracts import subjects
 from contracts.audit_chain import AuditHead, AuditRecord
 from contracts.dead_letters import DeadLetter, DeadLetterContent
 from contracts.operations.audit import AUDIT_HEAD, AUDIT_LIST, AuditRecordsOf
-from contracts.problem import unavailable
+from contracts.operations.base import ById
+from contracts.operations.reviews import REVIEW_COMPLETE, REVIEW_GET, REVIEW_LIST, CompleteReview, ReviewsOf
+from contracts.problem import not_found, unavailable
+from contracts.reviews import Review
 from contracts.rpc import (
     DEAD_LETTER_GET,
     DEAD_LETTER_LIST,
@@ -24,10 +27,13 @@ from monitor_service.domain.health import Expected, Verdict
 from monitor_service.domain.tally import Tally
 from monitor_service.ports import BusUnavailable, Ledger, LedgerUnavailable, Letters, Replays
 from monitor_service.ports.audit import Chains
+from monitor_service.ports.reviews import Reviews
 from monitor_service.usecases import read_health
 from monitor_service.usecases.audit import list_records
 from monitor_service.usecases.dead_letters import list_letters, read_letter, replay_letter
+from monitor_service.usecases.reviews import KeepReviews
 
+_NO_REVIEWS = "reviews cannot be read or changed now; try again shortly"
 _NO_LETTERS = "dead letters cannot be read or replayed now; try again shortly"
 
 
@@ -59,6 +65,30 @@ def bind_audit(server: RpcServer, chains: Chains) -> None:
 
     server.answer(AUDIT_LIST, on_list)
     server.answer(AUDIT_HEAD, on_head)
+
+
+def bind_reviews(server: RpcServer, reviews: Reviews, keep: KeepReviews) -> None:
+    """Answer questions about reviews. Call before the broker starts."""
+
+    async def on_list(call: Call[ReviewsOf]) -> Listing[Review]:
+        page = call.question
+        async with _available(_NO_REVIEWS):
+            return await reviews.page(call.one_tenant(), page.cursor, page.limit, open_only=page.open_only)
+
+    async def on_get(call: Call[ById]) -> Review:
+        async with _available(_NO_REVIEWS):
+            found = await reviews.get(call.one_tenant(), call.question.id)
+        if found is None:
+            raise not_found("review")
+        return found
+
+    async def on_complete(call: Call[CompleteReview]) -> Review:
+        async with _available(_NO_REVIEWS):
+            return await keep.complete(call.one_tenant(), call.question, call.caller)
+
+    server.answer(REVIEW_LIST, on_list)
+    server.answer(REVIEW_GET, on_get)
+    server.answer(REVIEW_COMPLETE, on_complete)
 
 
 def bind_dead_letters(server: RpcServer, letters: Letters, replays: Replays, clock: Clock) -> None:

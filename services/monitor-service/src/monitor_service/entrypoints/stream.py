@@ -13,7 +13,7 @@ from contracts.streams import MONITOR_AUDIT, MONITOR_LEDGER
 from monitor_service.ports import Ledger, LedgerUnavailable
 from monitor_service.ports.audit import Chains
 from monitor_service.usecases import record_events
-from monitor_service.usecases.audit import record_changes
+from monitor_service.usecases.audit import Begun, record_changes
 
 _STORE_PAUSE = 2.0
 """Seconds until events are delivered again when the store is away; they wait on the bus, unharmed."""
@@ -36,13 +36,13 @@ def bind(bus: Bus, ledger: Ledger, policy: DeliveryPolicy, registry: CollectorRe
     subscribe_batch(bus, MONITOR_LEDGER, AnyJobEvent, on_job_events, policy)
 
 
-def bind_audit(bus: Bus, chains: Chains, policy: DeliveryPolicy, registry: CollectorRegistry) -> None:
-    """Subscribe to recorded changes. Call before the broker starts."""
+def bind_audit(bus: Bus, chains: Chains, begun: Begun, policy: DeliveryPolicy, registry: CollectorRegistry) -> None:
+    """Subscribe to recorded changes; `begun` hears of each new tenant. Call before the broker starts."""
     appended = Counter("m365_audit_records", "Records appended to the audit chains.", registry=registry)
 
     async def on_changes(batch: Sequence[Delivered[AuditRecorded]]) -> None:
         try:
-            appended.inc(await record_changes(chains, batch))
+            appended.inc(await record_changes(chains, batch, begun))
         except LedgerUnavailable as error:
             raise RetryLater(_STORE_PAUSE, str(error)) from error
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from contracts.events import Event
 from contracts.names import JobKind
@@ -85,6 +85,10 @@ class Ledger(Protocol):
 
     async def entries(self, keys: Sequence[EntryKey]) -> Mapping[EntryKey, Entry]:
         """What is known of these jobs and runs; a missing key is not known."""
+        ...
+
+    async def ended(self, tenant: str, scope: Literal["job", "run"], since: datetime) -> Sequence[Entry]:
+        """Jobs or runs of the tenant that ended after `since`, at most ten thousand of them, newest first."""
         ...
 
     async def commit(self, change: Change) -> bool:

@@ -1,7 +1,7 @@
 """Keep the audit: every recorded change becomes one link of its tenant's chain, and is shown as it was hashed."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC
 from itertools import groupby
 from typing import Any
@@ -17,10 +17,22 @@ _ANSWER = 128 * 1024
 """Bytes of records that one answer holds at most; the bus takes twice that."""
 
 
-async def record_changes(chains: Chains, changes: Sequence[Delivered[AuditRecorded]]) -> int:
-    """Append what has no record yet, in the order given; returns how many. Repeating it changes nothing."""
+Begun = Callable[[str], Awaitable[None]]
+
+
+async def _nothing(_: str) -> None:
+    pass
+
+
+async def record_changes(chains: Chains, changes: Sequence[Delivered[AuditRecorded]], begun: Begun = _nothing) -> int:
+    """Append what has no record yet, in the order given; returns how many. Repeating it changes nothing.
+
+    `begun` hears of a tenant before its first record is kept.
+    """
     appended = 0
     for tenant, of_tenant in groupby(sorted(changes, key=_tenant), key=_tenant):
+        if (await chains.head(tenant)).length == 0:
+            await begun(tenant)
         appended += await _append(chains, tenant, list(of_tenant))
     return appended
 
