@@ -34,6 +34,7 @@ OWN_DURABLES = {
 PUBLISH = {
     "m365.evt.v1.acme.token.refreshed": {"token-service", "monitor-service"},
     "m365.evt.v1.acme.token.consent-changed": {"token-service"},
+    "m365.evt.v1.acme.token.credential-expiring": {"token-service"},
     "m365.evt.v1.acme.security.incident-opened": {"token-service"},
     "m365.evt.v1.acme.tenant.onboarding-changed": {"token-service"},
     "m365.evt.v1.acme.token.permission-drift": {"token-service"},

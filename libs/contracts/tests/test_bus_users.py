@@ -133,6 +133,7 @@ def test_requests_come_from_the_gateway_under_its_own_name() -> None:
     [
         ("token", "refreshed", {"token-service"}),
         ("token", "consent-changed", {"token-service"}),
+        ("token", "credential-expiring", {"token-service"}),
         ("security", "incident-opened", {"token-service"}),
         ("tenant", "onboarding-changed", {"token-service"}),
         ("token", "rejected", {"backup-service", "sync-service"}),

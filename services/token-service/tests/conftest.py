@@ -26,7 +26,6 @@ from contracts.profiles import PROFILES
 from token_service.app import (
     App,
     OnboardingApp,
-    build_incidents,
     build_onboarding,
     build_with,
 )
@@ -36,6 +35,7 @@ from token_service.domain.incident import Incident
 from token_service.domain.onboarding import LookPolicy, Onboarding
 from token_service.domain.permissions import CheckPolicy, PermissionRecord
 from token_service.domain.tenant import RecoveryKey, TenantRecord
+from token_service.incident_app import Looks, build_incidents
 from token_service.permission_app import PermissionApp, build_permissions
 from token_service.ports import (
     Disabled,
@@ -45,10 +45,12 @@ from token_service.ports import (
     Issued,
     NoAnswer,
     NotDisabled,
+    NotRead,
     Outcome,
     Probed,
     Proof,
     Refused,
+    Registered,
     SlugTaken,
     Unanswered,
     Unreadable,
@@ -268,6 +270,10 @@ class FakeRegistrations:
     def __init__(self) -> None:
         self.answer: Disabled | NotDisabled | Unanswered = NotDisabled("Authorization_RequestDenied")
         self.asked: list[tuple[str, str]] = []
+        self.registered: Registered | NotRead | Unanswered = NotRead("Request_ResourceNotFound")
+
+    async def secrets(self, client_id: str, token: SecretStr) -> Registered | NotRead | Unanswered:
+        return self.registered
 
     async def disable(self, client_id: str, token: SecretStr) -> Disabled | NotDisabled | Unanswered:
         self.asked.append((client_id, token.get_secret_value()))
@@ -379,14 +385,15 @@ class World:
         self.incidents = MemoryIncidents()
         self.registrations = FakeRegistrations()
         self.incident_app = build_incidents(
-            self.app,
+            self.app.token_questions.retire,
             incidents=self.incidents,
             around=(self.tenants, self.connections, self.vault, self.registrations),
             announcements=self.announced,
             clock=self.clock,
             rng=random.Random(6),
             registry=self.registry,
-            look=5.0,
+            of_connections=self.announced,
+            looks=Looks(incidents=5.0, credentials=86_400.0),
         )
         self.records = MemoryPermissions()
         self.grants = FakeGrants()

@@ -156,6 +156,7 @@ PROBED = {
     ),
     "no_token": Text("There is no token to try.", "Es gibt kein Token zum Prüfen."),
 }
+UNKNOWN = Text("unknown", "unbekannt")
 OPENED = Text("Opened", "Eröffnet")
 OPEN = Text("open", "offen")
 CLOSED = Text("closed", "abgeschlossen")

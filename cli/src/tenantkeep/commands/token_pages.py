@@ -61,6 +61,9 @@ def details(screen: Screen, token: TokenDetails) -> None:
         screen.document(token)
         return
     overview(screen, [token])
+    if token.credential is not None:
+        ends = figures.moment(token.credential_expires_at) or screen.text(labels.UNKNOWN)
+        screen.say(Text("Its credential ends: {} ({})", "Zugangsdaten enden: {} ({})"), ends, token.credential_expiry)
     if token.problem is not None:
         _problem(screen, token)
     if token.records:

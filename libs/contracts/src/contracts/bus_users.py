@@ -59,6 +59,7 @@ TOKEN_SERVICE = _service(
     (
         subjects.event("*", "token", "refreshed"),
         subjects.event("*", "token", "consent-changed"),
+        subjects.event("*", "token", "credential-expiring"),
         subjects.event("*", "security", "incident-opened"),
         subjects.event("*", "tenant", "onboarding-changed"),
         _AUDIT,

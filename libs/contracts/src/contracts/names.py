@@ -234,6 +234,14 @@ class CredentialKind(StrEnum):
     VAULT_KEY = "vault_key"
 
 
+class ExpirySource(StrEnum):
+    """Where the end of a credential is known from."""
+
+    APPLICATION = "application"
+    CERTIFICATE = "certificate"
+    UNKNOWN = "unknown"
+
+
 class RecordEnd(StrEnum):
     """Why a generated token is not in use any more."""
 

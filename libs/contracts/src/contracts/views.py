@@ -11,6 +11,7 @@ from contracts.names import (
     AddressStyle,
     ConsentOutcome,
     CredentialKind,
+    ExpirySource,
     Health,
     HoldReason,
     JobKind,
@@ -107,6 +108,10 @@ class TokenView(View):
     credential: CredentialKind | None = Field(default=None, description="what its app signs in with")
     generated_at: AwareDatetime | None = None
     generated_by: str = Field(default="", description="who set the credential it comes from")
+    credential_expires_at: AwareDatetime | None = Field(default=None, description="null: not known")
+    credential_expiry: ExpirySource = Field(
+        default=ExpirySource.UNKNOWN, description="where the end of the credential is known from"
+    )
     deactivated_at: AwareDatetime | None = None
     consent_proven_at: AwareDatetime | None = Field(
         default=None, description="when a call of every workload last proved the app's permissions"

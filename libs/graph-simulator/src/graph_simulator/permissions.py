@@ -6,6 +6,7 @@ https://learn.microsoft.com/graph/permissions-reference
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 
 APP_ROLES = {
+    "Application.ReadWrite.All": "1bfefb4e-e0b5-418b-a88f-73c46d2cc8e9",
     "Application.Read.All": "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30",
     "AuditLog.Read.All": "b0afded3-3588-46d8-8b3d-9842eff778da",
     "Calendars.Read": "798ee544-9d2d-430c-a058-570e29e34338",
@@ -116,7 +117,8 @@ READ_USERS = frozenset({"User.Read.All", "User.ReadWrite.All", "Directory.Read.A
 WRITE_USERS = frozenset({"User.ReadWrite.All", "User.EnableDisableAccount.All", "User-Phone.ReadWrite.All"})
 READ_GROUPS = frozenset({"GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"})
 READ_ORG_CONTACTS = frozenset({"OrgContact.Read.All", "Directory.Read.All"})
-READ_APPLICATIONS = frozenset({"Application.Read.All", "Directory.Read.All"})
+READ_APPLICATIONS = frozenset({"Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"})
+WRITE_APPLICATIONS = frozenset({"Application.ReadWrite.All"})
 READ_DELEGATED_GRANTS = frozenset({"Directory.Read.All"})
 READ_ORGANIZATION = frozenset({"Organization.Read.All", "Directory.Read.All", "User.Read.All"})
 READ_AUDIT = frozenset({"AuditLog.Read.All"})

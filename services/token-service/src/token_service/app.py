@@ -13,7 +13,6 @@ from chassis import checks, documents, health, tls
 from chassis.bus import Bus, connect
 from chassis.clock import Clock, SystemClock
 from chassis.delivery import DeliveryPolicy
-from chassis.ids import new_ulid
 from chassis.lifecycle import Drain
 from chassis.metrics import new_registry
 from chassis.openbao import open_vault
@@ -26,27 +25,23 @@ from token_service.adapters.bus_backups import BusBackups
 from token_service.adapters.graph_registrations import GraphRegistrations
 from token_service.adapters.graph_workloads import GraphWorkloads
 from token_service.adapters.mongo_connections import MongoConnections
-from token_service.adapters.mongo_incidents import MongoIncidents
 from token_service.adapters.mongo_onboardings import MongoOnboardings
 from token_service.adapters.mongo_tenants import MongoTenants
 from token_service.adapters.msal_authority import MsalAuthority
-from token_service.adapters.prometheus_incidents import IncidentMetrics
 from token_service.adapters.prometheus_tokens import TokenMetrics
 from token_service.domain.connection import RenewalPolicy
 from token_service.domain.onboarding import LookPolicy
 from token_service.entrypoints import stream
-from token_service.entrypoints.incident_questions import IncidentQuestions
 from token_service.entrypoints.onboarding import OnboardingQuestions
 from token_service.entrypoints.questions import Questions
 from token_service.entrypoints.token_questions import TokenQuestions
+from token_service.incident_app import IncidentApp, open_incidents
 from token_service.permission_app import Events, PermissionApp, open_permissions
 from token_service.ports import (
     Announcements,
-    AppRegistrations,
     Authority,
     Backups,
     Connections,
-    Incidents,
     Onboardings,
     Tenants,
     Workloads,
@@ -56,7 +51,6 @@ from token_service.usecases.adopt_credentials import AdoptCredentials
 from token_service.usecases.answer_rejection import AnswerRejection
 from token_service.usecases.clear_intake import ClearIntake
 from token_service.usecases.consent import Consent
-from token_service.usecases.keep_incident import KeepIncident
 from token_service.usecases.keep_recovery_key import KeepRecoveryKey
 from token_service.usecases.keep_token import KeepToken
 from token_service.usecases.look_at_onboarding import LookAtOnboarding
@@ -118,43 +112,6 @@ def build_onboarding(
     )
     questions = OnboardingQuestions(tenants, look=look, set_contacts=SetContacts(tenants, clock))
     return OnboardingApp(questions, look, NudgeOnboarding(of_connections, tenants, look))
-
-
-@dataclass(frozen=True)
-class IncidentApp:
-    """What keeps incidents: its questions, its sweep, its figures."""
-
-    questions: IncidentQuestions
-    keep: KeepIncident
-    metrics: IncidentMetrics
-
-
-def build_incidents(
-    app: App,
-    *,
-    incidents: Incidents,
-    around: tuple[Tenants, Connections, Vault, AppRegistrations],
-    announcements: Announcements,
-    clock: Clock,
-    rng: random.Random,
-    registry: CollectorRegistry,
-    look: float,
-) -> IncidentApp:
-    """Wire what keeps incidents of the tokens of `app`; `announcements` are those of incidents."""
-    tenants, connections, vault, registrations = around
-    keep = KeepIncident(
-        incidents=incidents,
-        fresh_id=lambda: new_ulid(clock, rng),
-        tenants=tenants,
-        connections=connections,
-        vault=vault,
-        retire=app.token_questions.retire,
-        registrations=registrations,
-        announcements=announcements,
-        clock=clock,
-        look=look,
-    )
-    return IncidentApp(IncidentQuestions(incidents, keep), keep, IncidentMetrics(incidents, clock, registry))
 
 
 def build_with(
@@ -290,31 +247,6 @@ def _tokens(
     )
 
 
-async def _incidents(
-    app: App,
-    settings: TokenServiceSettings,
-    known: tuple[Tenants, Connections, Vault, AppRegistrations],
-    *,
-    db: documents.Database,
-    bus: Bus,
-    around: tuple[Clock, CollectorRegistry],
-) -> tuple[IncidentApp, Events]:
-    clock, registry = around
-    incidents = await MongoIncidents.open(db, clock)
-    events = Events.of(incidents.collection, bus, clock, settings)
-    incident = build_incidents(
-        app,
-        incidents=incidents,
-        around=known,
-        announcements=events.announcements,
-        clock=clock,
-        rng=seeded(settings.seed, f"{SERVICE}/incidents"),
-        registry=registry,
-        look=settings.incident_look,
-    )
-    return incident, events
-
-
 async def main(settings: TokenServiceSettings, drain: Drain) -> None:
     """Serve until `drain` is requested."""
     clock = SystemClock()
@@ -344,8 +276,14 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
             outside=(vault, authority, workloads, onboarding.nudge),
             around=(clock, registry),
         )
-        incident, of_incidents = await _incidents(
-            app, settings, (tenants, connections, vault, registrations), db=db, bus=bus, around=(clock, registry)
+        incident, of_incidents = await open_incidents(
+            settings,
+            app.token_questions.retire,
+            (tenants, connections, vault, registrations),
+            of_connections.announcements,
+            db=db,
+            bus=bus,
+            around=(clock, registry),
         )
         around = (tenants, connections, vault, workloads.client)
         permission, of_records = await open_permissions(settings, app.renew, around, db=db, bus=bus, clock=clock)
@@ -380,6 +318,7 @@ def _due_work(app: App, onboarding: OnboardingApp, incident: IncidentApp, permis
         "onboarding-enrolment": onboarding.look.enrol,
         "incidents": incident.keep.sweep,
         "permissions": permission.check.sweep,
+        "credentials": incident.watch.sweep,
         "metrics": app.metrics.refresh,
         "incident-metrics": incident.metrics.refresh,
     }

@@ -233,11 +233,37 @@ class Unanswered:
     detail: str
 
 
+@dataclass(frozen=True)
+class RegisteredSecret:
+    """A client secret of an app registration: its first characters, and its end."""
+
+    hint: str
+    ends_at: datetime
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What the app registration says of its client secrets."""
+
+    secrets: tuple[RegisteredSecret, ...]
+
+
+@dataclass(frozen=True)
+class NotRead:
+    """The app registration cannot be read: it lies in another tenant, or Microsoft Graph refuses it."""
+
+    detail: str
+
+
 class AppRegistrations(Protocol):
     """The app registrations and enterprise applications of a tenant, as the directory profile may see them."""
 
     async def disable(self, client_id: str, token: SecretStr) -> Disabled | NotDisabled | Unanswered:
         """Let the app sign in to this tenant no more; never raises for what Graph does, and answers within seconds."""
+        ...
+
+    async def secrets(self, client_id: str, token: SecretStr) -> Registered | NotRead | Unanswered:
+        """Read when the app's client secrets end; never raises for what Graph does, and answers within seconds."""
         ...
 
 

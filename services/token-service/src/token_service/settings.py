@@ -29,6 +29,9 @@ class TokenServiceSettings(ServiceSettings):
     token_claim: Seconds = Field(
         60.0, description="Seconds after which another replica takes over a renewal whose worker died."
     )
+    credential_look: Seconds = Field(
+        86_400.0, description="Seconds after which it is read again when the credential of a profile ends."
+    )
     incident_look: Seconds = Field(
         5.0, description="Seconds between two looks at an incident whose replacement is not effective yet."
     )

@@ -17,7 +17,7 @@ from contracts.errors import ErrorClass
 from contracts.events.tenants import OnboardingChanged
 from contracts.events.tokens import TokenRefreshed
 from contracts.incidents import IncidentStep
-from contracts.names import ConsentOutcome, CredentialKind, JobState, Profile, RecordEnd
+from contracts.names import ConsentOutcome, CredentialKind, ExpirySource, JobState, Profile, RecordEnd
 from contracts.onboarding import BackupOutcome, OnboardingCause, OnboardingStep
 from token_service.adapters.mongo_connections import MongoConnections
 from token_service.adapters.mongo_incidents import MongoIncidents
@@ -26,7 +26,7 @@ from token_service.adapters.mongo_tenants import MongoTenants
 from token_service.domain.connection import Connection, ConsentAttempt
 from token_service.domain.incident import Entry, Incident
 from token_service.domain.onboarding import Missing, Onboarding
-from token_service.domain.records import Note, Retirement
+from token_service.domain.records import CredentialExpiry, Note, Retirement
 from token_service.domain.tenant import RecoveryKey, TenantRecord
 from token_service.ports import Connections, EntraTenantTaken, Incidents, Onboardings, SlugTaken, Tenants
 
@@ -126,7 +126,8 @@ async def test_a_tenant_of_the_version_before_has_no_recovery_key(database: Any)
 def full() -> Connection:
     fresh = Connection("contoso", Profile.DIRECTORY, intake="i1")
     generated = fresh.generated("app-1", CredentialKind.CERTIFICATE, by="anna", now=AT)
-    noted = dataclasses.replace(generated, notes=(Note(AT, "anna", "moved"),))
+    ends = CredentialExpiry(AT + timedelta(days=50), ExpirySource.APPLICATION, AT, 60)
+    noted = dataclasses.replace(generated, notes=(Note(AT, "anna", "moved"),), expiry=ends)
     renewed = noted.renewed(
         "app-1", "token", now=AT, expires_at=AT + timedelta(hours=1), due_at=AT + timedelta(minutes=40)
     )
@@ -232,9 +233,9 @@ async def test_a_document_of_a_newer_release_is_refused(database: Any) -> None:
 async def test_documents_from_before_consent_are_understood(database: Any) -> None:
     """As version 1 wrote them; what was missing then has to be proven now."""
     store = await MongoConnections.open(database, ManualClock())
-    saved = await store.save(dataclasses.replace(full(), records=(), notes=()))
+    saved = await store.save(dataclasses.replace(full(), records=(), notes=(), expiry=None))
     assert saved is not None
-    gone = dict.fromkeys(("consent", "consent_proven_at", "proof_wanted", "records", "notes", "retired"), "")
+    gone = dict.fromkeys(("consent", "consent_proven_at", "proof_wanted", "records", "notes", "retired", "expiry"), "")
     await database["connections"].update_one({"_id": saved.id}, {"$unset": gone, "$set": {"schema_version": 1}})
     assert await (await MongoConnections.open(database, ManualClock())).get("contoso", Profile.DIRECTORY) == saved
 

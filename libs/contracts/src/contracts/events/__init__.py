@@ -31,7 +31,7 @@ from contracts.events.reviews import ReviewDue, ReviewOverdue
 from contracts.events.security import IncidentOpened
 from contracts.events.sync import SyncRequested
 from contracts.events.tenants import OnboardingChanged
-from contracts.events.tokens import ConsentChanged, PermissionDrift, TokenRefreshed, TokenRejected
+from contracts.events.tokens import ConsentChanged, CredentialExpiring, PermissionDrift, TokenRefreshed, TokenRejected
 
 EVENTS: tuple[type[Event], ...] = (
     AuditRecorded,
@@ -40,6 +40,7 @@ EVENTS: tuple[type[Event], ...] = (
     TokenRefreshed,
     TokenRejected,
     ConsentChanged,
+    CredentialExpiring,
     IncidentOpened,
     OnboardingChanged,
     PermissionDrift,
@@ -66,6 +67,7 @@ __all__ = [
     "BackupRequested",
     "ConsentChanged",
     "Counts",
+    "CredentialExpiring",
     "EmployeeDeactivated",
     "EmployeeImported",
     "EmployeeLastAdminRemoved",

@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import AwareDatetime, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from contracts.events.base import Event
 from contracts.names import Profile
@@ -56,6 +56,21 @@ class PermissionDrift(Event):
 
     def key(self) -> tuple[str, ...]:
         return (self.tenant, self.profile, str(self.change))
+
+
+class CredentialExpiring(Event):
+    """The credential that a profile's tokens come from ends within so many days; once for each of 60, 30 and 7."""
+
+    DOMAIN: ClassVar[str] = "token"
+    NAME: ClassVar[str] = "credential-expiring"
+
+    profile: Profile
+    record: int = Field(description="number of the token's record")
+    expires_at: AwareDatetime
+    days: int
+
+    def key(self) -> tuple[str, ...]:
+        return (self.tenant, self.profile, str(self.record), self.expires_at.isoformat(), str(self.days))
 
 
 class TokenRejected(Event):

@@ -34,6 +34,16 @@ async def get_service_principal(call: Call) -> Response:
     return _entity(call, "servicePrincipals", view, _PRINCIPAL)
 
 
+async def update_service_principal(call: Call) -> Response:
+    """PATCH /servicePrincipals/{id}: `accountEnabled` lets an app sign in or not; nothing else can be changed."""
+    app = _app(call, call.path["principal"])
+    change = await call.json()
+    if set(change) != {"accountEnabled"} or not isinstance(change["accountEnabled"], bool):
+        raise bad_request("Only 'accountEnabled' can be updated.", "Request_BadRequest")
+    call.connection.execute("UPDATE app SET enabled = ? WHERE pk = ?", (change["accountEnabled"], app.pk))
+    return Response(status_code=204)
+
+
 async def list_service_principals(call: Call) -> Response:
     """GET /servicePrincipals, also with `$filter=appId eq '…'`."""
     rows = call.connection.execute(

@@ -9,6 +9,7 @@ from graph_simulator.permissions import (
     READ_DELEGATED_GRANTS,
     READ_MAIL,
     READ_ORGANIZATION,
+    WRITE_APPLICATIONS,
     WRITE_MAIL,
 )
 from graph_simulator.web import (
@@ -87,6 +88,7 @@ def _directory(table: RouteTable[GraphHandler]) -> None:
     table.add("GET", "/servicePrincipals", applications.list_service_principals, READ_APPLICATIONS)
     for path in ("/servicePrincipals/{principal}", "/servicePrincipals(appId)/{principal}"):
         table.add("GET", path, applications.get_service_principal, READ_APPLICATIONS)
+        table.add("PATCH", path, applications.update_service_principal, WRITE_APPLICATIONS)
         table.add("GET", f"{path}/appRoleAssignments", applications.list_app_role_assignments, READ_APPLICATIONS)
     table.add("GET", "/oauth2PermissionGrants", applications.list_delegated_grants, READ_DELEGATED_GRANTS)
     for path in ("/applications/{application}", "/applications(appId)/{application}"):

@@ -16,6 +16,8 @@ TOKEN: dict[str, Any] = {
     "credential": "certificate",
     "generated_at": "2026-03-01T10:00:00Z",
     "generated_by": "admin@contoso.example",
+    "credential_expires_at": "2027-03-01T10:00:00Z",
+    "credential_expiry": "certificate",
     "deactivated_at": None,
     "consent_proven_at": "2026-03-02T08:00:05Z",
     "without": ["calendars: ErrorAccessDenied"],

@@ -1,16 +1,17 @@
 """App registrations and enterprise applications on Microsoft Graph, with the token of the directory profile."""
 
 import ssl
+from datetime import datetime
 from http import HTTPStatus
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
 from pydantic import SecretStr
 
-from token_service.adapters.graph_answers import code_of
-from token_service.ports import Disabled, NotDisabled, Unanswered
+from token_service.adapters.graph_answers import body_of, code_of
+from token_service.ports import Disabled, NotDisabled, NotRead, Registered, RegisteredSecret, Unanswered
 
 _TIMEOUT = httpx.Timeout(2.0)
 _DONE = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.OK, HTTPStatus.NOT_FOUND})
@@ -50,3 +51,25 @@ class GraphRegistrations:
         if answer.status_code in {HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED, HTTPStatus.BAD_REQUEST}:
             return NotDisabled(code_of(answer))
         return Unanswered(code_of(answer))
+
+    async def secrets(self, client_id: str, token: SecretStr) -> Registered | NotRead | Unanswered:
+        """GET /applications(appId='…'); 404 where the publisher is another tenant (graph/api/application-get)."""
+        path = f"/applications(appId='{quote(client_id, safe='')}')"
+        headers = {"Authorization": f"Bearer {token.get_secret_value()}"}
+        try:
+            answer = await self._client.get(path, params={"$select": "passwordCredentials"}, headers=headers)
+        except httpx.HTTPError as error:
+            return Unanswered(type(error).__name__)
+        if answer.status_code in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
+            return NotRead(code_of(answer))
+        found = body_of(answer).get("passwordCredentials")
+        if answer.status_code != HTTPStatus.OK or not isinstance(found, list):
+            return Unanswered(code_of(answer))
+        try:
+            return Registered(tuple(_secret(each) for each in found if each.get("hint")))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return Unanswered("the answer is not what Graph documents")
+
+
+def _secret(stored: dict[str, Any]) -> RegisteredSecret:
+    return RegisteredSecret(str(stored["hint"]), datetime.fromisoformat(str(stored["endDateTime"])))

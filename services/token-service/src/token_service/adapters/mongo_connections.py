@@ -14,9 +14,9 @@ from chassis.clock import Clock
 from chassis.documents import SCHEMA, Collection, Database, Document, Migration, open_collection, upgraded
 from contracts.errors import ErrorClass
 from contracts.events import Event
-from contracts.names import ConsentOutcome, ConsentSource, CredentialKind, Profile, RecordEnd
+from contracts.names import ConsentOutcome, ConsentSource, CredentialKind, ExpirySource, Profile, RecordEnd
 from token_service.domain.connection import Connection, ConsentAttempt, TokenFacts, Trouble
-from token_service.domain.records import Note, Retirement, TokenRecord
+from token_service.domain.records import CredentialExpiry, Note, Retirement, TokenRecord
 
 _NAME = "connections"
 _VERSION = 3
@@ -109,6 +109,7 @@ def _value(value: Any) -> Any:
 
 def _connection(stored: Document) -> Connection:
     document = upgraded(stored, _VERSION, _MIGRATIONS, _NAME)
+    expiry = document.get("expiry")
     token, trouble, consent, retired = (document[name] for name in ("token", "trouble", "consent", "retired"))
     return Connection(
         tenant=document["tenant"],
@@ -130,6 +131,7 @@ def _connection(stored: Document) -> Connection:
         proof_wanted=document["proof_wanted"],
         records=tuple(_record(record) for record in document["records"]),
         notes=tuple(Note(**note) for note in document["notes"]),
+        expiry=None if expiry is None else CredentialExpiry(**{**expiry, "source": ExpirySource(expiry["source"])}),
         retired=None if retired is None else Retirement(**{**retired, "end": RecordEnd(retired["end"])}),
     )
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from contracts.errors import ErrorClass
 from contracts.names import ConsentOutcome, CredentialKind, Profile, RecordEnd, TokenStatus
-from token_service.domain.records import Note, Retirement, TokenRecord
+from token_service.domain.records import CredentialExpiry, Note, Retirement, TokenRecord
 
 Result = Literal["renewed", "refused", "no_answer", "vault", "superseded"]
 """How an attempt to renew a token ended; dashboards key on these words."""
@@ -121,6 +121,8 @@ class Connection:
     records: tuple[TokenRecord, ...] = ()
     """Oldest first; the last one is in use unless it has ended."""
     notes: tuple[Note, ...] = ()
+    expiry: CredentialExpiry | None = None
+    """Of the credential in use; None until it was looked for."""
     retired: Retirement | None = None
     """Set until a new token is generated: nothing renews it, and what the vault holds is destroyed when it is due."""
 
@@ -188,7 +190,7 @@ class Connection:
         """Begin the record of a credential that was just proven; the one before is replaced, and nothing is retired."""
         past = self._ended(RecordEnd.REPLACED, by, now)
         record = TokenRecord(past[-1].number + 1 if past else 1, client_id, kind, now, by)
-        return replace(self, records=(*past, record)[-_KEPT_RECORDS:], retired=None)
+        return replace(self, records=(*past, record)[-_KEPT_RECORDS:], retired=None, expiry=None)
 
     def switched_off(self, retirement: Retirement) -> "Connection":
         """Take the token out of use. Of a deleted one records, notes and generation stay, and nothing else."""

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
+
+from cryptography import x509
 
 from contracts.names import CredentialKind
 
@@ -33,6 +36,11 @@ class ClientCertificate:
 
 
 Credential = ClientSecret | ClientCertificate
+
+
+def end_of(certificate: ClientCertificate) -> datetime:
+    """Say when the certificate ends; whoever set it proved that it can be read."""
+    return x509.load_pem_x509_certificate(certificate.certificate.encode()).not_valid_after_utc
 
 
 def credential_in(stored: Mapping[str, Any]) -> Credential | None:

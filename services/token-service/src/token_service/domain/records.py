@@ -1,9 +1,9 @@
 """What is kept of every token that was ever generated for a profile, and the notes of people about it."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from contracts.names import ConsentSource, CredentialKind, RecordEnd
+from contracts.names import ConsentSource, CredentialKind, ExpirySource, RecordEnd
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,27 @@ class TokenRecord:
     def closed(self, end: RecordEnd, by: str, now: datetime) -> "TokenRecord":
         """End the record; one that has ended keeps its first end."""
         return self if self.ended else replace(self, ended=end, ended_at=now, ended_by=by)
+
+
+WARNINGS = (7, 30, 60)
+"""Days before its end on which a credential is warned of, once each."""
+
+
+@dataclass(frozen=True)
+class CredentialExpiry:
+    """When the credential in use ends, as it was known at `read_at`. `warned` is the last warning, in days."""
+
+    at: datetime | None
+    source: ExpirySource
+    read_at: datetime
+    warned: int | None = None
+
+    def warning(self, now: datetime) -> int | None:
+        """Give the warning that is due: the nearest one that was reached and not told of; None when none is."""
+        if self.at is None:
+            return None
+        reached = next((days for days in WARNINGS if self.at - now <= timedelta(days=days)), None)
+        return reached if reached is not None and (self.warned is None or reached < self.warned) else None
 
 
 @dataclass(frozen=True)

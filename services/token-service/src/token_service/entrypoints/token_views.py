@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from contracts import tokens, views
-from contracts.names import Profile
+from contracts.names import ExpirySource, Profile
 from contracts.tokens import Probe
 from token_service.domain.connection import Connection, ConsentAttempt
 from token_service.domain.records import TokenRecord
@@ -17,6 +17,7 @@ _TESTED_BY_BACKUP = frozenset({Profile.EXCHANGE_BACKUP})
 
 def token_view(connection: Connection, now: datetime) -> views.TokenView:
     token, trouble, record, retired = connection.token, connection.trouble, connection.record, connection.retired
+    expiry = connection.expiry if record is not None else None
     return views.TokenView(
         tenant=connection.tenant,
         profile=connection.profile,
@@ -31,6 +32,8 @@ def token_view(connection: Connection, now: datetime) -> views.TokenView:
         credential=None if record is None else record.credential,
         generated_at=None if record is None else record.generated_at,
         generated_by="" if record is None else record.generated_by,
+        credential_expires_at=None if expiry is None else expiry.at,
+        credential_expiry=ExpirySource.UNKNOWN if expiry is None else expiry.source,
         deactivated_at=None if retired is None else retired.at,
         consent_proven_at=connection.consent_proven_at,
         without=connection.without,
