@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import fake_people
 import pytest
 import uvicorn
 from starlette.applications import Starlette
@@ -145,6 +146,7 @@ class FakeGateway:
     folders: list[Folder] = field(default_factory=list)
     items: tuple[Item, ...] = ()
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    people: fake_people.People = field(default_factory=fake_people.People)
 
     def application(self) -> Starlette:
         answers: dict[str, Callable[[Request], Any]] = {
@@ -228,6 +230,7 @@ class FakeGateway:
             "get_review": self._review,
             "complete_review": self._complete_review,
             "list_installation_audit": lambda r: self._page(r, []),
+            **fake_people.answers(self),
         }
         assert answers.keys() == ROUTES.keys()
         routes = [

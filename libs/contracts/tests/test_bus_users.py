@@ -183,8 +183,8 @@ def test_no_service_reads_the_bus_except_through_its_durables() -> None:
             assert may_subscribe(user, f"m365.{kind}.v1.>") == shows_progress
 
 
-def test_only_the_gateway_hears_facts_as_they_are_published_and_only_the_job_family() -> None:
+def test_only_the_gateway_hears_facts_as_they_are_published_jobs_and_employees_alone() -> None:
     for event in EVENTS:
         if not issubclass(event, Request):
             hearers = [user.name for user in SERVICES if may_subscribe(user, subjects.event("*", event.DOMAIN, "*"))]
-            assert hearers == (["gateway"] if event.DOMAIN == "job" else []), event.type_name()
+            assert hearers == (["gateway"] if event.DOMAIN in {"job", "employee"} else []), event.type_name()

@@ -18,8 +18,9 @@ from chassis.testing.bus import MemoryBroker
 from chassis.testing.clock import ManualClock
 from chassis.testing.vault import MemoryVault
 from contracts import rpc, views
-from contracts.names import ConsentOutcome
-from contracts.operations import audit, incidents, onboarding, permissions, reviews, tokens
+from contracts.employees import Activity
+from contracts.names import ConsentOutcome, Role
+from contracts.operations import audit, directory, employees, incidents, onboarding, permissions, reviews, tokens
 from contracts.problem import Problem, ProblemError, not_found, unavailable
 from gateway.adapters.bus_services import BusServices
 from gateway.adapters.httpx_downloads import HttpxDownloads
@@ -147,6 +148,19 @@ class World:
             reviews.REVIEW_GET: "get_review",
             reviews.REVIEW_COMPLETE: "complete_review",
             audit.AUDIT_SEALS: "list_audit_seals",
+            directory.EMPLOYEE_LIST: "list_employees",
+            directory.EMPLOYEE_GET: "get_employee",
+            directory.SYNC_OVERVIEW: "get_sync_overview",
+            directory.SYNC_SETTINGS_SET: "set_sync_settings",
+            directory.SYNC_START: "start_sync",
+            directory.SYNC_LIST: "list_syncs",
+            directory.SYNC_GET: "get_sync",
+            employees.EMPLOYEE_CHANGE_LOCAL: "change_employee_local_fields",
+            employees.EMPLOYEE_CANDIDATES: "list_import_candidates",
+            employees.EMPLOYEE_IMPORT: "import_employee",
+            employees.EMPLOYEE_EXPORT: "get_employee",
+            employees.EMPLOYEE_ERASE: "erase_employee",
+            employees.ERASURE_LIST: "list_erasures",
         }
         for operation, name in simple.items():
             self._answer(server, operation, _constant(operation.response.model_validate(samples[name])))
@@ -166,6 +180,16 @@ class World:
         self._answer(server, rpc.TARGET_CREATE, self._create_target)
         self._answer(server, rpc.TARGET_LIST, self._list_targets)
         self._answer(server, rpc.EXPORT_OPEN, self._open_export)
+        self.roles: dict[str, tuple[Role, ...]] = {}
+        """What the directory of contoso says, by object id."""
+        self.before_roles: Callable[[], Awaitable[None]] | None = None
+        self._answer(server, employees.EMPLOYEE_ROLES, self._employee_roles)
+        self.employee = employees.ProfileUpdate.model_validate(samples["change_employee_profile"]).employee
+        self.updates_finish_after = 0
+        """How often an update is still going on when it is asked for."""
+        self._answer(server, employees.EMPLOYEE_CHANGE_PROFILE, self._change_profile)
+        self.activity = tuple(Activity.model_validate(one) for one in samples["list_activity"]["items"])
+        self._answer(server, directory.ACTIVITY_LIST, self._list_activity)
 
     def of(self, operation: str) -> list[Asked]:
         return [asked for asked in self.asked if asked.operation == operation]
@@ -178,6 +202,22 @@ class World:
             return await handler(call)
 
         server.answer(operation, remember)
+
+    async def _change_profile(self, _call: Call[employees.ChangeProfile]) -> employees.ProfileUpdate:
+        self.updates_finish_after -= 1
+        return employees.ProfileUpdate(finished=self.updates_finish_after < 0, employee=self.employee)
+
+    async def _list_activity(self, call: Call[directory.ActivityOf]) -> views.Listing[Activity]:
+        """One entry a page, so that an export has to follow the cursor."""
+        first = int(call.question.cursor or 0)
+        more = str(first + 1) if first + 1 < len(self.activity) else None
+        return views.Listing[Activity](items=self.activity[first : first + 1], cursor=more)
+
+    async def _employee_roles(self, call: Call[rpc.ById]) -> employees.EmployeeRoles:
+        if self.before_roles is not None:
+            await self.before_roles()
+        known = self.roles if call.tenant == "contoso" else {}
+        return employees.EmployeeRoles(employee=call.question.id, roles=known.get(call.question.id, ()))
 
     async def _tenant(self, call: Call[rpc.Nothing]) -> views.Tenant:
         if call.one_tenant() not in self.tenants:
@@ -241,7 +281,9 @@ def _only(answer: Any, known: str, what: str) -> Callable[[Call[rpc.ById]], Awai
 
 
 def _tenant_view(slug: str) -> views.Tenant:
-    return views.Tenant(tenant=slug, entra_tenant_id="t", display_name=slug.title(), created_at=NOW)
+    return views.Tenant(
+        tenant=slug, entra_tenant_id=ENTRA if slug == "contoso" else "t", display_name=slug.title(), created_at=NOW
+    )
 
 
 @functools.cache
@@ -280,9 +322,11 @@ class Gateway:
         json: Any = None,
         roles: list[str] | None = None,
         tenants: list[str] | None = None,
+        claims: dict[str, Any] | None = None,
         **headers: str,
     ) -> httpx.Response:
-        token = self.issuer.token(roles=roles or ["operator"], tenants=["*"] if tenants is None else tenants)
+        wanted = {"roles": roles or ["operator"], "tenants": ["*"] if tenants is None else tenants} | (claims or {})
+        token = self.issuer.token(**wanted)
         sent = {"authorization": f"Bearer {token}"} | {k.replace("_", "-"): v for k, v in headers.items()}
         return await self.client.request(method, f"/api/v1{path}", json=json, headers=sent)
 
@@ -314,9 +358,13 @@ async def gateway() -> AsyncIterator[Gateway]:
             clock=clock,
             rng=Random(1),
         )
-        app = build_with(around)
+        roles = around.tenant_roles()
+        app = build_with(around, roles)
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="https://gateway.example") as client:
+        async with (
+            roles.listening(),
+            httpx.AsyncClient(transport=transport, base_url="https://gateway.example") as client,
+        ):
             yield Gateway(world, issuer, vault, keys, clock, registry, upstream, around, app, client)
 
 
@@ -413,6 +461,24 @@ ATTEMPTS: dict[str, Attempt] = {
     "start_restore": Attempt(
         "/tenants/contoso/restores", 202, {"restore_point": "p1", "target_user": "restore@contoso.example"}
     ),
+    "list_employees": Attempt("/tenants/contoso/employees?q=an", 200),
+    "get_employee": Attempt("/tenants/contoso/employees/e1", 200),
+    "change_employee_profile": Attempt("/tenants/contoso/employees/e1/profile", 200, {"city": "Bonn"}),
+    "change_employee_local_fields": Attempt(
+        "/tenants/contoso/employees/e1/local-fields", 200, {"exit_date": "2026-03-31", "gdpr_reason": ""}
+    ),
+    "list_import_candidates": Attempt("/tenants/contoso/import-candidates?q=an", 200),
+    "import_employee": Attempt("/tenants/contoso/employees/e1/import", 200),
+    "list_employee_activity": Attempt("/tenants/contoso/employees/e1/activity", 200),
+    "list_activity": Attempt("/tenants/contoso/activity", 200),
+    "export_employee": Attempt("/tenants/contoso/employees/e1/export", 200),
+    "erase_employee": Attempt("/tenants/contoso/employees/e1/erasure", 200, {"reason": "asked for"}),
+    "list_erasures": Attempt("/tenants/contoso/erasures", 200),
+    "get_sync_overview": Attempt("/tenants/contoso/sync", 200),
+    "set_sync_settings": Attempt("/tenants/contoso/sync/settings", 200, {"every_hours": 0}),
+    "start_sync": Attempt("/tenants/contoso/sync/runs", 202, {"kind": "full"}),
+    "list_syncs": Attempt("/tenants/contoso/sync/runs", 200),
+    "get_sync": Attempt("/tenants/contoso/sync/runs/r1", 200),
     "list_dead_letters": Attempt("/dead-letters", 200),
     "get_dead_letter": Attempt("/dead-letters/17-1772438650123456", 200),
     "replay_dead_letter": Attempt("/dead-letters/17-1772438650123456/replay", 200),

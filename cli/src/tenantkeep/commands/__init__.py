@@ -6,6 +6,7 @@ from tenantkeep.commands import (
     audit,
     backup,
     dead_letters,
+    employee_protection,
     health,
     holds,
     incident,
@@ -17,6 +18,7 @@ from tenantkeep.commands import (
     simulator,
     source,
     storage,
+    sync,
     tenant,
     token,
 )
@@ -42,6 +44,8 @@ def register(app: typer.Typer) -> None:
     backup.app.add_typer(retention.app, name="retention")
     app.add_typer(backup.app, name="backup")
     app.add_typer(jobs.app, name="jobs")
+    app.add_typer(employee_protection.app, name="employees")
+    app.add_typer(sync.app, name="sync")
     app.add_typer(dead_letters.app, name="dead-letters")
     app.add_typer(audit.app, name="audit")
     app.add_typer(review.app, name="review")

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 
@@ -34,12 +33,14 @@ from contracts.views import (
 )
 from tenantkeep.commands import session, settings
 from tenantkeep.commands.clock import SystemClock
+from tenantkeep.commands.employee_calls import EmployeeCalls
 from tenantkeep.commands.output import Screen
 from tenantkeep.commands.patience import Patience
-from tenantkeep.commands.transport import ROOT, Transport, not_ours, problem_of, revealed
+from tenantkeep.commands.transport import ROOT, not_ours, problem_of, revealed
+from tenantkeep.commands.transport import part as _part
 
 
-class Gateway(Transport):
+class Gateway(EmployeeCalls):
     """What can be asked and done, one method each; each raises `CommandError` as its transport does."""
 
     def tenants(self) -> list[Tenant]:
@@ -283,8 +284,3 @@ def _token(tenant: str, profile: Profile) -> str:
 
 def _incident(tenant: str, incident: str) -> str:
     return f"/tenants/{_part(tenant)}/incidents/{_part(incident)}"
-
-
-def _part(value: str) -> str:
-    """One path segment, whatever a person typed."""
-    return quote(value, safe="")

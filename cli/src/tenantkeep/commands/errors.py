@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from contracts.employee_changes import REFUSALS, Refusal, refusal_of
 from contracts.problem import Problem
 from contracts.texts import Text
 from tenantkeep.exit_codes import ExitCode
@@ -47,8 +48,9 @@ def usage(en: str, de: str) -> CommandError:
 
 def refused(problem: Problem) -> CommandError:
     """The error for a problem: the text by its code, the exit code by its status."""
-    message, remedy = _BY_CODE.get(problem.code) or _by_status(problem)
-    if problem.detail:
+    refusal = refusal_of(problem.code)
+    message, remedy = _BY_CODE.get(problem.code) or _by_refusal(refusal) or _by_status(problem)
+    if problem.detail and refusal is None:
         message = Text(f"{message.en} {problem.detail}", f"{message.de} {problem.detail}")
     if problem.status in _TRANSIENT:
         return Unreachable(message, remedy, lines=tuple(_lines(problem)), code=problem.code)
@@ -58,6 +60,17 @@ def refused(problem: Problem) -> CommandError:
 
 def _lines(problem: Problem) -> list[str]:
     return [": ".join(str(value) for value in error.values() if value != "") for error in problem.errors]
+
+
+def _by_refusal(refusal: Refusal | None) -> tuple[Text, Text] | None:
+    if refusal is None:
+        return None
+    known = REFUSALS[refusal]
+    return _sentence(known.cause), _sentence(known.remedy)
+
+
+def _sentence(text: Text) -> Text:
+    return Text(*(f"{words[:1].upper()}{words[1:]}." for words in text))
 
 
 def _by_status(problem: Problem) -> tuple[Text, Text]:

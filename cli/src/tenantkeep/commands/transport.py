@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -117,6 +118,11 @@ class Transport:
         except ValidationError as error:
             fields = ", ".join(".".join(str(part) for part in e["loc"]) for e in error.errors(include_input=False))
             raise not_ours(f"answer to {answer.request.method} {answer.request.url.path} ({fields})") from error
+
+
+def part(value: str) -> str:
+    """One path segment, whatever a person typed."""
+    return quote(value, safe="")
 
 
 def revealed(body: BaseModel) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag, model_validator
 
 from contracts.contacts import Contacts
+from contracts.employees import Activity, Employee
 from contracts.incidents import IncidentText
 from contracts.names import (
     AddressStyle,
@@ -13,9 +14,11 @@ from contracts.names import (
     Profile,
     RecoveryPublicKey,
     Source,
+    SyncKind,
     Token,
     UpkeepKind,
 )
+from contracts.operations.directory import MOST_USERS, ChangeSyncSettings
 from contracts.permissions import GiverName
 from contracts.restoring import RestoreConflict, RestorePlace, RestoreSelection
 from contracts.retention import PeriodText, SchemeText
@@ -268,6 +271,38 @@ class RestoreBody(Body):
         if self.place is RestorePlace.ORIGINAL and self.target_folder:
             raise ValueError("target_folder is for place folder")
         return self
+
+
+class ErasureBody(Body):
+    reason: str = Field(min_length=1, max_length=500, description="stays on record, so nothing about the person")
+
+
+class EmployeeExport(Body):
+    """Everything held about one employee."""
+
+    employee: Employee
+    activity: tuple[Activity, ...] = Field(description="every change, newest first")
+
+
+class SyncBody(Body):
+    kind: SyncKind = SyncKind.INCREMENTAL
+    users: tuple[Token, ...] = Field(
+        default=(),
+        max_length=MOST_USERS,
+        description="Entra object ids, of kind users; imported if they are not here yet",
+    )
+
+    @model_validator(mode="after")
+    def _users_of_their_kind(self) -> Self:
+        if bool(self.users) != (self.kind is SyncKind.USERS):
+            raise ValueError("users and kind users go together")
+        return self
+
+
+class SyncSettingsBody(ChangeSyncSettings, Body):
+    """What is left out stays as it is; `every_hours` 0 takes the schedule away."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Accepted(Body):

@@ -48,6 +48,12 @@ class AuditAction(StrEnum):
     RUN_START = "run.start"
     REVIEW_COMPLETE = "review.complete"
     DEAD_LETTER_REPLAY = "dead-letter.replay"
+    SYNC_CHANGE_SETTINGS = "sync.change-settings"
+    EMPLOYEE_CHANGE_PROFILE = "employee.change-profile"
+    EMPLOYEE_CHANGE_LOCAL = "employee.change-local"
+    EMPLOYEE_IMPORT = "employee.import"
+    EMPLOYEE_EXPORT = "employee.export"
+    EMPLOYEE_ERASE = "employee.erase"
 
 
 def recorded(

@@ -26,6 +26,8 @@ class Route(NamedTuple):
 
 _TOKEN = "/tenants/{tenant}/profiles/{profile}/token"  # noqa: S105 - a path
 _INCIDENTS = "/tenants/{tenant}/incidents"
+_EDIT = frozenset({Role.OPERATOR, Role.ADMIN, Role.HR})
+_EMPLOYEE = "/tenants/{tenant}/employees/{employee}"
 _POINT = "/tenants/{tenant}/restore-points/{restore_point}"
 
 CONSENT_CALLBACK = "/consent/callback"
@@ -112,6 +114,24 @@ ROUTES: dict[str, Route] = {
     "download": Route("GET", "/tenants/{tenant}/downloads/{ticket}", _MANAGE),
     "start_restore": Route("POST", "/tenants/{tenant}/restores", _MANAGE, AuditAction.RUN_START),
     "list_restore_problems": Route("GET", "/tenants/{tenant}/jobs/{job}/restore-problems", _MANAGE),
+    "list_employees": Route("GET", "/tenants/{tenant}/employees", _ALL),
+    "get_employee": Route("GET", _EMPLOYEE, _ALL),
+    "change_employee_profile": Route("PATCH", f"{_EMPLOYEE}/profile", _MANAGE, AuditAction.EMPLOYEE_CHANGE_PROFILE),
+    "change_employee_local_fields": Route(
+        "PATCH", f"{_EMPLOYEE}/local-fields", _EDIT, AuditAction.EMPLOYEE_CHANGE_LOCAL
+    ),
+    "list_import_candidates": Route("GET", "/tenants/{tenant}/import-candidates", _MANAGE),
+    "import_employee": Route("POST", f"{_EMPLOYEE}/import", _MANAGE, AuditAction.EMPLOYEE_IMPORT),
+    "list_employee_activity": Route("GET", f"{_EMPLOYEE}/activity", _ALL),
+    "list_activity": Route("GET", "/tenants/{tenant}/activity", _ALL),
+    "export_employee": Route("POST", f"{_EMPLOYEE}/export", _MANAGE, AuditAction.EMPLOYEE_EXPORT),
+    "erase_employee": Route("POST", f"{_EMPLOYEE}/erasure", _MANAGE, AuditAction.EMPLOYEE_ERASE),
+    "list_erasures": Route("GET", "/tenants/{tenant}/erasures", _MANAGE),
+    "get_sync_overview": Route("GET", "/tenants/{tenant}/sync", _ALL),
+    "set_sync_settings": Route("PATCH", "/tenants/{tenant}/sync/settings", _MANAGE, AuditAction.SYNC_CHANGE_SETTINGS),
+    "start_sync": Route("POST", "/tenants/{tenant}/sync/runs", _MANAGE, AuditAction.RUN_START),
+    "list_syncs": Route("GET", "/tenants/{tenant}/sync/runs", _ALL),
+    "get_sync": Route("GET", "/tenants/{tenant}/sync/runs/{run}", _ALL),
     "list_dead_letters": Route("GET", "/dead-letters", _OPERATE),
     "get_dead_letter": Route("GET", "/dead-letters/{letter}", _OPERATE),
     "replay_dead_letter": Route("POST", "/dead-letters/{letter}/replay", _OPERATE, AuditAction.DEAD_LETTER_REPLAY),

@@ -120,8 +120,8 @@ What it changes itself it records like any other service: that is one of them.
 GATEWAY = BusUser(
     "gateway",
     ("m365.ext.v1.gateway.>", "m365.rpc.v1.>"),
-    (f"{inbox_prefix('gateway')}.>", subjects.event("*", "job", ">")),
+    (f"{inbox_prefix('gateway')}.>", subjects.event("*", "job", ">"), subjects.event("*", "employee", "*")),
 )
-"""Hears the job family in plain subscriptions, to show progress; it consumes no stream."""
+"""Hears in plain subscriptions the job family, to show progress, and employees, to forget roles; consumes no stream."""
 
 BUS_USERS = (BOOTSTRAP, TOKEN_SERVICE, BACKUP_SERVICE, SYNC_SERVICE, MONITOR_SERVICE, GATEWAY)

@@ -22,7 +22,7 @@ from contracts.names import (
     Source,
     Token,
 )
-from contracts.operations import audit, base, directory, onboarding, reviews
+from contracts.operations import audit, base, directory, employees, onboarding, reviews
 from contracts.operations.incidents import INCIDENT_OPERATIONS
 from contracts.operations.permissions import PERMISSION_OPERATIONS
 from contracts.operations.tokens import TOKEN_OPERATIONS
@@ -345,4 +345,5 @@ OPERATIONS: tuple[base.Operation[Any, Any], ...] = (
     *directory.OPERATIONS,
     *audit.OPERATIONS,
     *reviews.OPERATIONS,
+    *employees.OPERATIONS,
 )

@@ -28,6 +28,7 @@ from gateway.ports import Callers, Downloads, Services
 from gateway.settings import GatewaySettings
 from gateway.usecases.admission import Admission
 from gateway.usecases.follow_run import FollowRun, Pace
+from gateway.usecases.tenant_roles import TenantRoles
 
 log = structlog.get_logger(__name__)
 
@@ -52,13 +53,17 @@ class Around:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process leaves: progress streams end, so that nobody waits for them."""
     pace: Pace = field(default_factory=Pace)
+    roles_max_age: float = 60.0
+
+    def tenant_roles(self) -> TenantRoles:
+        return TenantRoles(self.services, self.clock, self.roles_max_age)
 
 
-def build_with(around: Around) -> ASGIApp:
-    """Build the API on what is given."""
+def build_with(around: Around, roles: TenantRoles) -> ASGIApp:
+    """Build the API on what is given; somebody lets `roles` listen while it serves."""
     api = application()
     api.state.gate = Gate(
-        admission=Admission(around.callers, around.services),
+        admission=Admission(around.callers, around.services, roles),
         services=around.services,
         downloads=around.downloads,
         follow=FollowRun(around.services, around.clock, around.stopping, around.pace),
@@ -105,8 +110,10 @@ async def serve(settings: GatewaySettings, drain: Drain) -> None:
             clock=clock,
             rng=rng,
             stopping=drain.requested,
+            roles_max_age=settings.roles_max_age,
         )
-        async with _listening(settings, build_with(around)):
+        roles = around.tenant_roles()
+        async with roles.listening(), _listening(settings, build_with(around, roles)):
             await drain.wait()
             await _let_finish(around.in_flight, settings.drain_timeout - _CLOSING)
 

@@ -59,8 +59,20 @@ _SERVER_SENT_EVENT: dict[str, Any] = {
 }
 _HEADERS = {"X-Request-Id": {"description": "names this request in logs", "schema": {"type": "string"}}}
 _LOCATION = {"Location": {"description": "where to ask for it", "schema": {"type": "string"}}}
-_LOCATED = frozenset({"register_tenant", "start_backup", "start_restore"})
-_CREATES = frozenset({"register_tenant", "create_storage_target", "create_backup_configuration"})
+_LOCATED = frozenset({"register_tenant", "start_backup", "start_restore", "start_sync"})
+_CONFLICTS = frozenset(
+    {
+        "register_tenant",
+        "create_storage_target",
+        "create_backup_configuration",
+        "change_employee_profile",
+        "change_employee_local_fields",
+        "import_employee",
+        "export_employee",
+        "erase_employee",
+        "set_sync_settings",
+    }
+)
 
 
 def document() -> dict[str, Any]:
@@ -108,7 +120,7 @@ def _statuses(operation: dict[str, Any], name: str) -> list[str]:
     names_something = "{" in ROUTES[name].path
     skipped = {
         "404": not names_something,
-        "409": name not in _CREATES,
+        "409": name not in _CONFLICTS,
         "413": "requestBody" not in operation,
         "422": "422" not in operation["responses"],
     }

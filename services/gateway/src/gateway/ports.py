@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from contracts.events import JobEvent, Request
+from contracts.events.employees import EmployeeEvent
 from contracts.operations.base import Operation, Req, Res
 from gateway.domain import Asking, Caller
 
@@ -33,6 +34,10 @@ class Services(Protocol):
 
     def listen(self, tenant: str, heard: Callable[[JobEvent], None]) -> AbstractAsyncContextManager[None]:
         """Hear the tenant's job events while the block runs; some may be lost. `heard` returns at once."""
+        ...
+
+    def listen_employees(self, heard: Callable[[EmployeeEvent], None]) -> AbstractAsyncContextManager[None]:
+        """Hear the employee events of every tenant while the block runs; some may be lost. `heard` returns at once."""
         ...
 
 

@@ -34,6 +34,13 @@ class GatewaySettings(BusSettings):
         None, pattern=HTTPS, description="URL of the issuer's keys; unset: taken from the issuer's discovery document."
     )
 
+    roles_max_age: float = Field(
+        60.0,
+        gt=0,
+        description="Seconds for which the roles of a tenant's own people are remembered; a change that sync-service "
+        "announces is taken at once.",
+    )
+
     vault_url: str = Field(pattern=HTTPS, description="URL of OpenBao or Vault, https://host:port.")
     vault_auth: Literal["approle"] = Field("approle", description="Login method at the vault.")
     vault_role_id: str = Field(description="AppRole role id of the process.")

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from contracts import api, permissions, views
+from contracts import employees as records
 from contracts.authorization import ROUTES
+from contracts.employee_changes import LocalChange, ProfileChange
+from contracts.operations import employees
 from gateway.openapi import document
 
 COMMITTED = Path(__file__).parents[4] / "docs" / "reference" / "openapi.json"
@@ -45,6 +48,22 @@ MODELS: dict[str, tuple[Any, Any]] = {
     "start_restore": (api.Accepted, api.RestoreBody),
     "start_upkeep": (api.Accepted, api.UpkeepBody),
     "get_health": (views.Listing[views.HealthView], None),
+    "list_employees": (views.Listing[records.Employee], None),
+    "get_employee": (records.Employee, None),
+    "change_employee_profile": (employees.ProfileUpdate, ProfileChange),
+    "change_employee_local_fields": (records.Employee, LocalChange),
+    "list_import_candidates": (views.Listing[employees.Candidate], None),
+    "import_employee": (records.Employee, None),
+    "list_employee_activity": (views.Listing[records.Activity], None),
+    "list_activity": (views.Listing[records.Activity], None),
+    "export_employee": (api.EmployeeExport, None),
+    "erase_employee": (employees.Erasure, api.ErasureBody),
+    "list_erasures": (views.Listing[employees.Erasure], None),
+    "get_sync_overview": (records.SyncOverview, None),
+    "set_sync_settings": (records.SyncSettings, api.SyncSettingsBody),
+    "start_sync": (records.SyncRun, api.SyncBody),
+    "list_syncs": (views.Listing[records.SyncRun], None),
+    "get_sync": (records.SyncRun, None),
 }
 
 

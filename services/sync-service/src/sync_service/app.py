@@ -23,22 +23,33 @@ from contracts.names import SyncKind
 from graph_access import GraphAccess, GraphAddress
 from graph_client import Limits
 from sync_service.adapters.error_classes import Judgement
+from sync_service.adapters.graph_profiles import GraphProfileAccess
 from sync_service.adapters.graph_tenants import GraphTenants
 from sync_service.adapters.mongo_employees import MongoEmployees
 from sync_service.adapters.mongo_runs import MongoRuns
 from sync_service.adapters.mongo_standings import MongoStandings
 from sync_service.adapters.mongo_store import open_store
+from sync_service.adapters.mongo_updates import MongoErasures, MongoProfileUpdates
 from sync_service.adapters.prometheus_sync import SyncMetrics
 from sync_service.entrypoints import stream
+from sync_service.entrypoints.changes import Changes
 from sync_service.entrypoints.rpc import Questions
 from sync_service.entrypoints.worker import Worker
 from sync_service.ports import Directories, Employees, Judge, Runs, Standings
+from sync_service.ports.erasures import Erasures
+from sync_service.ports.profiles import ProfileAccess
+from sync_service.ports.updates import ProfileUpdates
 from sync_service.settings import SyncSettings
 from sync_service.usecases.apply_users import ApplyUsers
 from sync_service.usecases.assign_roles import AssignRoles
+from sync_service.usecases.background import Background
+from sync_service.usecases.change_local import ChangeLocal
+from sync_service.usecases.change_profile import ChangeProfile, UpdatePace
 from sync_service.usecases.change_settings import ChangeSettings
 from sync_service.usecases.execute_run import ExecuteRun, Pace
+from sync_service.usecases.import_employee import ImportEmployee
 from sync_service.usecases.link_recreated import LinkRecreated
+from sync_service.usecases.protect_data import ProtectData
 from sync_service.usecases.read_directory import ReadDirectory
 from sync_service.usecases.request_sync import RequestSync
 from sync_service.usecases.sync_everybody import Steps, SyncEverybody
@@ -47,6 +58,8 @@ from sync_service.usecases.sync_users import SyncUsers
 SERVICE = "sync-service"
 DATABASE = "sync_service"
 VERSION = "0.1.0"
+_LAST_UPDATES = 5.0
+"""Seconds that profile updates have to end when the process leaves; others carry on what is cut off."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +69,10 @@ class App:
     execute: ExecuteRun
     request: RequestSync
     questions: Questions
+    changes: Changes
+    change_profile: ChangeProfile
+    protect_data: ProtectData
+    background: Background
 
 
 def build_with(
@@ -63,7 +80,10 @@ def build_with(
     employees: Employees,
     runs: Runs,
     standings: Standings,
+    updates: ProfileUpdates,
+    erasures: Erasures,
     directories: Directories,
+    profiles: ProfileAccess,
     judge: Judge,
     clock: Clock,
     settings: SyncSettings,
@@ -92,7 +112,27 @@ def build_with(
     )
     request = RequestSync(runs, standings, clock)
     read = ReadDirectory(employees, runs, standings, clock, stale_after=timedelta(seconds=settings.stale_after))
-    return App(execute, request, Questions(read, request, ChangeSettings(standings, clock), clock))
+    background = Background()
+    change_profile = ChangeProfile(
+        employees,
+        updates,
+        profiles,
+        background=background,
+        clock=clock,
+        pace=UpdatePace(read_back=settings.profile_read_back, claim=settings.profile_claim),
+    )
+    protect = ProtectData(employees, updates, erasures, clock)
+    changes = Changes(
+        read,
+        profile=change_profile,
+        local=ChangeLocal(employees, standings, clock),
+        single=ImportEmployee(employees, standings, profiles, link, clock),
+        protect=protect,
+        employees=employees,
+        erasures=erasures,
+    )
+    questions = Questions(read, request, ChangeSettings(standings, clock), clock)
+    return App(execute, request, questions, changes, change_profile, protect, background)
 
 
 async def main(settings: SyncSettings, drain: Drain) -> None:
@@ -108,19 +148,25 @@ async def main(settings: SyncSettings, drain: Drain) -> None:
         employees = MongoEmployees(store, bus, clock, settings.pending_grace)
         runs = MongoRuns(store, bus, clock, settings.pending_grace)
         standings = MongoStandings(store, bus, clock, settings.pending_grace)
+        erasures = await MongoErasures.open(db, bus, clock, settings.pending_grace)
         directories = GraphTenants(GraphAccess(vault, bus, clock, _address(settings), rng=rng))
         app = build_with(
             employees=employees,
             runs=runs,
             standings=standings,
+            updates=await MongoProfileUpdates.open(db),
+            erasures=erasures,
             directories=directories,
+            profiles=GraphProfileAccess(directories),
             judge=Judgement(settings.sync_hold_recheck),
             clock=clock,
             settings=settings,
             new_session=partial(new_ulid, clock, random.SystemRandom()),
         )
         worker = Worker(app.execute, clock, slots=settings.sync_slots, interval=settings.sweep_interval)
-        app.questions.bind(RpcServer(bus))
+        server = RpcServer(bus)
+        app.questions.bind(server)
+        app.changes.bind(server)
         stream.bind(bus, app.request, directories, worker, DeliveryPolicy.of(settings))
         metrics = SyncMetrics(
             employees, standings, clock, registry, stale_after=timedelta(seconds=settings.stale_after)
@@ -130,6 +176,9 @@ async def main(settings: SyncSettings, drain: Drain) -> None:
             "employees": employees.settle,
             "pending-runs": runs.pending.sweep,
             "pending-standings": standings.pending.sweep,
+            "pending-erasures": erasures.pending.sweep,
+            "profile-updates": app.change_profile.resume,
+            "erasures": app.protect_data.sweep,
             "metrics": metrics.refresh,
         }
         sweep = Sweep(settings.sweep_interval, clock, tasks, registry)
@@ -139,6 +188,7 @@ async def main(settings: SyncSettings, drain: Drain) -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(worker.run(drain.requested))
                 group.create_task(sweep.run(drain.requested))
+            await app.background.drain(_LAST_UPDATES)
 
 
 def _address(settings: SyncSettings) -> GraphAddress:

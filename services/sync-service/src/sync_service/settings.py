@@ -28,6 +28,14 @@ class SyncSettings(ServiceSettings):
     sync_whole_interval: Seconds = Field(
         7 * 86_400.0, description="Seconds after which a sync lists everybody although only changes were asked for."
     )
+    profile_read_back: Seconds = Field(
+        10.0, description="Seconds in which Microsoft 365 has to show a changed profile; else nothing is saved here."
+    )
+    profile_claim: Seconds = Field(
+        60.0,
+        description="Seconds after which a profile update whose process died is carried on by another; a live one "
+        "gives up after half of them.",
+    )
     stale_after: Seconds = Field(
         86_400.0, description="Seconds after which an employee who was not synchronised is stale."
     )

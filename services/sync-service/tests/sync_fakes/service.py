@@ -10,7 +10,9 @@ from chassis.testing.clock import ManualClock
 from contracts.employees import SynchronisedFields
 from contracts.names import SyncKind
 from sync_fakes.directory import MemoryDirectory
+from sync_fakes.profiles import MemoryProfiles
 from sync_fakes.stores import MemoryEmployees, MemoryRuns, MemoryStandings
+from sync_fakes.updates import MemoryErasures, MemoryProfileUpdates
 from sync_service.adapters.error_classes import Judgement
 from sync_service.app import App, build_with
 from sync_service.domain.employee import Employee
@@ -45,6 +47,9 @@ class MemoryService:
         self.runs = MemoryRuns(self._step)
         self.standings = MemoryStandings(self._step)
         self.directory.step = self._step
+        self.profiles = MemoryProfiles(self.directory)
+        self.updates = MemoryProfileUpdates(self._step)
+        self.erasures = MemoryErasures()
         self.fuse: Callable[[str], None] = lambda _step: None
         self.app = self._started()
         self._numbers = itertools.count()
@@ -59,7 +64,10 @@ class MemoryService:
             employees=self.employees,
             runs=self.runs,
             standings=self.standings,
+            updates=self.updates,
+            erasures=self.erasures,
             directories=self.directories,
+            profiles=self.profiles,
             judge=Judgement(60.0),
             clock=self.clock,
             settings=settings(),

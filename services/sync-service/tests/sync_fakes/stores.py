@@ -19,14 +19,14 @@ from sync_service.ports import EmployeeFilter, Numbers
 Fuse = Callable[[str], None]
 
 
-def _lasts(_step: str) -> None:
+def lasts(_step: str) -> None:
     """Nothing happens."""
 
 
 class MemoryEmployees:
     """Implements ports.Employees. What is saved is logged and told at once: a document and what waits in it are one."""
 
-    def __init__(self, fuse: Fuse = _lasts) -> None:
+    def __init__(self, fuse: Fuse = lasts) -> None:
         self.records: dict[tuple[str, str], Employee] = {}
         self.log: dict[tuple[str, str], Activity] = {}
         self.events: list[Event] = []
@@ -100,6 +100,22 @@ class MemoryEmployees:
             ordered = [entry for entry in ordered if last is not None and _order(entry) < _order(last)]
         return ordered[:limit]
 
+    async def erase(self, tenant: str, user: str, known_before: datetime) -> int:
+        self.fuse("erase")
+        record = self.records.get((tenant, user))
+        again = record is not None and record.imported_at > known_before
+        if record is not None and not again:
+            del self.records[tenant, user]
+        gone = [
+            (of, identity)
+            for (of, identity), entry in self.log.items()
+            if of == tenant and entry.employee == user and not (again and record and entry.at >= record.imported_at)
+        ]
+        for each in gone:
+            del self.log[each]
+        self.fuse("erased")
+        return len(gone)
+
     async def settle(self) -> int:
         return 0
 
@@ -127,7 +143,7 @@ def _meets(one: Employee, wanted: EmployeeFilter) -> bool:
 class MemoryRuns:
     """Implements ports.Runs."""
 
-    def __init__(self, fuse: Fuse = _lasts) -> None:
+    def __init__(self, fuse: Fuse = lasts) -> None:
         self.runs: dict[tuple[str, str], Run] = {}
         self.events: list[Event] = []
         self.fuse = fuse
@@ -180,7 +196,7 @@ class MemoryRuns:
 class MemoryStandings:
     """Implements ports.Standings."""
 
-    def __init__(self, fuse: Fuse = _lasts) -> None:
+    def __init__(self, fuse: Fuse = lasts) -> None:
         self.standings: dict[str, Standing] = {}
         self.events: list[Event] = []
         self.fuse = fuse

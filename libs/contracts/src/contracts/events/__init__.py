@@ -5,6 +5,7 @@ from contracts.events.backup import BackupChunkStored, BackupRequested, RestoreR
 from contracts.events.base import Event, Request
 from contracts.events.employees import (
     EmployeeDeactivated,
+    EmployeeErased,
     EmployeeImported,
     EmployeeLastAdminRemoved,
     EmployeeRoleChanged,
@@ -51,6 +52,7 @@ EVENTS: tuple[type[Event], ...] = (
     EmployeeUpdated,
     EmployeeRoleChanged,
     EmployeeDeactivated,
+    EmployeeErased,
     EmployeeLastAdminRemoved,
     SyncRequested,
     BackupRequested,
@@ -69,6 +71,7 @@ __all__ = [
     "Counts",
     "CredentialExpiring",
     "EmployeeDeactivated",
+    "EmployeeErased",
     "EmployeeImported",
     "EmployeeLastAdminRemoved",
     "EmployeeRoleChanged",

@@ -52,6 +52,12 @@ class EmployeeDeactivated(EmployeeEvent):
     NAME: ClassVar[str] = "deactivated"
 
 
+class EmployeeErased(EmployeeEvent):
+    """Everything held about an employee whom Microsoft 365 had deleted was erased: erase what you have, too."""
+
+    NAME: ClassVar[str] = "erased"
+
+
 class EmployeeLastAdminRemoved(Event):
     """The tenant had an administrator and has none now: operators look after it until Entra names one. Critical."""
 

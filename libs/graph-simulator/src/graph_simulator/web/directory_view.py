@@ -14,7 +14,7 @@ from graph_simulator.directory import UnknownNameError
 from graph_simulator.directory_objects import Kind
 from graph_simulator.web.call import Call, Json
 from graph_simulator.web.problems import GraphProblem, bad_request, json_response, user_not_found
-from graph_simulator.web.selection import Condition, parse_filter, parse_select
+from graph_simulator.web.selection import Condition, parse_alternatives, parse_select
 
 DEFAULT_PAGE = 100
 LARGEST_PAGE = 999
@@ -127,9 +127,10 @@ async def get_org_contact(call: Call) -> Response:
 
 def _list(call: Call, kind: Kind) -> Response:
     select = selected(call, kind)
-    conditions = [_checked(condition) for condition in parse_filter(call.options.get("filter", ""), directory=True)]
+    wanted = parse_alternatives(call.options.get("filter", ""))
+    groups = [[_checked(condition) for condition in group] for group in wanted]
     rows = directory_objects.live(call.connection, call.caller.tenant_id, kind)
-    profiles = [profile for row in rows if _holds(profile := json.loads(row["profile"]), conditions)]
+    profiles = [profile for row in rows if _holds(profile := json.loads(row["profile"]), groups)]
     views = [render(kind, profile, select) for profile in profiles]
     return paged(call, f"{call.graph_url}/$metadata#{_COLLECTIONS[kind]}", views)
 
@@ -164,8 +165,8 @@ def _checked(condition: object) -> Condition:
     return condition
 
 
-def _holds(profile: Json, conditions: list[Condition]) -> bool:
-    return all(_meets(profile.get(each.name), each) for each in conditions)
+def _holds(profile: Json, groups: list[list[Condition]]) -> bool:
+    return any(all(_meets(profile.get(each.name), each) for each in group) for group in groups)
 
 
 def _meets(actual: object, condition: Condition) -> bool:

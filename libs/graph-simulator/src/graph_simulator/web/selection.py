@@ -17,6 +17,8 @@ _PROPERTY_ANY = re.compile(
     re.IGNORECASE,
 )
 _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
+_OR = re.compile(r"\s+or\s+(?=[^']*(?:'[^']*'[^']*)*$)", re.IGNORECASE)
+"""Outside of quoted texts, that is, with an even number of quotes behind it."""
 _PROPERTY_IDS = re.compile(r"id\s+eq\s+'((?:[^']|'')*)'", re.IGNORECASE)
 _NESTED_SELECT = re.compile(r"\$select=([^;]*)", re.IGNORECASE)
 _EXPANSION = re.compile(r"([A-Za-z./]+)(?:\((.*)\))?", re.DOTALL)
@@ -65,6 +67,11 @@ def parse_filter(text: str, *, directory: bool = False) -> list[Condition | Exte
             raise bad_request(f"Invalid filter clause: {text}", "ErrorInvalidUrlQueryFilter")
         rest = rest[joint.end() :] if rest and joint else ""
     return conditions
+
+
+def parse_alternatives(text: str) -> list[list[Condition | ExtendedCondition]]:
+    """Read what the directory understands besides: groups of such conditions, joined by `or`."""
+    return [parse_filter(group, directory=True) for group in _OR.split(text)]
 
 
 def parse_select(text: str | None, known: frozenset[str], type_name: str) -> frozenset[str] | None:

@@ -12,6 +12,7 @@ from contracts import subjects
 from contracts.caller import Caller as BusCaller
 from contracts.envelope import Envelope
 from contracts.events import AnyJobEvent, JobEvent, Request
+from contracts.events.employees import EmployeeEvent
 from contracts.operations.base import Operation, Req, Res
 from contracts.problem import unavailable
 from gateway.domain import Asking
@@ -47,4 +48,16 @@ class BusServices:
             heard(event)
 
         async with listening(self._bus, subjects.event(tenant, "job", "*"), read):
+            yield
+
+    @asynccontextmanager
+    async def listen_employees(self, heard: Callable[[EmployeeEvent], None]) -> AsyncIterator[None]:
+        def read(found: Envelope) -> None:
+            try:
+                event = EmployeeEvent.model_validate_json(found.body)
+            except ValidationError:
+                return  # about no single employee
+            heard(event)
+
+        async with listening(self._bus, subjects.event("*", EmployeeEvent.DOMAIN, "*"), read):
             yield

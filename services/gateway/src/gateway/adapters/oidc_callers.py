@@ -7,7 +7,7 @@ import jwt
 
 from contracts.names import Role
 from gateway.adapters.oidc_keys import ALGORITHMS, OidcKeys
-from gateway.domain import Caller
+from gateway.domain import Caller, Person
 from gateway.ports import Unauthenticated
 
 LEEWAY = 60.0
@@ -19,6 +19,10 @@ _LONGEST = 16_384
 _REQUIRED = ["exp", "iss", "aud", "sub"]
 _SUBJECT = re.compile(r"[ -~]{1,255}")
 """OpenID Connect Core, section 2; the subject travels in a header of the bus, where a line break would forge roles."""
+
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_PERSON = ("tid", "oid")
+"""learn.microsoft.com/entra/identity-platform/access-token-claims-reference: tenant and object id of the account."""
 
 _ROLES = {role.value: role for role in Role}
 
@@ -86,7 +90,21 @@ def _caller(claims: dict[str, Any]) -> Caller:
     if not isinstance(subject, str) or _SUBJECT.fullmatch(subject) is None:
         raise Unauthenticated("the token's claim sub is not 1 to 255 printable ASCII characters")
     roles = frozenset(_ROLES[name] for name in _texts(claims, "roles") if name in _ROLES)
-    return Caller(subject, roles, frozenset(_texts(claims, "tenants")))
+    return Caller(subject, roles, frozenset(_texts(claims, "tenants")), _person(claims))
+
+
+def _person(claims: dict[str, Any]) -> Person | None:
+    """Both claims or none: half of an identity, or one that is no GUID, is a fault of the issuer's configuration.
+
+    A token that Entra gave an app about itself (`idtyp`) is no person's; what the app may do says its token.
+    """
+    values = [claims.get(name) for name in _PERSON]
+    if values == [None, None] or claims.get("idtyp") == "app":
+        return None
+    tenant, account = (value.lower() if isinstance(value, str) else "" for value in values)
+    if not _GUID.fullmatch(tenant) or not _GUID.fullmatch(account):
+        raise Unauthenticated("the token's claims tid and oid must be two GUIDs, or both be left out")
+    return Person(tenant, account)
 
 
 def _texts(claims: dict[str, Any], name: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from gateway.entrypoints import profile_examples, token_examples
+from gateway.entrypoints import employee_examples, profile_examples, token_examples
 from gateway.entrypoints.example_monitoring import AUDIT_RECORD, AUDIT_SEAL, DEAD_LETTER, HEALTH, REVIEW
 from gateway.entrypoints.example_onboarding import CONTACTS, ONBOARDING
 
@@ -377,4 +377,5 @@ EXAMPLES: dict[str, Example] = {
     "list_audit_seals": Example(_page(AUDIT_SEAL)),
     "list_installation_audit": Example(_page({**AUDIT_RECORD, "tenant": "_"})),
     "get_health": Example(_page(HEALTH)),
+    **{name: Example(*both) for name, both in employee_examples.ANSWERS.items()},
 }

@@ -163,6 +163,15 @@ class MongoEmployees:
         found = self._activity.find(narrow).sort("order", DESCENDING).limit(limit)
         return [activity_of(each) async for each in found]
 
+    async def erase(self, tenant: str, user: str, known_before: datetime) -> int:
+        narrow: Document = {"tenant": tenant, "employee": user}
+        identity = {"_id": key(tenant, user)}
+        await self._employees.delete_one({**identity, "imported_at": {"$lte": known_before}})
+        again = await self._employees.find_one(identity, {"imported_at": 1})
+        if again is not None:
+            narrow["at"] = {"$lt": again["imported_at"]}
+        return (await self._activity.delete_many(narrow)).deleted_count
+
     async def _all(self, narrow: Document, limit: int = 0, sort: str | None = None) -> list[Employee]:
         found = self._employees.find(narrow).limit(limit)
         if sort is not None:

@@ -58,7 +58,7 @@ class Questions:
             person=call.caller.subject,
             users=tuple(dict.fromkeys(question.users)),
         )
-        return run_view(await self._request.start(run))
+        return run_view(await self._request.start(run, call.caller))
 
     async def sync_list(self, call: Call[Page]) -> Listing[views.SyncRun]:
         return await self._read.runs(call.one_tenant(), call.question.cursor, call.question.limit)
@@ -70,4 +70,4 @@ class Questions:
         return await self._read.overview(call.one_tenant())
 
     async def settings_set(self, call: Call[directory.ChangeSyncSettings]) -> views.SyncSettings:
-        return await self._settings(call.one_tenant(), call.question)
+        return await self._settings(call.one_tenant(), call.question, call.caller)

@@ -88,6 +88,13 @@ class Employees(Protocol):
         """Give up to `limit` entries, newest first, older than the entry `after`."""
         ...
 
+    async def erase(self, tenant: str, user: str, known_before: datetime) -> int:
+        """Remove the record and its entries of the activity log; gives how many entries.
+
+        A record that was imported after `known_before` is of somebody who came back: it stays, with its entries.
+        """
+        ...
+
     async def settle(self) -> int:
         """Log and publish what crashed savers left behind; gives for how many records."""
         ...

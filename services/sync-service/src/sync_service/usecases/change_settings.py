@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from chassis.clock import Clock
+from contracts.auditing import AuditAction, recorded
+from contracts.caller import Caller
 from contracts.employees import SyncSettings
 from contracts.operations.directory import ChangeSyncSettings
 from contracts.problem import conflict
@@ -17,7 +19,7 @@ class ChangeSettings:
         self._standings = standings
         self._clock = clock
 
-    async def __call__(self, tenant: str, change: ChangeSyncSettings) -> SyncSettings:
+    async def __call__(self, tenant: str, change: ChangeSyncSettings, caller: Caller) -> SyncSettings:
         """Save and give the settings. Raises ProblemError when a sync under way saves all the time."""
         for _ in range(_ATTEMPTS):
             standing = await self._standings.get(tenant) or Standing(tenant)
@@ -29,7 +31,16 @@ class ChangeSettings:
                 after = after.wanting_everybody()  # change tracking told of the guests there are long ago
             if settings.group_pattern != standing.settings.group_pattern:
                 after = replace(after, roles_due=True, role_groups={})
-            if await self._standings.save(after) is not None:
+            audit = recorded(
+                AuditAction.SYNC_CHANGE_SETTINGS,
+                tenant,
+                tenant=tenant,
+                caller=caller,
+                at=self._clock.now(),
+                before=standing.settings,
+                after=settings,
+            )
+            if await self._standings.save(after, (audit,)) is not None:
                 return settings
         raise conflict("the settings are being changed by somebody else; try again")
 

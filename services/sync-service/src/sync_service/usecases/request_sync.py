@@ -7,6 +7,8 @@ from chassis import ids
 from chassis.clock import Clock
 from chassis.errors import GiveUp, RetryLater
 from contracts import envelope
+from contracts.auditing import AuditAction, recorded
+from contracts.caller import Caller, on_behalf
 from contracts.events import SyncRequested
 from contracts.names import HoldReason, SyncKind
 from contracts.operations.directory import MOST_USERS
@@ -39,12 +41,19 @@ class RequestSync:
                 by=source,
                 causation=identity,
                 users=_checked(kind, request.users),
-            )
+            ),
+            on_behalf(source, identity),
         )
 
-    async def start(self, run: Run) -> Run:
-        """Record a run; one that is known already stays what it is."""
-        return await self._runs.add(*transitions.queued(run, self._clock.now()))
+    async def start(self, run: Run, caller: Caller | None = None) -> Run:
+        """Record a run; one that is known already stays what it is. Of who asked a record is kept, too."""
+        queued, events = transitions.queued(run, self._clock.now())
+        if caller is not None:
+            facts = {"kind": run.kind.value, "users": list(run.users)}
+            at = run.requested_at
+            audit = recorded(AuditAction.RUN_START, run.id, tenant=run.tenant, caller=caller, at=at, after=facts)
+            events = (*events, audit)
+        return await self._runs.add(queued, events)
 
     async def due(self) -> int:
         """A task of the sweep: start the runs whose time has come; gives how many.
