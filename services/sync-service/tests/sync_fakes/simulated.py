@@ -11,7 +11,7 @@ import httpx
 
 from graph_client import Budget, GraphClient, Limits, SystemClock
 from graph_client.messages import Request, Response
-from graph_simulator import directory, directory_objects
+from graph_simulator import consents, directory, directory_objects
 from graph_simulator.directory_objects import Kind, State
 from graph_simulator.permissions import ROLE_NAMES
 from graph_simulator.tokens import Tokens
@@ -30,7 +30,7 @@ class SimulatedDirectory:
         self.connection = self.simulator.connection
         self.tenant = directory.create_tenant(self.connection, "contoso")
         app = directory.find_app(self.connection, self.tenant.id, "directory")
-        roles = [role for role, _ in directory.granted_roles(self.connection, app)]
+        roles = [role for role, _ in consents.granted_roles(self.connection, app)]
         tokens: Tokens = self.simulator.tokens
         self._token = tokens.issue(app, [ROLE_NAMES[role] for role in roles])
         self.requests = 0

@@ -197,6 +197,17 @@ async def test_R_S10_the_first_token_starts_the_first_sync_and_the_clock_the_nex
     assert [run.by for run in service.runs.runs.values()] == ["onboarding", "schedule"]
 
 
+async def test_R_S10_scheduled_syncs_do_not_pile_up_behind_one_that_is_held(service: MemoryService) -> None:
+    await service.app.request.token_refreshed(TENANT)
+    service.directory.failing = lambda: TokenUnavailable("expired")
+    await service.work()
+    for _ in range(5):
+        await service.clock.advance(timedelta(hours=6).total_seconds())
+        await service.app.request.due()
+        await service.work()
+    assert len(service.runs.runs) == 1
+
+
 async def test_R_S10_single_users_are_synced_at_once(service: MemoryService) -> None:
     service.directory.add_group("g", "KlarKonform-contoso-HR")
     await service.sync()

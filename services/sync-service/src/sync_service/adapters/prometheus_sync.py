@@ -47,15 +47,23 @@ class SyncMetrics:
         now = self._clock.monotonic()
         if now < self._next:
             return 0
-        for gauge in self._gauges.values():
-            gauge.clear()
-        found = await self._standings.everything()
-        for standing in found:
-            await self._show(standing)
+        try:
+            found = {one.tenant: await self._figures(one) for one in await self._standings.everything()}
+        except Exception:
+            self._clear()
+            raise
+        self._clear()
+        for tenant, figures in found.items():
+            for name, value in figures.items():
+                self._gauges[name].labels(tenant).set(value)
         self._next = now + self._interval
         return len(found)
 
-    async def _show(self, standing: Standing) -> None:
+    def _clear(self) -> None:
+        for gauge in self._gauges.values():
+            gauge.clear()
+
+    async def _figures(self, standing: Standing) -> dict[str, float]:
         before = self._clock.now() - self._stale_after
         numbers = await self._employees.numbers(standing.tenant, before)
         covered = standing.last_sync_at is not None and standing.last_sync_at >= before
@@ -68,5 +76,4 @@ class SyncMetrics:
             figures["last_sync_timestamp_seconds"] = standing.last_sync_at.timestamp()
         if standing.settings.every_hours is not None:
             figures["sync_interval_seconds"] = standing.settings.every_hours * 3600
-        for name, value in figures.items():
-            self._gauges[name].labels(standing.tenant).set(value)
+        return figures

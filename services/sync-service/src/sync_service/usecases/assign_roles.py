@@ -1,6 +1,6 @@
 """Give everybody the roles that groups in Microsoft 365 give them."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from chassis.clock import Clock
@@ -45,14 +45,14 @@ class AssignRoles:
                 warnings.append(f"ambiguous_group_{role.value}")
         return RoleGroups(groups, tuple(warnings))
 
-    async def everybody(self, tenant: str, found: RoleGroups, directory: Directory, author: Author) -> int:
-        """Read all members and set the roles that differ; gives of how many people."""
+    async def everybody(
+        self, tenant: str, found: RoleGroups, directory: Directory, author: Author
+    ) -> AsyncIterator[int]:
+        """Read all members and set the roles that differ; gives of how many people, some hundred at a time."""
         members = {role: await directory.members(group) for role, group in found.groups.items()}
         concerned = sorted({e.id for e in await self._employees.elevated(tenant)}.union(*members.values()))
-        changed = 0
         for start in range(0, len(concerned), _AT_ONCE):
-            changed += await self._set(tenant, concerned[start : start + _AT_ONCE], members, author)
-        return changed
+            yield await self._set(tenant, concerned[start : start + _AT_ONCE], members, author)
 
     async def one(self, tenant: str, user: str, standing: Standing, directory: Directory, author: Author) -> int:
         """Set the roles of one user by the groups that were found before."""

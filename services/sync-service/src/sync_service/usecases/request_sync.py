@@ -56,20 +56,26 @@ class RequestSync:
         return await self._runs.add(queued, events)
 
     async def due(self) -> int:
-        """A task of the sweep: start the runs whose time has come; gives how many.
+        """A task of the sweep: start the runs whose time has come; gives how many tenants it looked at.
 
-        Strikes that were missed are made up for by one run; while a run goes on, the next waits behind it.
+        Strikes that were missed are made up for by one run; while one goes on or is held, none joins it.
         """
         now = self._clock.now()
         found = await self._standings.due(now, _DUE_AT_ONCE)
         for standing in found:
             assert standing.next_at is not None  # it is due
-            strike = standing.next_at.isoformat()
-            # Derived, so that two replicas that see the same strike start one run.
-            run = ids.derived(standing.tenant, SCHEDULE, strike)
-            await self.start(Run(standing.tenant, run, SyncKind.INCREMENTAL, requested_at=now, by=SCHEDULE))
+            if not await self._goes_on(standing.tenant):
+                strike = standing.next_at.isoformat()
+                # Derived, so that two replicas that see the same strike start one run.
+                run = ids.derived(standing.tenant, SCHEDULE, strike)
+                await self.start(Run(standing.tenant, run, SyncKind.INCREMENTAL, requested_at=now, by=SCHEDULE))
             await self._standings.save(standing.scheduled(now))
         return len(found)
+
+    async def _goes_on(self, tenant: str) -> bool:
+        """True while a sync of everybody is being done or waits for something outside."""
+        under_way = (*await self._runs.running(tenant, self._clock.now()), *await self._runs.held(tenant))
+        return any(not run.kind.names_users for run in under_way)
 
     async def token_refreshed(self, tenant: str) -> None:
         """Sync a tenant for the first time, or take up what waited for a token. Raises RetryLater."""

@@ -113,11 +113,12 @@ class SyncEverybody:
         if not due:
             return None
         found = await self._steps.roles.find(claim.standing, claim.directory)
-        changed = await self._steps.roles.everybody(claim.tenant, found, claim.directory, claim.author)
-        await claim.count(SyncCounts(role_changes=changed))
+        async for changed in self._steps.roles.everybody(claim.tenant, found, claim.directory, claim.author):
+            await claim.count(SyncCounts(role_changes=changed))
         return found
 
     async def _close(self, claim: Claim, found: RoleGroups | None) -> None:
+        await claim.count(SyncCounts())  # the requests since the last page
         admins, round_ = await self._employees.admins(claim.tenant), _open(claim.standing)
         now = claim.now()
 
