@@ -206,6 +206,7 @@ QUESTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "target.recover": ({"id": "{target}"}, {"id": ABSENT}),
     "target.list": ({"cursor": "{target}"}, {"cursor": "{target}"}),
     "target.get": ({"id": "{target}"}, {"id": ABSENT}),
+    "target.renew": ({"id": "{target}", "credentials": ABSENT}, {"id": ABSENT, "credentials": ABSENT}),
     "target.test": ({"id": "{target}"}, {"id": ABSENT}),
     "retention-floor.get": ({}, {}),
     "retention-floor.set": ({}, {}),

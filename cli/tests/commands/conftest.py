@@ -184,6 +184,7 @@ class FakeGateway:
             "get_backup_configuration": lambda _: self.configurations[0],
             "change_backup_configuration": self._change_configuration,
             "test_storage_target": self._test_target,
+            "renew_storage_credentials": self._renew_credentials,
             "get_retention_floor": lambda _: self.floor,
             "set_retention_floor": self._set_floor,
             "list_legal_holds": lambda r: self._page(r, self.holds),
@@ -396,6 +397,10 @@ class FakeGateway:
     def _test_target(self, request: Request) -> StorageTargetResult:
         steps = [ProbeStep(name=name, ok=name != self.broken_step) for name in ("write", "read", "delete")]
         return StorageTargetResult(target=self.targets[0], steps=tuple(steps))
+
+    def _renew_credentials(self, request: Request) -> StorageTargetResult:
+        self._body()
+        return StorageTargetResult(target=self.targets[0], steps=())
 
     def _set_floor(self, request: Request) -> RetentionFloor:
         change = FloorChange(period=self._body()["period"], set_by="anna", set_at=NOW)

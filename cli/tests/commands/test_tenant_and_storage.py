@@ -308,3 +308,16 @@ def test_a_saved_target_is_tested_again(signed_in: Any, tenantkeep: Any, key_fil
     done = tenantkeep("storage", "test", "archive", "--tenant", "contoso")
     assert done.exit_code == 1
     assert "Failed" in done.stdout
+
+
+def test_a_target_gets_new_credentials_of_its_kind(signed_in: Any, tenantkeep: Any, key_file: Path) -> None:
+    assert tenantkeep("storage", "add", "archive", *TARGET, "--secret-key-file", str(key_file)).exit_code == 0
+    keys = ("--access-key", "AKIA-NEW", "--secret-key-file", str(key_file))
+    done = tenantkeep("storage", "credentials", "archive", *keys)
+    assert done.exit_code == 0, done.output
+    assert signed_in.bodies[-1][1] == {"credentials": {"access_key": "AKIA-NEW", "secret_key": "hush-s3"}}
+    done = tenantkeep("storage", "credentials", "archive", "--password-file", str(key_file), "--lang", "de")
+    assert "verwendet die neuen Zugangsdaten" in done.output
+    assert signed_in.bodies[-1][1]["credentials"]["password"] == "hush-s3"
+    assert tenantkeep("storage", "credentials", "archive", "--access-key", "AKIA").exit_code == 2
+    assert "hush" not in done.output

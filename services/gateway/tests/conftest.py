@@ -171,8 +171,10 @@ class World:
         configuration = views.BackupConfiguration.model_validate(samples["create_backup_configuration"])
         point = views.RestorePoint.model_validate(samples["list_restore_points"]["items"][0])
         self._answer(server, rpc.CONFIGURATION_GET, _only(configuration, "c1", "Backup configuration"))
-        target = views.StorageTarget.model_validate(samples["list_storage_targets"]["items"][0])
-        self._answer(server, rpc.TARGET_GET, _only(target, "t1", "Storage target"))
+        self.target = views.StorageTarget.model_validate(samples["list_storage_targets"]["items"][0])
+        self.renewal = rpc.CreatedTarget(target=self.target, steps=())
+        self._answer(server, rpc.TARGET_GET, self._get_target)
+        self._answer(server, rpc.TARGET_RENEW, self._renew_target)
         self._answer(server, rpc.RESTORE_POINT_GET, _only(point, "p1", "Restore point"))
         self._answer(server, rpc.TENANT_GET, self._tenant)
         self._answer(server, rpc.CONSENT_FINISH, self._finish_consent)
@@ -218,6 +220,23 @@ class World:
             await self.before_roles()
         known = self.roles if call.tenant == "contoso" else {}
         return employees.EmployeeRoles(employee=call.question.id, roles=known.get(call.question.id, ()))
+
+    def saved_target(self, credentials: str, *retired: str) -> views.StorageTarget:
+        """The target as it is from now on."""
+        self.target = self.target.model_copy(update={"credentials": credentials, "retired": retired})
+        return self.target
+
+    def renewed_target(self, credentials: str | None, *retired: str) -> views.StorageTarget:
+        """What a renewal ends in: the target with other credentials, or a connection test that failed."""
+        renewed = self.target.model_copy(update={"credentials": credentials, "retired": retired})
+        self.renewal = rpc.CreatedTarget(target=None if credentials is None else renewed, steps=())
+        return renewed
+
+    async def _get_target(self, call: Call[rpc.ById]) -> views.StorageTarget:
+        return await _only(self.target, "t1", "Storage target")(call)
+
+    async def _renew_target(self, _call: Call[rpc.RenewTarget]) -> rpc.CreatedTarget:
+        return self.renewal
 
     async def _tenant(self, call: Call[rpc.Nothing]) -> views.Tenant:
         if call.one_tenant() not in self.tenants:
@@ -434,6 +453,11 @@ ATTEMPTS: dict[str, Attempt] = {
     ),
     "get_backup_configuration": Attempt("/tenants/contoso/backup-configurations/c1", 200),
     "change_backup_configuration": Attempt("/tenants/contoso/backup-configurations/c1", 200, {"paused": True}),
+    "renew_storage_credentials": Attempt(
+        "/tenants/contoso/storage-targets/t1/credentials",
+        200,
+        {"credentials": {"access_key": "PLANTED-new-access", "secret_key": "PLANTED-new-secret"}},
+    ),
     "test_storage_target": Attempt("/tenants/contoso/storage-targets/t1/test", 200),
     "get_retention_floor": Attempt("/tenants/contoso/retention-floor", 200),
     "set_retention_floor": Attempt("/tenants/contoso/retention-floor", 200, {"period": "90d"}),

@@ -125,6 +125,12 @@ class Gateway(EmployeeCalls):
     def create_storage_target(self, tenant: str, body: api.AnyTargetBody) -> api.StorageTargetResult:
         return self._post(f"/tenants/{_part(tenant)}/storage-targets", body, api.StorageTargetResult)
 
+    def renew_storage_credentials(
+        self, tenant: str, target: str, body: api.StorageCredentialsBody
+    ) -> api.StorageTargetResult:
+        path = f"/tenants/{_part(tenant)}/storage-targets/{_part(target)}/credentials"
+        return self._post(path, body, api.StorageTargetResult)
+
     def test_storage_target(self, tenant: str, target: str) -> api.StorageTargetResult:
         path = f"/tenants/{_part(tenant)}/storage-targets/{_part(target)}/test"
         return self._post(path, None, api.StorageTargetResult)

@@ -1,5 +1,6 @@
 """Options that many commands share."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,3 +35,13 @@ TenantName = Annotated[
 ]
 Timeout = Annotated[float, typer.Option("--timeout", min=0, help="Seconds to wait; exit code 4 when they are over.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Show progress until the run has ended.")]
+SecretKeyFile = Annotated[Path | None, typer.Option(help="File with the secret key.", exists=True, dir_okay=False)]
+KeyFile = Annotated[
+    Path | None, typer.Option(help="File with the private key of the account.", exists=True, dir_okay=False)
+]
+PassphraseFile = Annotated[
+    Path | None, typer.Option(help="File with the passphrase of that key.", exists=True, dir_okay=False)
+]
+PasswordFile = Annotated[
+    Path | None, typer.Option(help="File with its password, instead of a key.", exists=True, dir_okay=False)
+]

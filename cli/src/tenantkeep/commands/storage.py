@@ -15,10 +15,11 @@ from tenantkeep.commands import figures, labels, settings
 from tenantkeep.commands.choose import named, tenant_of
 from tenantkeep.commands.client import connect
 from tenantkeep.commands.errors import usage
-from tenantkeep.commands.options import Json, Lang, TenantName
+from tenantkeep.commands.options import Json, KeyFile, Lang, PassphraseFile, PasswordFile, SecretKeyFile, TenantName
 from tenantkeep.commands.output import Screen, reported
 from tenantkeep.commands.recover_target import recover
 from tenantkeep.commands.storage_bodies import invalid_fields, rate_limit, sftp_target, tested
+from tenantkeep.commands.storage_credentials import credentials
 from tenantkeep.exit_codes import ExitCode
 from tenantkeep.stack import objects, stack
 from tenantkeep.stack.home import Home
@@ -26,7 +27,6 @@ from tenantkeep.stack.home import Home
 app = typer.Typer(help="Where backups are stored.", no_args_is_help=True)
 
 
-SecretKeyFile = Annotated[Path | None, typer.Option(help="File with the secret key.", exists=True, dir_okay=False)]
 ObjectLock = Annotated[
     LockMode | None,
     typer.Option(
@@ -39,15 +39,6 @@ ObjectLock = Annotated[
 HostKeys = Annotated[
     list[str] | None,
     typer.Option(help="Public key of the SFTP server (ssh-ed25519 AAAA…); repeat it for more than one."),
-]
-KeyFile = Annotated[
-    Path | None, typer.Option(help="File with the private key of the account.", exists=True, dir_okay=False)
-]
-PassphraseFile = Annotated[
-    Path | None, typer.Option(help="File with the passphrase of that key.", exists=True, dir_okay=False)
-]
-PasswordFile = Annotated[
-    Path | None, typer.Option(help="File with its password, instead of a key.", exists=True, dir_okay=False)
 ]
 
 
@@ -168,6 +159,7 @@ def try_again(
 
 app.command("test")(try_again)  # a function of that name would be taken for a test
 app.command("recover")(recover)
+app.command("credentials")(credentials)
 
 
 def embedded_target(home: Home, tenant: str, name: str) -> StorageTargetBody:

@@ -1,7 +1,8 @@
-"""What `tenantkeep storage add` sends, and how it tells a connection test that failed."""
+"""What `tenantkeep storage add` and `credentials` send, and how they tell a connection test that failed."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import SecretStr, TypeAdapter, ValidationError
@@ -31,7 +32,7 @@ def sftp_target(
             "An SFTP target needs --user, --folder, --host-key, and --key-file or --password-file.",
             "Ein SFTP-Ziel braucht --user, --folder, --host-key und --key-file oder --password-file.",
         )
-    given = {part: _secret(file, part) for part, file in secrets.items() if file is not None}
+    given = {part: secret_of(file, part) for part, file in secrets.items() if file is not None}
     try:
         return SFTPTargetBody(
             name=name,
@@ -64,9 +65,16 @@ def invalid_fields(error: ValidationError) -> CommandError:
 
 
 def tested(gateway: Gateway, tenant: str, body: AnyTargetBody, language: str) -> StorageTargetResult:
-    """Create the target; a connection test that failed is told step by step in the reader's language."""
-    try:
+    """Create the target."""
+    with steps_told(language):
         return gateway.create_storage_target(tenant, body)
+
+
+@contextmanager
+def steps_told(language: str) -> Iterator[None]:
+    """A connection test that failed is told step by step in the reader's language."""
+    try:
+        yield
     except Refused as error:
         if error.problem.code == "connection-test-failed":
             error.lines = tuple(_told(ProbeStep.model_validate(step), language) for step in error.problem.errors)
@@ -80,6 +88,6 @@ def _told(step: ProbeStep, language: str) -> str:
     return f"{step.name}: {said} ({step.detail})"
 
 
-def _secret(file: Path, part: str) -> SecretStr:
+def secret_of(file: Path, part: str) -> SecretStr:
     text = file.read_text(encoding="utf-8")
     return SecretStr(text if part == "private_key" else text.strip())

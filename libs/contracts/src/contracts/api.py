@@ -165,6 +165,10 @@ class SFTPTargetBody(Body):
     credentials: SFTPCredentials
 
 
+class StorageCredentialsBody(Body):
+    credentials: S3Credentials | SFTPCredentials = Field(description="of the kind that the target takes")
+
+
 def _kind(body: object) -> str | None:
     """S3 unless the body says otherwise: the first release knew no other kind."""
     kind = body.get("kind", "s3") if isinstance(body, dict) else getattr(body, "kind", None)

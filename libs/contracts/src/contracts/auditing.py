@@ -40,6 +40,7 @@ class AuditAction(StrEnum):
     PROFILE_NAME_CONSENT_GIVER = "profile.name-consent-giver"
     TARGET_CREATE = "target.create"
     TARGET_RECOVER = "target.recover"
+    TARGET_RENEW = "target.renew"
     CONFIGURATION_CREATE = "configuration.create"
     CONFIGURATION_CHANGE = "configuration.change"
     LEGAL_HOLD_PLACE = "legal-hold.place"

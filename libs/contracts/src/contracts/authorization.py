@@ -68,6 +68,9 @@ ROUTES: dict[str, Route] = {
     ),
     "list_storage_targets": Route("GET", "/tenants/{tenant}/storage-targets", _MANAGE),
     "create_storage_target": Route("POST", "/tenants/{tenant}/storage-targets", _MANAGE, AuditAction.TARGET_CREATE),
+    "renew_storage_credentials": Route(
+        "POST", "/tenants/{tenant}/storage-targets/{target}/credentials", _MANAGE, AuditAction.TARGET_RENEW
+    ),
     "test_storage_target": Route("POST", "/tenants/{tenant}/storage-targets/{target}/test", _MANAGE),
     "recover_storage_target": Route(
         "POST", "/tenants/{tenant}/storage-targets/{target}/recovery", _MANAGE, AuditAction.TARGET_RECOVER

@@ -119,8 +119,14 @@ class CreateTarget(base.Question):
     rate_limit: int | None = Field(default=None, ge=1)
 
 
+class RenewTarget(base.ById):
+    """New credentials wait in the vault at `tenants/<tenant>/storage/<credentials>`."""
+
+    credentials: Token
+
+
 class CreatedTarget(base.Question):
-    """Saved only if every step of the connection test held; otherwise `target` is None and the steps say why."""
+    """Saved or changed only if every step of the connection test held; else `target` is None and the steps say why."""
 
     target: StorageTarget | None
     steps: tuple[ProbeStep, ...]
@@ -262,6 +268,7 @@ DOCUMENTS_EXPORT = Operation("token-service", "documents.export", Nothing, Tenan
 
 TARGET_CREATE = Operation("backup-service", "target.create", CreateTarget, CreatedTarget)
 TARGET_RECOVER = Operation("backup-service", "target.recover", ById, StorageTarget)
+TARGET_RENEW = Operation("backup-service", "target.renew", RenewTarget, CreatedTarget)
 TARGET_TEST = Operation("backup-service", "target.test", ById, CreatedTarget)
 TARGET_LIST = Operation("backup-service", "target.list", Page, Listing[StorageTarget])
 TARGET_GET = Operation("backup-service", "target.get", ById, StorageTarget)
@@ -311,6 +318,7 @@ OPERATIONS: tuple[base.Operation[Any, Any], ...] = (
     DOCUMENTS_EXPORT,
     TARGET_CREATE,
     TARGET_RECOVER,
+    TARGET_RENEW,
     TARGET_TEST,
     TARGET_LIST,
     TARGET_GET,

@@ -159,6 +159,8 @@ class StorageTarget(View):
         default=None, description="when its repository last got, or was found to hold, what only documents know"
     )
     recovery: TargetRecovery | None = None
+    credentials: str = Field(default="", description="name of its credentials in the vault; empty: the target's id")
+    retired: tuple[str, ...] = Field(default=(), description="names of former credentials, which are destroyed")
 
 
 class ProbeStep(View):

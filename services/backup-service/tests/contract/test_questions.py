@@ -26,6 +26,7 @@ CALLER = Caller("anna", ("operator",), "request-1")
 TARGET = rpc.CreateTarget(id="t1", name="Our S3", endpoint="https://s3.example", bucket="backups")
 QUESTIONS: dict[str, Any] = {
     "target.create": TARGET,
+    "target.renew": rpc.RenewTarget(id="unknown", credentials="new"),
     "configuration.create": rpc.CreateConfiguration(name="Mail", target="t1"),
     "retention-floor.set": rpc.SetRetentionFloor(period="1y"),
     "legal-hold.place": rpc.PlaceLegalHold(target="t1", reason="lawsuit"),
@@ -79,7 +80,8 @@ async def test_question_is_answered(gateway: Bus, operation: Any) -> None:
     await gateway.ask(rpc.TARGET_CREATE, "contoso", TARGET, CALLER)
     look_up = (
         operation.request is rpc.ById
-        or operation in {rpc.EXPORT_OPEN, rpc.LEGAL_HOLD_RELEASE, rpc.CONFIGURATION_CHANGE, rpc.RESTORE_PROBLEMS}
+        or operation
+        in {rpc.TARGET_RENEW, rpc.EXPORT_OPEN, rpc.LEGAL_HOLD_RELEASE, rpc.CONFIGURATION_CHANGE, rpc.RESTORE_PROBLEMS}
         or operation.name.startswith("browse.")
     )
     if look_up:

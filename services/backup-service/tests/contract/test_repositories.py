@@ -1,5 +1,6 @@
 """Repositories as the processes open them: storage over S3, keys in a vault, the customer's recovery key."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +15,15 @@ from backup_engine.storage import LockMode
 from backup_engine.testing.seaweed import BUCKET, LOCK_BUCKET, SeaweedServer
 from backup_engine.testing.tunnel import Tunnel
 from backup_service.adapters.engine_repositories import EngineRepositories
+from backup_service.adapters.mongo_catalogue import MongoCatalogue
 from backup_service.adapters.mongo_store import Store
+from backup_service.usecases.manage import Manage
 from chassis.testing.clock import ManualClock
 from chassis.testing.vault import MemoryVault
+from contracts.caller import Caller
+from contracts.rpc import RenewTarget
 
+CALLER = Caller("anna", ("operator",), "request-1")
 DOCUMENT = {"tenant": "contoso", "id": "t1", "bucket": "tenantkeep", "region": "us-east-1"}
 
 
@@ -154,3 +160,50 @@ async def test_a_recovery_key_that_is_none_stops_the_job(world: World) -> None:
     await world.vault.kv_write("tenants/contoso/recovery-key", {"public_key": "x25519:" + "A" * 43 + "="})
     with pytest.raises(KeyUnavailable, match="replace it"):
         await world.process().open("contoso", "t1")
+
+
+@pytest.fixture
+async def saved(world: World) -> MongoCatalogue:
+    """The target as the catalogue knows it."""
+    facts = {
+        "name": "Our S3",
+        "created_at": datetime(2026, 3, 2, tzinfo=UTC),
+        "tested_at": datetime(2026, 3, 2, tzinfo=UTC),
+    }
+    await world.store.targets.update_one({"_id": "contoso/t1"}, {"$set": facts})
+    return MongoCatalogue(world.store)
+
+
+async def test_renewed_credentials_are_used_from_the_next_opening_on_and_who_works_goes_on(
+    world: World, saved: MongoCatalogue
+) -> None:
+    process, manage = world.process(), Manage(saved, world.process(), ManualClock())
+    before = await process.open("contoso", "t1")
+    good, _ = await world.vault.kv_read("tenants/contoso/storage/t1") or ({}, 0)
+    await world.vault.kv_create("tenants/contoso/storage/wrong", {**good, "secret_key": "wrong"})
+    await world.vault.kv_create("tenants/contoso/storage/new", good)
+    refused = await manage.renew_credentials("contoso", CALLER, RenewTarget(id="t1", credentials="wrong"))
+    assert refused.target is None
+    assert await process.open("contoso", "t1") is before
+    wanted = RenewTarget(id="t1", credentials="new")
+    done = await manage.renew_credentials("contoso", CALLER, wanted)
+    assert done.target is not None
+    assert (done.target.credentials, done.target.retired) == ("new", ("t1",))
+    again = await manage.renew_credentials("contoso", CALLER, wanted)
+    assert (again.target, again.steps) == (done.target, ())
+    await world.vault.kv_delete("tenants/contoso/storage/t1")
+    after = await process.open("contoso", "t1")
+    assert after is not before
+    for repository in (before, after):
+        assert await asyncio.to_thread(repository.snapshots) == []
+    assert await world.process().open("contoso", "t1")
+
+
+async def test_of_two_renewals_at_once_one_counts(saved: MongoCatalogue) -> None:
+    target = await saved.target("contoso", "t1")
+    assert target is not None
+    assert await saved.change_target(target, {"credentials": "one"})
+    assert not await saved.change_target(target, {"credentials": "two"})
+    now = await saved.target("contoso", "t1")
+    assert now is not None
+    assert now.credentials == "one"

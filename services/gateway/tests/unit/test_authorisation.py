@@ -40,6 +40,7 @@ MATRIX = {
     "create_backup_configuration": "operator admin",
     "get_backup_configuration": "operator admin",
     "change_backup_configuration": "operator admin",
+    "renew_storage_credentials": "operator admin",
     "test_storage_target": "operator admin",
     "get_retention_floor": "operator admin",
     "set_retention_floor": "operator admin",

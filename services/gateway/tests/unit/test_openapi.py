@@ -34,6 +34,7 @@ MODELS: dict[str, tuple[Any, Any]] = {
     "create_backup_configuration": (views.BackupConfiguration, api.BackupConfigurationBody),
     "get_backup_configuration": (views.BackupConfiguration, None),
     "change_backup_configuration": (views.BackupConfiguration, api.BackupConfigurationChange),
+    "renew_storage_credentials": (api.StorageTargetResult, api.StorageCredentialsBody),
     "test_storage_target": (api.StorageTargetResult, None),
     "start_backup": (api.Accepted, None),
     "list_runs": (views.Listing[views.Run], None),

@@ -240,3 +240,60 @@ async def test_no_secret_is_logged_counted_or_answered(
     assert "PLANTED" not in "".join(record.getMessage() for record in caplog.records)
     for message in gateway.world.broker.stored:
         assert b"PLANTED" not in message.body
+
+
+RENEWED = f"{TARGETS}/t1/credentials"
+OLD = "tenants/contoso/storage/t1"
+
+
+async def test_new_storage_credentials_wait_in_a_place_of_their_own_and_the_old_ones_go_after_the_switch(
+    gateway: Any, attempts: Any
+) -> None:
+    await gateway.vault.kv_create(OLD, {"access_key": "old"})
+    target = gateway.world.renewed_target("new", "t1")
+    answer = await gateway.call("POST", RENEWED, json=_body(attempts, "renew_storage_credentials"))
+    assert (answer.status_code, answer.json()["target"]["id"]) == (200, target.id)
+    [asked] = gateway.world.of("target.renew")
+    assert _paths(gateway) == [f"tenants/contoso/storage/{asked.question.credentials}"]
+    stored = await gateway.vault.kv_read(_paths(gateway)[0])
+    assert stored == ({"access_key": "PLANTED-new-access", "secret_key": "PLANTED-new-secret"}, 1)
+    assert "PLANTED" not in answer.text + asked.question.model_dump_json()
+
+
+@pytest.mark.parametrize("outcome", ["refused", "test failed"])
+async def test_storage_credentials_that_do_not_hold_leave_the_old_ones_and_nothing_else(
+    gateway: Any, attempts: Any, outcome: str
+) -> None:
+    await gateway.vault.kv_create(OLD, {"access_key": "old"})
+    if outcome == "refused":
+        gateway.world.fail_with["target.renew"] = conflict("somebody else was faster")
+    else:
+        gateway.world.renewed_target(None)
+    answer = await gateway.call("POST", RENEWED, json=_body(attempts, "renew_storage_credentials"))
+    assert answer.status_code in {409, 422}
+    assert _paths(gateway) == [OLD]
+
+
+async def test_a_renewal_without_an_answer_is_repeated_and_ends_with_one_set_of_credentials(
+    gateway: Any, attempts: Any, problem_unavailable: Any
+) -> None:
+    body, headers = _body(attempts, "renew_storage_credentials"), {"idempotency_key": "k1"}
+    await gateway.vault.kv_create(OLD, {"access_key": "old"})
+    gateway.world.fail_with["target.renew"] = problem_unavailable
+    assert (await gateway.call("POST", RENEWED, json=body, **headers)).status_code == 503
+    [asked] = gateway.world.of("target.renew")
+    new = f"tenants/contoso/storage/{asked.question.credentials}"
+    assert _paths(gateway) == sorted([OLD, new])  # the switch may have been made: neither may go
+    del gateway.world.fail_with["target.renew"]
+    gateway.world.renewed_target("new", "t1")
+    assert (await gateway.call("POST", RENEWED, json=body, **headers)).status_code == 200
+    assert _paths(gateway) == [new]
+    await gateway.vault.kv_create(OLD, {"access_key": "old"})  # as a gateway leaves it that dies right after the switch
+    gateway.world.saved_target(asked.question.credentials, "t1")
+    assert (await gateway.call("POST", RENEWED, json=body, **headers)).status_code == 200
+    assert (_paths(gateway), len(gateway.world.of("target.renew"))) == ([new], 2)
+
+
+async def test_credentials_of_another_kind_than_the_target_takes_are_refused(gateway: Any) -> None:
+    answer = await gateway.call("POST", RENEWED, json={"credentials": {"password": "PLANTED"}})
+    assert (answer.status_code, _paths(gateway)) == (422, [])

@@ -30,25 +30,38 @@ class EngineRepositories:
         self._ca_file = ca_file
         self._tuning = tuning
         self._opened: dict[tuple[str, str], Repository] = {}
+        self._credentials: dict[tuple[str, str], str] = {}
+        """With which they were opened, by their name in the vault."""
         self._wrapped_to: dict[tuple[str, str], RecoveryPublicKey | None] = {}
         self._lock = asyncio.Lock()
 
     async def open(self, tenant: str, target: str) -> Repository:
-        """Open it, or give it as it was opened before; the tenant's recovery key of today opens it either way."""
+        """Open it, or give it as it was opened before; the tenant's recovery key of today opens it either way.
+
+        With other credentials it is opened anew; who has the one of before goes on with it.
+        """
         recovery = await self._recovery_key(tenant)
         async with self._lock:
+            document = await self._document(tenant, target)
+            credentials = _credentials_of(target, document)
             known = self._opened.get((tenant, target))
-            if known is None:
-                known = self._opened[tenant, target] = await self._open(tenant, target, recovery)
+            if known is None or self._credentials[tenant, target] != credentials:
+                known = self._opened[tenant, target] = await self._open(tenant, target, document, recovery)
+                self._credentials[tenant, target] = credentials
             if (tenant, target) not in self._wrapped_to or self._wrapped_to[tenant, target] != recovery:
                 await self._require(known, target, recovery)
                 self._wrapped_to[tenant, target] = recovery
             return known
 
-    async def _open(self, tenant: str, target: str, recovery: RecoveryPublicKey | None) -> Repository:
+    async def _document(self, tenant: str, target: str) -> Mapping[str, Any]:
         document = await self._targets.find_one({"_id": key(tenant, target)})
         if document is None:
             raise not_found("storage target")
+        return document
+
+    async def _open(
+        self, tenant: str, target: str, document: Mapping[str, Any], recovery: RecoveryPublicKey | None
+    ) -> Repository:
         storage = wrapped(await self._storage(tenant, target, document), document)
         return await asyncio.to_thread(
             Repository.open_or_create,
@@ -104,10 +117,15 @@ class EngineRepositories:
 
     async def _storage(self, tenant: str, target: str, where: Mapping[str, Any]) -> S3Storage | SFTPStorage:
         try:
-            found = await self._vault.kv_read(f"tenants/{tenant}/storage/{target}")
+            found = await self._vault.kv_read(f"tenants/{tenant}/storage/{_credentials_of(target, where)}")
         except VaultNotFound:
             found = None
         if found is None:
-            raise StorageDenied("the vault holds no credentials for this target; create the target again")
+            raise StorageDenied("the vault holds no credentials for this target; give it new ones")
         credentials, _ = found
         return storage_of(where, credentials, tenant, self._ca_file)
+
+
+def _credentials_of(target: str, where: Mapping[str, Any]) -> str:
+    """Their name in the vault: that of the target until they were renewed."""
+    return str(where.get("credentials") or target)

@@ -40,6 +40,15 @@ class MongoCatalogue:
     async def add_target(self, target: StorageTarget, events: Sequence[Event] = ()) -> None:
         await _insert(self._store.targets, target, target.tenant, target.id, events)
 
+    async def change_target(
+        self, target: StorageTarget, changes: Mapping[str, Any], events: Sequence[Event] = ()
+    ) -> bool:
+        # A target of an earlier release has no such field.
+        as_known = {"$in": [target.credentials, None]} if not target.credentials else target.credentials
+        where = {"_id": key(target.tenant, target.id), "credentials": as_known}
+        done = await self._store.targets.update_one(where, announcing({"$set": plain(dict(changes))}, events))
+        return bool(done.modified_count)
+
     async def add_configuration(self, configuration: BackupConfiguration, events: Sequence[Event] = ()) -> None:
         await _insert(self._store.configurations, configuration, configuration.tenant, configuration.id, events)
 

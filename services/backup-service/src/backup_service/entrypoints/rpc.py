@@ -104,6 +104,9 @@ def _bind_commands(server: RpcServer, manage: Manage) -> None:
     async def create_target(call: Call[rpc.CreateTarget]) -> rpc.CreatedTarget:
         return await manage.create_target(call.one_tenant(), call.caller, call.question)
 
+    async def renew_credentials(call: Call[rpc.RenewTarget]) -> rpc.CreatedTarget:
+        return await manage.renew_credentials(call.one_tenant(), call.caller, call.question)
+
     async def test_target(call: Call[rpc.ById]) -> rpc.CreatedTarget:
         return await manage.test_target(call.one_tenant(), call.question.id)
 
@@ -111,6 +114,7 @@ def _bind_commands(server: RpcServer, manage: Manage) -> None:
         return await manage.open_export(call.one_tenant(), call.caller, call.question)
 
     server.answer(rpc.TARGET_CREATE, create_target)
+    server.answer(rpc.TARGET_RENEW, renew_credentials)
     server.answer(rpc.TARGET_TEST, test_target)
     server.answer(rpc.EXPORT_OPEN, open_export)
 

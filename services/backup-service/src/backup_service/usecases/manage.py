@@ -9,9 +9,9 @@ from backup_service.usecases.export_mailbox import archive_name
 from chassis.clock import Clock
 from contracts.auditing import AuditAction, recorded
 from contracts.caller import Caller
-from contracts.problem import not_found
+from contracts.problem import conflict, not_found
 from contracts.restoring import RestoreSelection
-from contracts.rpc import CreatedTarget, CreateTarget, OpenExport
+from contracts.rpc import CreatedTarget, CreateTarget, OpenExport, RenewTarget
 from contracts.views import DownloadTicket, RestorePoint, StorageTarget
 
 TICKET_LIFE = timedelta(minutes=5)
@@ -36,6 +36,27 @@ class Manage:
         made = recorded(AuditAction.TARGET_CREATE, target.id, tenant=tenant, caller=caller, at=now, after=wanted)
         await self._catalogue.add_target(target, [made])
         return CreatedTarget(target=target, steps=steps)
+
+    async def renew_credentials(self, tenant: str, caller: Caller, wanted: RenewTarget) -> CreatedTarget:
+        """Switch to other credentials if every step of the connection test holds with them."""
+        target = await self._catalogue.target(tenant, wanted.id)
+        if target is None:
+            raise not_found("storage target")
+        if target.credentials == wanted.credentials:
+            return CreatedTarget(target=target, steps=())
+        retired = (*target.retired, target.credentials or target.id)
+        now = self._clock.now()
+        changes = {"credentials": wanted.credentials, "retired": retired, "tested_at": now}
+        renewed = target.model_copy(update=changes)
+        steps = await self._repositories.probe(tenant, target.id, renewed.model_dump())
+        if not all(step.ok for step in steps):
+            return CreatedTarget(target=None, steps=steps)
+        made = recorded(
+            AuditAction.TARGET_RENEW, target.id, tenant=tenant, caller=caller, at=now, after={"name": target.name}
+        )
+        if not await self._catalogue.change_target(target, changes, [made]):
+            raise conflict("somebody else has given the storage target other credentials meanwhile")
+        return CreatedTarget(target=renewed, steps=steps)
 
     async def test_target(self, tenant: str, target_id: str) -> CreatedTarget:
         """The connection test of a saved target, with the credentials in the vault."""

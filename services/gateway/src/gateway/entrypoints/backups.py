@@ -12,6 +12,7 @@ from contracts.api import (
     BackupConfigurationBody,
     BackupConfigurationChange,
     RetentionFloorBody,
+    StorageCredentialsBody,
     StorageTargetResult,
     UpkeepBody,
 )
@@ -20,7 +21,7 @@ from contracts.problem import not_found
 from contracts.views import BackupConfiguration, Job, Listing, RetentionFloor, Run, StorageTarget
 from gateway.entrypoints.gate import PREFIX, Api, Asked, Creating, Gated, Tenant
 from gateway.entrypoints.tenants import PageQuery
-from gateway.usecases import requests, secrets
+from gateway.usecases import requests, secrets, storage_credentials
 
 api = Api("backups")
 
@@ -52,6 +53,22 @@ async def create_storage_target(
     repeatable, asking = creation.key is not None, creation.identified(body)
     return await secrets.create_storage_target(
         gate.services, gate.vault, tenant, body, repeatable=repeatable, asking=asking
+    )
+
+
+@api.route("renew_storage_credentials")
+async def renew_storage_credentials(
+    gate: Gated, creation: Creating, tenant: Tenant, target: Id, body: StorageCredentialsBody
+) -> StorageTargetResult:
+    """Give a storage target new credentials.
+
+    They are used only if every step of the connection test holds with them; otherwise the problem
+    `connection-test-failed` lists the steps and the old ones stay. Jobs under way end with the old ones, which are
+    destroyed in the vault: revoke them at the storage when those jobs have ended.
+    """
+    repeatable, asking = creation.key is not None, creation.identified(body)
+    return await storage_credentials.renew_storage_credentials(
+        gate.services, gate.vault, tenant, target, body, repeatable=repeatable, asking=asking
     )
 
 

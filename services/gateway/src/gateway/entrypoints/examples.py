@@ -48,6 +48,8 @@ _TARGET: dict[str, Any] = {
     "recovery_key": "300c9c9603b92a4b39ed3958bf9240114804db4fd373012c0ca47432d63425ae",
     "exported_at": "2026-03-02T08:01:02Z",
     "recovery": None,
+    "credentials": "",
+    "retired": [],
 }
 _RECOVERED = {
     **_TARGET,
@@ -294,6 +296,10 @@ EXAMPLES: dict[str, Example] = {
     "create_storage_target": Example(
         {"target": _TARGET, "steps": [{"name": "write", "ok": True, "detail": "", "finding": None}]},
         {**_TARGET_BODY, "credentials": {"access_key": "the access key", "secret_key": "the secret key"}},
+    ),
+    "renew_storage_credentials": Example(
+        {"target": _TARGET, "steps": [{"name": "write", "ok": True, "detail": "", "finding": None}]},
+        {"credentials": {"access_key": "the new access key", "secret_key": "the new secret key"}},
     ),
     "test_storage_target": Example(
         {"target": _TARGET, "steps": [{"name": "write", "ok": True, "detail": "", "finding": None}]}

@@ -12,7 +12,7 @@ from contracts.views import StorageTarget, TokenView
 from gateway.domain import Asking
 from gateway.ports import Services
 
-_UNKNOWN_OUTCOME = 500
+UNKNOWN_OUTCOME = 500
 """From this status on the service may have acted although it did not say so."""
 
 
@@ -84,12 +84,12 @@ async def create_storage_target(
     try:
         created = await services.ask(rpc.TARGET_CREATE, tenant, question, asking)
     except ProblemError as error:
-        if error.problem.status < _UNKNOWN_OUTCOME:
+        if error.problem.status < UNKNOWN_OUTCOME:
             await vault.kv_delete(path)
         raise
     if created.target is None:
         await vault.kv_delete(path)
-        raise _connection_test_failed(created)
+        raise connection_test_failed(created)
     return StorageTargetResult(target=created.target, steps=created.steps)
 
 
@@ -103,7 +103,7 @@ async def _saved_target(services: Services, tenant: str, target: str, asking: As
         page = rpc.Page(cursor=answer.cursor)
 
 
-def _connection_test_failed(created: rpc.CreatedTarget) -> ProblemError:
+def connection_test_failed(created: rpc.CreatedTarget) -> ProblemError:
     failed = next((step.name for step in created.steps if not step.ok), "the connection test")
     return ProblemError(
         Problem(
