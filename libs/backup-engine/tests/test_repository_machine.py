@@ -406,7 +406,8 @@ class RepositoryMachine(RuleBasedStateMachine):
     def leave_no_waste(self) -> None:
         """Once nobody works, a few calls leave what restore points need and nothing else."""
         world = self.world
-        world.now = max(world.now, START) + 2 * 366 * DAY
+        # Later than any clock a collector had: one that was far ahead has said when it would sweep.
+        world.now = max(world.now, world.collected) + 2 * 366 * DAY
         process = Process.start(world.memory)
         for _ in range(4):  # what one call removes may be the last that kept something else
             self.actions.maintain(process, {}, timedelta(0), timedelta(0), 1.1)
