@@ -60,6 +60,7 @@ PUBLISH = {
     "m365.rpc.v1.monitor-service.acme.health.get": {"gateway"},
     "m365.rpc.v1.monitor-service.acme.audit.head": {"gateway", "backup-service"},
     "m365.rpc.v1.token-service.acme.token.list": {"gateway", "monitor-service"},
+    "m365.rpc.v1.token-service.acme.profile.list": {"gateway", "monitor-service"},
     "m365.rpc.v1.monitor-service.acme.audit.list": {"gateway"},
     "m365.elsewhere": set(),
     "$SYS.REQ.SERVER.PING": set(),

@@ -62,6 +62,7 @@ def _bodies(customer: Customer) -> dict[str, Any]:
         "set_retention_floor": {"period": "30d"},
         "place_legal_hold": {"restore_point": customer.restore_point, "reason": "a lawsuit"},
         "release_legal_hold": {"reason": "it is over"},
+        "complete_review": {"note": "seen"},
         "start_restore": {"restore_point": customer.restore_point, "target_user": "a@foreign.onmicrosoft.com"},
     }
 
@@ -79,6 +80,7 @@ def _ids(customer: Customer, ticket: str) -> dict[str, str]:
         "job": customer.job,
         "restore_point": customer.restore_point,
         "hold": customer.hold,
+        "review": customer.run,
         "folder": customer.folder,
         "item": customer.item,
         "ticket": ticket,
@@ -119,7 +121,7 @@ def test_an_id_of_another_tenant_is_as_unknown_as_an_invented_one(pair: Pair, na
     assert told[0] == told[1]
     assert told[0][0] == 404 or json.loads(told[0][1]) == {"items": [], "cursor": None}
     own = _filled(route.path, MINE, _ids(pair.mine, ABSENT))
-    if name not in {"download", "start_backup", "start_upkeep"}:
+    if name not in {"download", "start_backup", "start_upkeep", "get_review", "complete_review"}:
         assert pair.api.call(route.method, own, body, tenants=[MINE]).is_success, "the attempt itself is wrong"
 
 
@@ -232,6 +234,11 @@ QUESTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "browse.compare": ({"other": "{restore_point}"}, {"other": ABSENT}),
     "health.get": ({}, {}),
+    "audit.list": ({"oldest_first": "true", "limit": "1"}, {"oldest_first": "true", "limit": "1"}),
+    "audit.head": ({}, {}),
+    "audit.seals": ({}, {}),
+    "review.list": ({"cursor": "{run}"}, {"cursor": ABSENT}),
+    **dict.fromkeys(("review.get", "review.complete"), ({"id": "{run}"}, {"id": ABSENT})),
     "dead-letter.list": ({}, {}),
     "dead-letter.get": ({"id": "1-{run}"}, {"id": ABSENT}),
     "dead-letter.replay": ({"id": "1-{run}"}, {"id": ABSENT}),
@@ -259,8 +266,8 @@ REST: dict[str, dict[str, Any]] = {
     "dead-letter.get": {"tenants": [MINE]},
     "dead-letter.replay": {"tenants": [MINE]},
 }
-FRESH = re.compile(r'state=[^"&]+|"expires_at":"[^"]+"')
-"""What a consent link draws anew each time."""
+FRESH = re.compile(r'state=[^"&]+|"expires_at":"[^"]+"|"length":[0-9]+,"hash":"[0-9a-f]+"')
+"""What a consent link draws anew each time, and what every recorded change moves."""
 SHOWS_ALL = {"tenant.list"}
 """Asked for callers of every tenant only (services/gateway/tests)."""
 

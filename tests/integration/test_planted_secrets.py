@@ -21,6 +21,7 @@ from urllib3 import PoolManager
 from backup_engine.testing.openssh import OpenSSHServer
 from chassis.clock import SystemClock
 from chassis.openbao import open_vault
+from contracts.audit_chain import AuditHead, check
 from tenantkeep.stack import objects, secrets, trust
 from token_service.settings import TokenServiceSettings
 
@@ -151,6 +152,44 @@ def _read_objects(scan: Scan, stack: RunningStack) -> None:
     for entry in client.list_objects(objects.BUCKET, prefix=f"{TENANT}/", recursive=True):
         scan.read(f"objects:{entry.object_name}", client.get_object(objects.BUCKET, entry.object_name).data)
     pool.clear()
+
+
+def _audit(api: Api) -> list[dict[str, Any]]:
+    """All records of the tenant; each page is kept as an answer and scanned with the others."""
+    records: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        page = api.done("GET", f"/tenants/{TENANT}/audit?oldest_first=true&limit=20{cursor}")
+        records += page["items"]
+        if page["cursor"] is None:
+            return records
+        cursor = f"&cursor={page['cursor']}"
+
+
+def test_every_change_of_that_life_is_in_the_audit_and_its_chain_is_whole(life: Life) -> None:
+    api = life.api
+    expected = {
+        "tenant.register",
+        "profile.set-credential",
+        "profile.ask-consent",
+        "profile.answer-consent",
+        "target.create",
+        "configuration.create",
+        "legal-hold.place",
+        "run.start",
+        "restore-point.export",
+    }
+    wait_until(lambda: expected <= {record["action"] for record in _audit(api)}, seconds=60, what="all is recorded")
+    seals = [AuditHead.model_validate(seal) for seal in api.done("GET", f"/tenants/{TENANT}/audit/seals")["items"]]
+    assert seals, "the first export of documents has sealed a head"
+    records = _audit(api)
+    assert check(TENANT, records, seals).faults == ()
+    assert len({record["event"] for record in records}) == len(records)
+    refused = [record for record in records if record["object"] == "directory"]
+    assert [record["action"] for record in refused] == ["profile.set-credential"] * 2, (
+        "what was refused changed nothing"
+    )
+    assert not [record for record in records if record["tenant"] != TENANT or not record["actor"]]
 
 
 async def test_no_secret_is_in_anything_that_can_be_read(life: Life) -> None:

@@ -108,6 +108,7 @@ MONITOR_SERVICE = _service(
         *(durable.filter for durable in streams.DURABLES),
         subjects.event("*", "review", "*"),
         subjects.rpc("token-service", "*", "token.list"),
+        subjects.rpc("token-service", "*", "profile.list"),
     ),
     streams.MONITOR_LEDGER,
     streams.MONITOR_AUDIT,

@@ -168,8 +168,8 @@ async def answers(gateway: Bus) -> bool:
 async def drained(js: nats.js.JetStreamContext) -> bool:
     info = await js.consumer_info(MONITOR_LEDGER.stream.name, MONITOR_LEDGER.name)
     behind = await js.stream_info(MONITOR_LEDGER.stream.name)
-    source = await js.stream_info("M365_EVT")
-    copied = behind.state.messages >= source.state.messages
+    source = await js.stream_info(EVT.name, subjects_filter=MONITOR_LEDGER.filter)
+    copied = behind.state.messages >= sum((source.state.subjects or {}).values())
     return copied and info.num_pending == 0 and info.num_ack_pending == 0
 
 

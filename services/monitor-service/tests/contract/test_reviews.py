@@ -13,6 +13,7 @@ from chassis.testing.clock import ManualClock
 from contracts.caller import Caller
 from contracts.names import Profile, ReviewKind, TokenStatus
 from contracts.operations.reviews import CompleteReview
+from contracts.permissions import ProfileView
 from contracts.problem import ProblemError, unavailable
 from contracts.reviews import Review, ReviewAnswer, ReviewState
 from contracts.views import TokenView
@@ -38,14 +39,19 @@ class Tokens:
         self._clock = clock
         self.away = False
 
-    async def __call__(self, tenant: str) -> Sequence[TokenView]:
+    async def profiles(self, tenant: str) -> Sequence[ProfileView]:
+        if self.away:
+            raise unavailable("token-service does not answer")
+        return []
+
+    async def tokens(self, tenant: str) -> Sequence[TokenView]:
         if self.away:
             raise unavailable("token-service does not answer")
         now = self._clock.now()
         return [
             TokenView(
                 tenant=tenant, profile=Profile.EXCHANGE_BACKUP, status=TokenStatus.ACTIVE, client_id="app",
-                expires_at=now + timedelta(hours=1), consent_proven_at=now,
+                expires_at=now + timedelta(hours=1),
             )
         ]  # fmt: skip
 

@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 
-from contracts.names import Health, JobKind, Profile, ReviewKind, TokenStatus
+from contracts.names import (
+    AdminRole,
+    Answer,
+    Health,
+    JobKind,
+    PermissionFinding,
+    PermissionKind,
+    Profile,
+    ReviewKind,
+    TokenStatus,
+)
+from contracts.permissions import PermissionCheck, PermissionState, ProfileView
 from contracts.review_texts import REVIEW_ANSWERS, REVIEW_MEASURES, REVIEW_SUBJECTS
 from contracts.reviews import ReviewAnswer, ReviewSubject
 from contracts.texts import HEALTH
@@ -86,15 +97,35 @@ def test_R_B7_what_is_not_known_of_a_token_is_never_good(now: Any) -> None:
     assert [check.answer for check in checks] == [GOOD, GOOD]
 
 
+def profile(now: Any, in_order: Answer, *, days: float = 1, client: str | None = "app", **check: Any) -> ProfileView:
+    checked = PermissionCheck(
+        tenant="contoso",
+        profile=Profile.EXCHANGE_BACKUP,
+        checked_at=now - timedelta(days=days),
+        in_order=in_order,
+        **check,
+    )
+    return ProfileView(
+        tenant="contoso", profile=Profile.EXCHANGE_BACKUP, status=TokenStatus.ACTIVE, in_use=True, client_id=client,
+        consent_role=AdminRole.PRIVILEGED_ROLE_ADMINISTRATOR, registration_role=AdminRole.APPLICATION_ADMINISTRATOR,
+        check=checked,
+    )  # fmt: skip
+
+
 def test_R_B8_the_monthly_review_asks_for_the_permissions_and_always_a_person(now: Any) -> None:
-    proven = reviews.permissions([token(consent_proven_at=now)])
-    lacking = reviews.permissions([token(consent_proven_at=now, without=("calendar: ErrorAccessDenied",))])
-    lost = reviews.permissions([token(TokenStatus.CONSENT_REQUIRED, consent_proven_at=now)])
-    unproven = reviews.permissions([token()])
-    found = [check.answer for check in (proven, lacking, lost, unproven, reviews.permissions(None))]
-    assert found == [GOOD, BAD, BAD, UNKNOWN, UNKNOWN]
-    assert lacking.facts == {"exchange-backup": "calendar: ErrorAccessDenied"}
-    assert reviews.asks_person(ReviewKind.MONTHLY, [proven])
+    missing = PermissionState(name="Mail.Read", kind=PermissionKind.APPLICATION, finding=PermissionFinding.MISSING)
+    good = reviews.permissions([profile(now, Answer.YES)], now)
+    bad = reviews.permissions([profile(now, Answer.YES), profile(now, Answer.NO, permissions=(missing,))], now)
+    assert (good.answer, bad.answer, bad.facts) == (GOOD, BAD, {"exchange-backup": "Mail.Read: missing"})
+    nothing_known = (
+        [profile(now, Answer.UNKNOWN, detail="grants cannot be read")],
+        [profile(now, Answer.YES, days=9)],
+        [profile(now, Answer.YES, client=None)],
+        [],
+        None,
+    )
+    assert {reviews.permissions(told, now).answer for told in nothing_known} == {UNKNOWN}
+    assert reviews.asks_person(ReviewKind.MONTHLY, [good])
 
 
 @pytest.mark.parametrize(("failed", "health"), [(9, Health.HEALTHY), (10, Health.CRITICAL), (11, Health.CRITICAL)])

@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
 from zoneinfo import ZoneInfo
 
-from contracts.names import Health, JobKind, JobState, ReviewKind, TokenStatus
+from contracts.names import Answer, Health, JobKind, JobState, ReviewKind, TokenStatus
+from contracts.permissions import PermissionCheck, ProfileView
 from contracts.reviews import ReviewAnswer, ReviewCheck, ReviewSubject
 from contracts.views import TokenView
 from monitor_service.domain.entry import Entry
@@ -113,9 +114,10 @@ def token_checks(tokens: Sequence[TokenView] | None, now: datetime) -> tuple[Rev
     return status, _worst(ReviewSubject.TOKEN_END, ends)
 
 
-def permissions(tokens: Sequence[TokenView] | None) -> ReviewCheck:
-    """Whether each app in use was proven to be let into all its workloads, the optional ones included."""
-    return _worst(ReviewSubject.PERMISSIONS, {token.profile.value: _permitted(token) for token in _used(tokens)})
+def permissions(profiles: Sequence[ProfileView] | None, now: datetime) -> ReviewCheck:
+    """What token-service's own check of each app in use last found; a check of long ago says nothing about today."""
+    used = [one for one in profiles or () if one.client_id is not None and one.status is not TokenStatus.DEACTIVATED]
+    return _worst(ReviewSubject.PERMISSIONS, {one.profile.value: _permitted(one.check, now) for one in used})
 
 
 def trends(runs: Sequence[Entry], now: datetime) -> tuple[ReviewCheck, ...]:
@@ -194,14 +196,14 @@ def _end(token: TokenView, now: datetime) -> ReviewAnswer:
     return ReviewAnswer.GOOD if token.expires_at > now else ReviewAnswer.BAD
 
 
-def _permitted(token: TokenView) -> tuple[ReviewAnswer, str]:
-    if token.status is TokenStatus.CONSENT_REQUIRED:
-        return ReviewAnswer.BAD, "consent_required"
-    if token.without:
-        return ReviewAnswer.BAD, ", ".join(token.without)
-    if token.consent_proven_at is None:
-        return ReviewAnswer.UNKNOWN, "unproven"
-    return ReviewAnswer.GOOD, _moment(token.consent_proven_at)
+def _permitted(check: PermissionCheck, now: datetime) -> tuple[ReviewAnswer, str]:
+    if check.checked_at is None or check.checked_at <= now - KNOWN:
+        return ReviewAnswer.UNKNOWN, "not checked" if check.checked_at is None else _moment(check.checked_at)
+    if check.in_order is Answer.YES:
+        return ReviewAnswer.GOOD, _moment(check.checked_at)
+    found = ", ".join(f"{one.name}: {one.finding.value}" for one in check.permissions if one.finding is not None)
+    bad = check.in_order is Answer.NO
+    return ReviewAnswer.BAD if bad else ReviewAnswer.UNKNOWN, found or check.detail
 
 
 def _moment(at: datetime | None) -> str:

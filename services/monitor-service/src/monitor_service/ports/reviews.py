@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from contracts.events import Event
+from contracts.permissions import ProfileView
 from contracts.reviews import Review
 from contracts.views import Listing, TokenView
 
@@ -60,8 +61,10 @@ class Reviews(Protocol):
 
 
 class Tokens(Protocol):
-    """The state of a tenant's tokens, as token-service knows it."""
+    """What token-service knows of a tenant. Every method may raise ProblemError, also when it does not answer."""
 
-    async def __call__(self, tenant: str) -> Sequence[TokenView]:
-        """Raises ProblemError, also when token-service does not answer."""
+    async def tokens(self, tenant: str) -> Sequence[TokenView]: ...
+
+    async def profiles(self, tenant: str) -> Sequence[ProfileView]:
+        """The app profiles, each with its last check of permissions."""
         ...

@@ -1,5 +1,8 @@
 """Make reviews when they are due, say once when nobody looked in time, and take down that somebody did."""
 
+from collections.abc import Awaitable, Sequence
+from typing import TypeVar
+
 import structlog
 
 from chassis.clock import Clock
@@ -10,7 +13,6 @@ from contracts.names import ReviewKind
 from contracts.operations.reviews import CompleteReview
 from contracts.problem import ProblemError, not_found
 from contracts.reviews import Review, ReviewCheck, ReviewState
-from contracts.views import TokenView
 from monitor_service.domain import reviews as domain
 from monitor_service.domain.health import Expected
 from monitor_service.domain.reviews import ReviewPlan, Strike
@@ -19,6 +21,8 @@ from monitor_service.ports.reviews import Reviews, Tokens
 from monitor_service.usecases import read_health
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 class KeepReviews:
@@ -117,15 +121,16 @@ class KeepReviews:
                 jobs = await self._ledger.ended(tenant, "job", now - domain.KNOWN)
                 return domain.job_health(judged), domain.new_errors(jobs, now)
             case ReviewKind.WEEKLY:
-                return domain.token_checks(await self._seen(tenant), now)
+                return domain.token_checks(await self._told(self._tokens.tokens(tenant)), now)
             case ReviewKind.MONTHLY:
                 runs = await self._ledger.ended(tenant, "run", now - 2 * domain.TREND)
-                return domain.permissions(await self._seen(tenant)), *domain.trends(runs, now)
+                profiles = await self._told(self._tokens.profiles(tenant))
+                return domain.permissions(profiles, now), *domain.trends(runs, now)
 
-    async def _seen(self, tenant: str) -> list[TokenView] | None:
+    async def _told(self, asked: Awaitable[Sequence[T]]) -> Sequence[T] | None:
         """None when token-service does not say: unknown is an answer, and a person is asked."""
         try:
-            return list(await self._tokens(tenant))
+            return await asked
         except ProblemError as error:
-            log.warning("tokens cannot be reviewed", tenant=tenant, reason=error.problem.code)
+            log.warning("a review cannot look at tokens", reason=error.problem.code)
             return None
