@@ -227,11 +227,10 @@ class TokenStatus(StrEnum):
 
 
 class CredentialKind(StrEnum):
-    """What an app signs in with. The key of `vault_key` was made in the vault and never leaves it."""
+    """What an app signs in with."""
 
     SECRET = "secret"  # noqa: S105 - a kind, not a password
     CERTIFICATE = "certificate"
-    VAULT_KEY = "vault_key"
 
 
 class ExpirySource(StrEnum):

@@ -252,11 +252,10 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
     clock = SystemClock()
     registry = new_registry(SERVICE, VERSION)
     async with _stores(settings, clock) as (db, vault, authority, workloads, registrations):
-        connections = await MongoConnections.open(db, clock)
+        connections, tenants = await MongoConnections.open(db, clock), await MongoTenants.open(db, clock)
         broker = connect(settings, SERVICE)
         bus = Bus(broker, SERVICE, clock)
         of_connections = Events.of(connections.collection, bus, clock, settings)
-        tenants = await MongoTenants.open(db, clock)
         onboardings = await MongoOnboardings.open(db, clock)
         of_onboardings = Events.of(onboardings.collection, bus, clock, settings)
         onboarding = build_onboarding(
@@ -276,14 +275,9 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
             outside=(vault, authority, workloads, onboarding.nudge),
             around=(clock, registry),
         )
+        retire, known = app.token_questions.retire, (tenants, connections, vault, registrations)
         incident, of_incidents = await open_incidents(
-            settings,
-            app.token_questions.retire,
-            (tenants, connections, vault, registrations),
-            of_connections.announcements,
-            db=db,
-            bus=bus,
-            around=(clock, registry),
+            settings, retire, known, of_connections.announcements, db=db, bus=bus, around=(clock, registry)
         )
         around = (tenants, connections, vault, workloads.client)
         permission, of_records = await open_permissions(settings, app.renew, around, db=db, bus=bus, clock=clock)

@@ -12,6 +12,7 @@ from contracts.events.security import IncidentOpened
 from contracts.incidents import INCIDENT_STEPS, NEXT_IN_INCIDENT, NOTES, IncidentStep
 from contracts.names import Profile, RecordEnd, Role, TokenStatus
 from contracts.operations.incidents import CloseIncident, NoteIncident, OpenIncident
+from contracts.operations.tokens import NoteToken
 from contracts.problem import ProblemError
 from contracts.rpc import ById, Page
 from token_service.ports import Disabled, Unanswered
@@ -212,3 +213,20 @@ async def test_the_gauge_shows_what_is_open(world: Any) -> None:
 
 def test_every_step_has_its_text() -> None:
     assert INCIDENT_STEPS.keys() == set(IncidentStep)
+
+
+async def test_a_secret_in_a_report_a_note_or_a_cause_is_masked_everywhere(world: Any) -> None:
+    await connected(world)
+    planted = "eyJhbGciOiJSUzI1NiJ9.PLANTEDplanted.PLANTEDsignature"
+    questions, text = world.incident_app.questions, f"It was pasted: {planted}"
+    report = OpenIncident(profile=Profile.EXCHANGE_BACKUP, report=text)
+    incident = await world.ask(questions.incident_open, report)
+    await world.ask(questions.incident_note, NoteIncident(id=incident.id, text=text))
+    closed = await world.ask(questions.incident_close, CloseIncident(id=incident.id, cause=text))
+    note = NoteToken(profile=Profile.EXCHANGE_BACKUP, text=text)
+    noted = await world.ask(world.app.token_questions.token_note, note)
+    stored = [await world.incidents.get("contoso", incident.id), await world.state()]
+    events = [*world.incidents.events, *world.connections.events["contoso/exchange-backup"]]
+    for said in (closed, noted, *stored, *events):
+        assert "PLANTED" not in repr(said)
+        assert "It was pasted: [redacted]" in repr((closed, noted))

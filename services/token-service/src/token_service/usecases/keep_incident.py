@@ -1,7 +1,8 @@
 """Open, follow and close an incident. One action deactivates, informs IT security and asks for the replacement.
 
 The order is the one people are to keep (requirements B13): off at once, inform, a new token, then the cause. The record
-comes first, so that a crash anywhere leaves an incident that the sweep brings on.
+comes first, so that a crash anywhere leaves an incident that the sweep brings on. What looks like a secret in a text is
+masked: telling of a leak must not be one.
 """
 
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from contracts.incidents import NOTES, IncidentStep
 from contracts.names import Profile, TokenStatus
 from contracts.operations.incidents import OpenIncident
 from contracts.problem import ProblemError, conflict, not_found
+from contracts.redaction import masked
 from token_service.domain import places
 from token_service.domain.incident import Entry, Incident
 from token_service.ports import (
@@ -85,6 +87,7 @@ class KeepIncident:
 
     async def note(self, tenant: str, incident: str, text: str, caller: Caller) -> Incident:
         """Add a note. Raises ProblemError: not found, conflict when it has enough of them."""
+        text = masked(text)
         for _ in range(_ATTEMPTS):
             known = await self._known(tenant, incident)
             last = known.timeline[-1]
@@ -104,7 +107,7 @@ class KeepIncident:
             known = await self._known(tenant, incident)
             if not known.is_open:
                 return known
-            closed = known.closed(cause, caller.subject, self._clock.now())
+            closed = known.closed(masked(cause), caller.subject, self._clock.now())
             saved = await self._save(closed, AuditAction.INCIDENT_CLOSE, caller)
             if saved is not None:
                 return saved
@@ -131,7 +134,7 @@ class KeepIncident:
             client_id=connection.client_id or "",
             record=connection.records[-1].number if connection.records else 0,
             security=record.contacts.security,
-            timeline=(Entry(now, IncidentStep.OPENED, caller.subject, wish.report),),
+            timeline=(Entry(now, IncidentStep.OPENED, caller.subject, masked(wish.report)),),
             due_at=now + self._look,
         )
 

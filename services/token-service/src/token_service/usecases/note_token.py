@@ -7,6 +7,7 @@ from contracts.auditing import AuditAction, recorded
 from contracts.caller import Caller
 from contracts.names import Profile
 from contracts.problem import conflict, not_found
+from contracts.redaction import masked
 from contracts.tokens import NOTES
 from token_service.domain.connection import Connection
 from token_service.domain.records import Note
@@ -22,7 +23,11 @@ class NoteToken:
         self._clock = clock
 
     async def __call__(self, tenant: str, profile: Profile, text: str, caller: Caller) -> Connection:
-        """Add the note; the same words of the same person as the last note are a repeat. Raises ProblemError."""
+        """Add the note; the same words of the same person as the last note are a repeat. Raises ProblemError.
+
+        What looks like a secret in it is masked: a note about a leak must not be one.
+        """
+        text = masked(text)
         for _ in range(_ATTEMPTS):
             known = await self._connections.get(tenant, profile)
             if known is None:
