@@ -5,6 +5,8 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import TypeVar
 
+from backup_service.usecases.uninterrupted import to_its_end
+
 T = TypeVar("T")
 
 
@@ -30,15 +32,7 @@ async def streamed(call: Callable[[Iterable[bytes]], T], pieces: AsyncIterator[b
                 return
             yield piece
 
-    work = asyncio.ensure_future(asyncio.to_thread(call, arriving()))
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        leaving.set()
-        await asyncio.wait({work})
-        if not work.cancelled():
-            work.exception()  # whatever it was, the caller is leaving
-        raise
+    return await to_its_end(asyncio.to_thread(call, arriving()), leaving.set)
 
 
 async def _next(pieces: AsyncIterator[bytes]) -> bytes | None:
