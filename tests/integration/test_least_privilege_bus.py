@@ -55,6 +55,8 @@ PUBLISH = {
     "m365.rpc.v1.token-service.acme.tenant.get": {"gateway"},
     "m365.rpc.v1.token-service.acme.documents.export": {"gateway", "backup-service"},
     "m365.rpc.v1.backup-service.acme.protection.get": {"gateway", "token-service"},
+    "m365.rpc.v1.backup-service.acme.holdings.get": {"gateway", "token-service"},
+    "m365.rpc.v1.backup-service.acme.protection.stop": {"gateway"},
     "m365.rpc.v1.backup-service.acme.run.list": {"gateway"},
     "m365.rpc.v1.sync-service.acme.employee.get": {"gateway"},
     "m365.rpc.v1.monitor-service.acme.health.get": {"gateway"},

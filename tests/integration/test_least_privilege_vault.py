@@ -96,6 +96,13 @@ MAY: dict[str, set[tuple[str, str]]] = {
     },
     "sync-service": {("GET", f"kv/data/{KV}/tokens/directory")},
     "monitor-service": set(),
+    "shredder": {
+        *((method, f"transit/keys/tenant-{TENANT}") for method in ("GET", "POST", "DELETE")),
+        *(("POST", f"transit/keys/tenant-{TENANT}/{verb}") for verb in ("rotate", "config")),
+        ("LIST", f"kv/metadata/{KV}/storage"),
+        ("DELETE", f"kv/metadata/{KV}/storage/one"),
+        ("DELETE", f"kv/metadata/{KV}/recovery-key"),
+    },
     "nobody": set(),
 }
 """Written by hand. Whatever is not here must be refused with 403 (405: no such command), which is
@@ -153,6 +160,21 @@ def test_a_tenants_key_is_made_in_one_way_and_changed_in_none(
     before = client.get(key, headers=token).json()["data"]
     assert client.post(f"{key}{verb}", headers=token, json=body).status_code == httpx.codes.FORBIDDEN
     assert client.get(key, headers=token).json()["data"] == before
+
+
+def test_a_tenants_key_is_destroyed_by_the_operators_own_role_alone(
+    servers: RunningStack, client: httpx.Client
+) -> None:
+    service, shredder = (_token(client, servers, role) for role in ("token-service", "shredder"))
+    key = f"transit/keys/tenant-{TENANT}-gone"
+    assert client.post(key, headers=service, json={"type": "aes256-gcm96"}).is_success
+    for body in ({"min_decryption_version": 2}, {"exportable": True}, {"allow_plaintext_backup": True}):
+        assert client.post(f"{key}/config", headers=shredder, json=body).status_code == httpx.codes.FORBIDDEN
+    assert client.delete(key, headers=shredder).status_code == httpx.codes.BAD_REQUEST  # not in passing
+    assert client.post(f"{key}/config", headers=shredder, json={"deletion_allowed": True}).is_success
+    assert client.delete(key, headers=service).status_code == httpx.codes.FORBIDDEN
+    assert client.delete(key, headers=shredder).is_success
+    assert client.get(key, headers=service).status_code == httpx.codes.NOT_FOUND
 
 
 def test_every_role_is_tried() -> None:

@@ -42,6 +42,7 @@ from contracts.names import (
     StorageFinding,
     TokenStatus,
 )
+from contracts.offboarding import OffboardingView
 from contracts.onboarding import OnboardingView
 from contracts.permissions import ConsentGiverView, ProfileView
 from contracts.problem import Problem, unavailable
@@ -97,6 +98,16 @@ def token_check(probe: Probe, **more: Any) -> TokenCheck:
     return TokenCheck(status=TokenStatus.ACTIVE, probe=probe, test_backup=probe == "effective", **known)
 
 
+OFFBOARDING = (
+    "get_offboarding",
+    "begin_offboarding",
+    "cancel_offboarding",
+    "decide_export",
+    "order_shredding",
+    "attest_recovery_key",
+)
+
+
 @dataclass
 class FakeGateway:
     """State a test arranges and reads. `script` holds the looks at each run, the last one repeats."""
@@ -108,6 +119,7 @@ class FakeGateway:
     revoked: set[str] = field(default_factory=set)
     tenants: dict[str, Tenant] = field(default_factory=dict)
     tokens: list[TokenView] = field(default_factory=list)
+    offboarding: OffboardingView | None = None
     onboarding: list[OnboardingView] = field(default_factory=list)
     """The looks at an onboarding; the last one repeats."""
     token_status: TokenStatus = TokenStatus.ACTIVE
@@ -156,6 +168,7 @@ class FakeGateway:
             "set_recovery_key": self._recovery_key,
             "set_contacts": self._contacts,
             "get_onboarding": lambda _: self.onboarding[0] if len(self.onboarding) == 1 else self.onboarding.pop(0),
+            **dict.fromkeys(OFFBOARDING, self._offboarding),
             "list_tokens": lambda r: self._page(r, self.tokens),
             "set_credential": self._credential,
             "set_certificate": self._credential,
@@ -334,6 +347,9 @@ class FakeGateway:
         made = known.model_copy(update={"recovery_key": recovery_key_view(self._body()["public_key"])})
         self.tenants[made.tenant] = made
         return made
+
+    def _offboarding(self, request: Request) -> OffboardingView | Problem:
+        return self.offboarding or Problem(code="not-found", status=404, title="offboarding not found")
 
     def _contacts(self, request: Request) -> Tenant:
         known = self.tenants[request.path_params["tenant"]]

@@ -117,6 +117,11 @@ class TestTransit:
         assert again != wrapped
         assert await place.vault.transit_decrypt(place.name, again) == plaintext
 
+    async def test_whether_a_key_exists_is_told(self, place: Place) -> None:
+        assert await place.vault.transit_has_key(place.name) is False
+        await place.vault.transit_create_key(place.name)
+        assert await place.vault.transit_has_key(place.name) is True
+
     async def test_creating_a_key_again_keeps_it(self, place: Place) -> None:
         await place.vault.transit_create_key(place.name)
         plaintext, wrapped = await place.vault.transit_data_key(place.name)

@@ -15,7 +15,7 @@ from contracts.bus_users import (
     BusUser,
 )
 from contracts.events import EVENTS, Request
-from contracts.operations import onboarding
+from contracts.operations import offboarding, onboarding
 from contracts.operations.audit import AUDIT_HEAD
 
 SERVICES = [user for user in BUS_USERS if user is not BOOTSTRAP]
@@ -109,10 +109,11 @@ def test_backup_service_may_ask_for_the_documents_it_carries_and_nothing_else() 
     assert not [subject for subject in asked if may_publish(BACKUP_SERVICE, subject)]
 
 
-def test_token_service_may_ask_how_far_the_protection_is_and_nothing_else() -> None:
-    asked = subjects.rpc("backup-service", "contoso", "protection.get")
-    assert [user.name for user in BUS_USERS if may_publish(user, asked)] == ["token-service", "gateway"]
-    others = [operation for operation in rpc.OPERATIONS if operation is not onboarding.PROTECTION_GET]
+def test_token_service_may_ask_how_far_the_protection_is_and_what_is_held_and_nothing_else() -> None:
+    own = (onboarding.PROTECTION_GET, offboarding.HOLDINGS_GET)
+    for asked in (subjects.rpc("backup-service", "contoso", operation.name) for operation in own):
+        assert [user.name for user in BUS_USERS if may_publish(user, asked)] == ["token-service", "gateway"]
+    others = [operation for operation in rpc.OPERATIONS if operation not in own]
     subjects_of_others = [subjects.rpc(operation.service, "contoso", operation.name) for operation in others]
     assert not [subject for subject in subjects_of_others if may_publish(TOKEN_SERVICE, subject)]
 

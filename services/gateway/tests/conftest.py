@@ -20,7 +20,17 @@ from chassis.testing.vault import MemoryVault
 from contracts import rpc, views
 from contracts.employees import Activity
 from contracts.names import ConsentOutcome, Role
-from contracts.operations import audit, directory, employees, incidents, onboarding, permissions, reviews, tokens
+from contracts.operations import (
+    audit,
+    directory,
+    employees,
+    incidents,
+    offboarding,
+    onboarding,
+    permissions,
+    reviews,
+    tokens,
+)
 from contracts.problem import Problem, ProblemError, not_found, unavailable
 from gateway.adapters.bus_services import BusServices
 from gateway.adapters.httpx_downloads import HttpxDownloads
@@ -103,6 +113,12 @@ class World:
             rpc.RECOVERY_KEY_SET: "set_recovery_key",
             onboarding.CONTACTS_SET: "set_contacts",
             onboarding.ONBOARDING_GET: "get_onboarding",
+            offboarding.OFFBOARDING_GET: "get_offboarding",
+            offboarding.OFFBOARDING_BEGIN: "begin_offboarding",
+            offboarding.OFFBOARDING_CANCEL: "cancel_offboarding",
+            offboarding.EXPORT_DECIDE: "decide_export",
+            offboarding.SHREDDING_ORDER: "order_shredding",
+            offboarding.KEY_ATTEST: "attest_recovery_key",
             rpc.CREDENTIAL_SET: "set_credential",
             rpc.CONSENT_START: "start_consent",
             incidents.INCIDENT_LIST: "list_incidents",
@@ -164,6 +180,8 @@ class World:
         }
         for operation, name in simple.items():
             self._answer(server, operation, _constant(operation.response.model_validate(samples[name])))
+        held = offboarding.PROTECTION_STOP.response.model_validate(samples["get_offboarding"]["holdings"])
+        self._answer(server, offboarding.PROTECTION_STOP, _constant(held))
         self.run = views.Run.model_validate(samples["get_run"])
         self.jobs = tuple(views.Job.model_validate(job) for job in samples["list_jobs"]["items"])
         self._answer(server, rpc.RUN_GET, self._get_run)
@@ -420,6 +438,14 @@ ATTEMPTS: dict[str, Attempt] = {
         {"support": {"name": "Desk", "mail": "desk@contoso.example"}, "security": None},
     ),
     "get_onboarding": Attempt("/tenants/contoso/onboarding", 200),
+    "get_offboarding": Attempt("/tenants/contoso/offboarding", 200),
+    "begin_offboarding": Attempt("/tenants/contoso/offboarding", 200),
+    "cancel_offboarding": Attempt("/tenants/contoso/offboarding", 200),
+    "decide_export": Attempt("/tenants/contoso/offboarding/export", 200, {"exported": True}),
+    "order_shredding": Attempt("/tenants/contoso/offboarding/shredding", 200, {"confirm": "contoso"}),
+    "attest_recovery_key": Attempt(
+        "/tenants/contoso/offboarding/recovery-keys", 200, {"fingerprint": "3f" * 32, "by": "Erika"}
+    ),
     "list_tokens": Attempt("/tenants/contoso/tokens", 200),
     "set_credential": Attempt(
         "/tenants/contoso/profiles/directory/credential", 200, {"client_id": "c", "client_secret": "PLANTED-client"}

@@ -21,21 +21,20 @@ from contracts.contacts import Contacts
 from contracts.errors import ErrorClass
 from contracts.events import Event, TokenRefreshed
 from contracts.names import Answer, JobState, Profile
+from contracts.offboarding import Holdings
 from contracts.onboarding import BackupOutcome, Protection
 from contracts.profiles import PROFILES
-from token_service.app import (
-    App,
-    OnboardingApp,
-    build_onboarding,
-    build_with,
-)
+from token_service.app import App, build_with
 from token_service.domain.connection import Connection, RenewalPolicy
 from token_service.domain.credential import ClientCertificate, Credential
 from token_service.domain.incident import Incident
+from token_service.domain.offboarding import Offboarding
 from token_service.domain.onboarding import LookPolicy, Onboarding
 from token_service.domain.permissions import CheckPolicy, PermissionRecord
 from token_service.domain.tenant import RecoveryKey, TenantRecord
+from token_service.entrypoints.offboarding import OffboardingQuestions
 from token_service.incident_app import Looks, build_incidents
+from token_service.life_app import OnboardingApp, build_onboarding
 from token_service.permission_app import PermissionApp, build_permissions
 from token_service.ports import (
     Disabled,
@@ -55,6 +54,8 @@ from token_service.ports import (
     Unanswered,
     Unreadable,
 )
+from token_service.usecases.living_tenants import LivingTenants
+from token_service.usecases.offboard import Offboard
 
 CONTOSO = "11111111-1111-1111-1111-111111111111"
 FABRIKAM = "22222222-2222-2222-2222-222222222222"
@@ -151,12 +152,33 @@ class MemoryOnboardings:
         return saved
 
 
+class MemoryOffboardings:
+    """Keeps the events beside the records, as the documents do."""
+
+    def __init__(self) -> None:
+        self._stored: dict[str, Offboarding] = {}
+        self.events: dict[str, list[Event]] = {}
+
+    async def get(self, tenant: str) -> Offboarding | None:
+        return self._stored.get(tenant)
+
+    async def save(self, offboarding: Offboarding, events: Sequence[Event] = ()) -> Offboarding | None:
+        known = self._stored.get(offboarding.tenant)
+        if (0 if known is None else known.version) != offboarding.version:
+            return None
+        saved = dataclasses.replace(offboarding, version=offboarding.version + 1)
+        self._stored[offboarding.tenant] = saved
+        self.events.setdefault(offboarding.tenant, []).extend(events)
+        return saved
+
+
 class FakeBackups:
     """A backup-service of which a test says what it knows; None: it does not answer."""
 
     def __init__(self) -> None:
         self.knows: Protection | None = Protection(tenant="contoso", targets=0, configurations=0)
         self.ran: list[BackupOutcome] = []
+        self.held: Holdings | None = Holdings(tenant="contoso", restore_points=0, legal_holds=0, scheduled=0, running=0)
 
     def configured(self, next_run_at: datetime | None) -> None:
         self.knows = Protection(tenant="contoso", targets=1, configurations=1, next_run_at=next_run_at)
@@ -167,6 +189,9 @@ class FakeBackups:
         outcome = BackupOutcome(run=f"run-{len(self.ran) + 1}", state=state, finished_at=at)
         self.ran.append(outcome)
         return outcome
+
+    async def holdings(self, tenant: str, *, keys: bool) -> Holdings | None:
+        return self.held if keys or self.held is None else self.held.model_copy(update={"targets": ()})
 
     async def protection(self, tenant: str, ended_after: datetime | None) -> Protection | None:
         if self.knows is None:
@@ -346,6 +371,11 @@ class BreakableVault(MemoryVault):
             raise VaultUnreachable("GET", path, "sealed")
         return await super().kv_read(path)
 
+    async def transit_has_key(self, name: str) -> bool:
+        if self.down:
+            raise VaultUnreachable("GET", name, "sealed")
+        return await super().transit_has_key(name)
+
     async def kv_write(self, path: str, data: dict[str, object], cas: int | None = None) -> int:
         if self.down:
             raise VaultUnreachable("POST", path, "sealed")
@@ -379,6 +409,7 @@ class World:
         self.states = (f"state-{number}" for number in count(1))
         self.registry = CollectorRegistry()
         self.onboardings = MemoryOnboardings()
+        self.offboardings = MemoryOffboardings()
         self.backups = FakeBackups()
         self.onboarding = self.onboarding_replica()
         self.app = self.replica(self.registry)
@@ -394,6 +425,19 @@ class World:
             registry=self.registry,
             of_connections=self.announced,
             looks=Looks(incidents=5.0, credentials=86_400.0),
+        )
+        self.offboarding = OffboardingQuestions(
+            Offboard(
+                tenants=self.tenants,
+                connections=self.connections,
+                offboardings=self.offboardings,
+                backups=self.backups,
+                retire=self.app.token_questions.retire,
+                vault=self.vault,
+                announcements=self.announced,
+                clock=self.clock,
+            ),
+            self.clock,
         )
         self.records = MemoryPermissions()
         self.grants = FakeGrants()
@@ -414,6 +458,7 @@ class World:
     def replica(self, registry: CollectorRegistry | None = None) -> App:
         return build_with(
             tenants=self.tenants,
+            living=LivingTenants(self.tenants, self.offboardings),
             connections=self.connections,
             vault=self.vault,
             authority=self.authority,
@@ -433,6 +478,7 @@ class World:
             tenants=self.tenants,
             connections=self.connections,
             onboardings=self.onboardings,
+            offboardings=self.offboardings,
             backups=self.backups,
             announcements=self.announced,
             of_connections=self.announced,

@@ -23,6 +23,7 @@ from tenantkeep.commands import (
     token,
 )
 from tenantkeep.commands.demo.command import demo
+from tenantkeep.commands.offboarding.command import offboard
 from tenantkeep.commands.onboarding.command import onboard
 from tenantkeep.commands.papers.command import handover
 from tenantkeep.recover import command as recover
@@ -39,6 +40,7 @@ def register(app: typer.Typer) -> None:
     app.command("handover")(handover)
     app.add_typer(profiles.app, name="profiles")
     app.add_typer(profiles.permissions_app, name="permissions")
+    app.command("offboard")(offboard)
     app.add_typer(storage.app, name="storage")
     backup.app.add_typer(holds.app, name="hold")
     backup.app.add_typer(retention.app, name="retention")

@@ -147,5 +147,12 @@ _BY_CODE: dict[str, tuple[Text, Text]] = {
             "Zuerst das neue, dann das alte aus: tenantkeep token generate",
         ),
     ),
+    "shredding-refused": (
+        Text("What is stored must not be made unreadable now.", "Das Gespeicherte darf jetzt nicht vernichtet werden."),
+        Text(
+            "See what is held and until when: tenantkeep offboard TENANT",
+            "Ansehen, was wie lange gehalten wird: tenantkeep offboard TENANT",
+        ),
+    ),
     "unavailable": (Text("Not available at the moment.", "Derzeit nicht verfügbar."), _LATER),
 }

@@ -88,6 +88,10 @@ class Transport:
         content = None if body is None else revealed(body)
         return self._answer(self._send("POST", path, json=content, headers=headers), model)
 
+    def call(self, method: str, path: str, answer: type[V], body: BaseModel | None = None) -> V:
+        """Ask for a topic that keeps its questions in a module of its own; `path` is below the API's root."""
+        return self._answer(self._send(method, path, json=None if body is None else revealed(body)), answer)
+
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         def once() -> httpx.Response:
             return self._http.request(method, ROOT + path, **request)

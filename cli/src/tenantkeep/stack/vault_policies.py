@@ -14,6 +14,8 @@ def _may(*capabilities: str) -> dict[str, Any]:
 # `deletion_allowed`, no `min_decryption_version` that would make what exists unreadable, no key brought from outside.
 _MADE_HERE: dict[str, list[str]] = {"type": ["aes256-gcm96"]}
 
+_DELETABLE: dict[str, list[bool]] = {"deletion_allowed": [True]}
+
 POLICIES: dict[str, Policy] = {
     "gateway": {
         # Secrets enter here: it may put a new one down, not read or replace any.
@@ -46,4 +48,11 @@ POLICIES: dict[str, Policy] = {
         "transit/decrypt/tenant-*": _may("update"),
     },
     "monitor-service": {},
+    # No service has this role: an operator uses it at the end of a tenant, to destroy the key that no service may.
+    "shredder": {
+        "transit/keys/tenant-*": {**_may("update", "read", "delete"), "allowed_parameters": _DELETABLE},
+        "kv/metadata/tenants/+/storage/": _may("list"),
+        "kv/metadata/tenants/+/storage/+": _may("delete"),
+        "kv/metadata/tenants/+/recovery-key": _may("delete"),
+    },
 }

@@ -92,6 +92,9 @@ class AppRoleVault:
     async def transit_create_key(self, name: str) -> None:
         await self._call("POST", f"transit/keys/{name}", {"type": "aes256-gcm96"})
 
+    async def transit_has_key(self, name: str) -> bool:
+        return await self._call("GET", f"transit/keys/{name}", missing_ok=True) is not None
+
     async def transit_data_key(self, name: str) -> tuple[bytes, str]:
         path = f"transit/datakey/plaintext/{name}"
         answer = await self._call("POST", path, {"bits": 256})

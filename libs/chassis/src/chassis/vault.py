@@ -81,6 +81,10 @@ class Vault(Protocol):
         """Create an AES-256-GCM key that never leaves the vault; nothing happens when it exists."""
         ...
 
+    async def transit_has_key(self, name: str) -> bool:
+        """Tell whether the key exists; False only when the vault says that it does not."""
+        ...
+
     async def transit_data_key(self, name: str) -> tuple[bytes, str]:
         """Draw a 32-byte data key: plaintext and wrapped form; raises VaultNotFound without key `name`."""
         ...

@@ -19,6 +19,7 @@ from contracts.names import (
     UpkeepKind,
 )
 from contracts.operations.directory import MOST_USERS, ChangeSyncSettings
+from contracts.operations.offboarding import AttestKey, DecideExport, OrderShredding
 from contracts.permissions import GiverName
 from contracts.restoring import RestoreConflict, RestorePlace, RestoreSelection
 from contracts.retention import PeriodText, SchemeText
@@ -46,6 +47,24 @@ class RecoveryKeyBody(Body):
 
 class ContactsBody(Contacts):
     """Both contacts as they are from now on; what is null is none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ExportDecisionBody(DecideExport):
+    """What became of the offer to export before everything is made unreadable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ShreddingBody(OrderShredding):
+    """`confirm` is the slug of the tenant once more, typed by a person: what follows cannot be undone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AttestedKeyBody(AttestKey):
+    """A recovery key of which every copy is destroyed, and who on the customer's side says so."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

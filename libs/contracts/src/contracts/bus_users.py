@@ -65,6 +65,7 @@ TOKEN_SERVICE = _service(
         _AUDIT,
         subjects.rpc("backup-service", "*", "protection.get"),
         subjects.event("*", "token", "permission-drift"),
+        subjects.rpc("backup-service", "*", "holdings.get"),
     ),
     streams.TOKEN_REJECTED,
 )

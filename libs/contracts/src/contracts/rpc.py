@@ -1,8 +1,8 @@
 """Questions and short commands over the bus: one constant per operation, typed on both sides.
 
 A request is the JSON of its model; an answer is `{"result": …}` or `{"problem": …}`. Only the gateway's user may
-publish to `m365.rpc.v1.>`, backup-service's to `documents.export` alone and token-service's to `protection.get` alone,
-so services trust the caller in the headers.
+publish to `m365.rpc.v1.>`, backup-service's to `documents.export` alone and token-service's to
+`protection.get` and `holdings.get`, so services trust the caller in the headers.
 """
 
 from typing import Any, Literal
@@ -22,7 +22,7 @@ from contracts.names import (
     Source,
     Token,
 )
-from contracts.operations import audit, base, directory, employees, onboarding, reviews
+from contracts.operations import audit, base, directory, employees, offboarding, onboarding, reviews
 from contracts.operations.incidents import INCIDENT_OPERATIONS
 from contracts.operations.permissions import PERMISSION_OPERATIONS
 from contracts.operations.tokens import TOKEN_OPERATIONS
@@ -350,6 +350,7 @@ OPERATIONS: tuple[base.Operation[Any, Any], ...] = (
     DEAD_LETTER_GET,
     DEAD_LETTER_REPLAY,
     *onboarding.OPERATIONS,
+    *offboarding.OPERATIONS,
     *directory.OPERATIONS,
     *audit.OPERATIONS,
     *reviews.OPERATIONS,

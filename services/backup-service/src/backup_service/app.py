@@ -18,6 +18,7 @@ from backup_service.adapters.error_classes import Judgement
 from backup_service.adapters.graph_tenants import GraphTenants
 from backup_service.adapters.mongo_catalogue import MongoCatalogue
 from backup_service.adapters.mongo_custody import MongoCustody
+from backup_service.adapters.mongo_holdings import MongoHoldings
 from backup_service.adapters.mongo_jobs import JobTiming, MongoJobs
 from backup_service.adapters.mongo_kept_documents import MongoKeptDocuments
 from backup_service.adapters.mongo_pool import MongoPool
@@ -151,7 +152,9 @@ async def plan(settings: BackupSettings, drain: Drain) -> None:
         server, desk = RpcServer(parts.bus), _hold_desk(parts)
         seals = AuditSeals(parts.catalogue, parts.repositories)
         rpc.bind(server, parts.catalogue, manage, configure, retention, desk, kept, seals, parts.clock)
-        rpc.bind_protection(server, MongoProtection(parts.store).of)
+        protection = MongoProtection(parts.store)
+        rpc.bind_protection(server, protection.of)
+        rpc.bind_offboarding(server, protection.stop, MongoHoldings(parts.store, parts.repositories.keys_of).of)
         intervals = {
             UpkeepKind.VERIFY: timedelta(seconds=settings.verify_interval),
             UpkeepKind.RESTORE_DRILL: timedelta(seconds=settings.drill_interval),

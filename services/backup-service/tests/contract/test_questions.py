@@ -8,6 +8,7 @@ from backup_fakes.engine import EngineInMemory
 from backup_fakes.fuse import Fuse
 
 from backup_service.adapters.error_classes import Judgement
+from backup_service.adapters.mongo_holdings import MongoHoldings
 from backup_service.adapters.mongo_kept_documents import MongoKeptDocuments
 from backup_service.adapters.mongo_protection import MongoProtection
 from backup_service.adapters.search_shelf import SearchShelf
@@ -20,7 +21,10 @@ from chassis.bus import Bus
 from chassis.rpc import RpcServer
 from contracts import rpc
 from contracts.caller import Caller
+from contracts.offboarding import TargetKeys
+from contracts.operations.offboarding import StopProtection
 from contracts.problem import ProblemError
+from contracts.views import StorageTarget
 
 CALLER = Caller("anna", ("operator",), "request-1")
 TARGET = rpc.CreateTarget(id="t1", name="Our S3", endpoint="https://s3.example", bucket="backups")
@@ -32,6 +36,7 @@ QUESTIONS: dict[str, Any] = {
     "legal-hold.place": rpc.PlaceLegalHold(target="t1", reason="lawsuit"),
     "legal-hold.release": rpc.ReleaseLegalHold(id="unknown", reason="settled"),
     "configuration.change": rpc.ChangeConfiguration(id="unknown", paused=True),
+    "protection.stop": StopProtection(stopped=True),
     "job.list": rpc.JobsOf(run="run-1"),
     "restore.problems": rpc.ProblemsOf(job="unknown"),
     "export.open": rpc.OpenExport(restore_point="unknown"),
@@ -43,6 +48,10 @@ QUESTIONS: dict[str, Any] = {
     "browse.compare": rpc.Compare(restore_point="unknown", other="another"),
 }
 OURS = [operation for operation in rpc.OPERATIONS if operation.service == "backup-service"]
+
+
+async def keys_of(target: StorageTarget) -> TargetKeys:
+    return TargetKeys(target=target.id, name=target.name, endpoint=target.endpoint, transit_keys=("tenant-contoso",))
 
 
 @pytest.fixture
@@ -63,7 +72,9 @@ def gateway(planner: Any, tmp_path: Path) -> Bus:
         AuditSeals(planner.catalogue, EngineInMemory(Fuse())),
         planner.clock,
     )
-    answers.bind_protection(server, MongoProtection(planner.store).of)
+    protection = MongoProtection(planner.store)
+    answers.bind_protection(server, protection.of)
+    answers.bind_offboarding(server, protection.stop, MongoHoldings(planner.store, keys_of).of)
     files = SearchShelf(tmp_path, limit=1 << 20, patience=1.0, new_id=lambda: "01ARZ3NDEKTSV4RRFFQ0000001")
     answers.bind_browsing(server, Browse(planner.catalogue, EngineInMemory(Fuse()), files, judge=Judgement(10.0)))
     return planner.broker.bus("gateway", planner.clock)

@@ -16,33 +16,26 @@ from chassis.delivery import DeliveryPolicy
 from chassis.lifecycle import Drain
 from chassis.metrics import new_registry
 from chassis.openbao import open_vault
-from chassis.pending import PendingEvents
 from chassis.rpc import RpcServer
 from chassis.seed import rng as seeded
 from chassis.sweep import Sweep, Task
 from chassis.vault import Vault
-from token_service.adapters.bus_backups import BusBackups
 from token_service.adapters.graph_registrations import GraphRegistrations
 from token_service.adapters.graph_workloads import GraphWorkloads
 from token_service.adapters.mongo_connections import MongoConnections
-from token_service.adapters.mongo_onboardings import MongoOnboardings
-from token_service.adapters.mongo_tenants import MongoTenants
 from token_service.adapters.msal_authority import MsalAuthority
 from token_service.adapters.prometheus_tokens import TokenMetrics
 from token_service.domain.connection import RenewalPolicy
-from token_service.domain.onboarding import LookPolicy
 from token_service.entrypoints import stream
-from token_service.entrypoints.onboarding import OnboardingQuestions
 from token_service.entrypoints.questions import Questions
 from token_service.entrypoints.token_questions import TokenQuestions
 from token_service.incident_app import IncidentApp, open_incidents
+from token_service.life_app import open_life
 from token_service.permission_app import Events, PermissionApp, open_permissions
 from token_service.ports import (
     Announcements,
     Authority,
-    Backups,
     Connections,
-    Onboardings,
     Tenants,
     Workloads,
 )
@@ -53,14 +46,11 @@ from token_service.usecases.clear_intake import ClearIntake
 from token_service.usecases.consent import Consent
 from token_service.usecases.keep_recovery_key import KeepRecoveryKey
 from token_service.usecases.keep_token import KeepToken
-from token_service.usecases.look_at_onboarding import LookAtOnboarding
 from token_service.usecases.note_token import NoteToken
-from token_service.usecases.nudge_onboarding import NudgeOnboarding
 from token_service.usecases.register_tenant import RegisterTenant
 from token_service.usecases.renew_now import RenewNow
 from token_service.usecases.renew_tokens import RenewTokens
 from token_service.usecases.retire_token import RetireToken
-from token_service.usecases.set_contacts import SetContacts
 from token_service.usecases.set_credential import SetCredential
 from token_service.usecases.verify_token import VerifyToken
 
@@ -80,43 +70,10 @@ class App:
     metrics: TokenMetrics
 
 
-@dataclass(frozen=True)
-class OnboardingApp:
-    """The tenants' life: its questions, its sweep, and the announcements of connections that move it on."""
-
-    questions: OnboardingQuestions
-    look: LookAtOnboarding
-    nudge: NudgeOnboarding
-
-
-def build_onboarding(
-    *,
-    tenants: Tenants,
-    connections: Connections,
-    onboardings: Onboardings,
-    backups: Backups,
-    announcements: Announcements,
-    of_connections: Announcements,
-    clock: Clock,
-    policy: LookPolicy,
-) -> OnboardingApp:
-    """Wire onboarding; `announcements` publishes its own events, `of_connections` those of connections."""
-    look = LookAtOnboarding(
-        tenants=tenants,
-        connections=connections,
-        onboardings=onboardings,
-        backups=backups,
-        announcements=announcements,
-        clock=clock,
-        policy=policy,
-    )
-    questions = OnboardingQuestions(tenants, look=look, set_contacts=SetContacts(tenants, clock))
-    return OnboardingApp(questions, look, NudgeOnboarding(of_connections, tenants, look))
-
-
 def build_with(
     *,
     tenants: Tenants,
+    living: Tenants,
     connections: Connections,
     vault: Vault,
     authority: Authority,
@@ -130,7 +87,7 @@ def build_with(
     graph_scope: str,
     new_state: Callable[[], str],
 ) -> App:
-    """Wire the use cases to the given ports."""
+    """Wire the use cases to the given ports; `living` refuses tenants that take nothing new any more."""
     metrics = TokenMetrics(connections, clock, registry)
     keep = KeepToken(connections, vault, clock, rng, policy)
     retire = RetireToken(connections, vault, announcements, clock, policy)
@@ -149,7 +106,7 @@ def build_with(
         count=metrics.count,
     )
     set_credential = SetCredential(
-        tenants=tenants,
+        tenants=living,
         connections=connections,
         vault=vault,
         authority=authority,
@@ -159,7 +116,7 @@ def build_with(
         clock=clock,
     )
     consent = Consent(
-        tenants=tenants,
+        tenants=living,
         connections=connections,
         renew=renew,
         announcements=announcements,
@@ -172,12 +129,13 @@ def build_with(
     renew_now = RenewNow(connections, renew, announcements, clock)
     note = NoteToken(connections, announcements, clock)
     token_questions = TokenQuestions(tenants, connections, renew_now, verify, retire, note, clock)
-    questions = _questions(tenants, connections, vault, clock, set_credential=set_credential, consent=consent)
+    questions = _questions(tenants, living, connections, vault, clock, set_credential=set_credential, consent=consent)
     return App(questions, token_questions, renew, AnswerRejection(connections, vault, renew, clock, policy), metrics)
 
 
 def _questions(
     tenants: Tenants,
+    living: Tenants,
     connections: Connections,
     vault: Vault,
     clock: Clock,
@@ -185,12 +143,12 @@ def _questions(
     set_credential: SetCredential,
     consent: Consent,
 ) -> Questions:
-    keep_recovery_key = KeepRecoveryKey(tenants, vault, clock)
+    keep_recovery_key = KeepRecoveryKey(living, vault, clock)
     adopt = AdoptCredentials(connections, vault, clock)
     return Questions(
         tenants,
         connections,
-        register=RegisterTenant(tenants, vault, clock, keep_recovery_key=keep_recovery_key, adopt_credentials=adopt),
+        register=RegisterTenant(living, vault, clock, keep_recovery_key=keep_recovery_key, adopt_credentials=adopt),
         keep_recovery_key=keep_recovery_key,
         set_credential=set_credential,
         consent=consent,
@@ -225,6 +183,7 @@ def _tokens(
     settings: TokenServiceSettings,
     *,
     tenants: Tenants,
+    living: Tenants,
     connections: Connections,
     outside: tuple[Vault, Authority, Workloads, Announcements],
     around: tuple[Clock, CollectorRegistry],
@@ -232,6 +191,7 @@ def _tokens(
     (vault, authority, workloads, announcements), (clock, registry) = outside, around
     return build_with(
         tenants=tenants,
+        living=living,
         connections=connections,
         vault=vault,
         authority=authority,
@@ -252,64 +212,52 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
     clock = SystemClock()
     registry = new_registry(SERVICE, VERSION)
     async with _stores(settings, clock) as (db, vault, authority, workloads, registrations):
-        connections, tenants = await MongoConnections.open(db, clock), await MongoTenants.open(db, clock)
+        connections = await MongoConnections.open(db, clock)
         broker = connect(settings, SERVICE)
         bus = Bus(broker, SERVICE, clock)
         of_connections = Events.of(connections.collection, bus, clock, settings)
-        onboardings = await MongoOnboardings.open(db, clock)
-        of_onboardings = Events.of(onboardings.collection, bus, clock, settings)
-        onboarding = build_onboarding(
-            tenants=tenants,
-            connections=connections,
-            onboardings=onboardings,
-            backups=BusBackups(bus),
-            announcements=of_onboardings.announcements,
-            of_connections=of_connections.announcements,
-            clock=clock,
-            policy=settings.onboarding(),
-        )
+        life = await open_life(settings, (db, bus, clock), connections, of_connections.announcements)
         app = _tokens(
             settings,
-            tenants=tenants,
+            tenants=life.tenants,
+            living=life.living,
             connections=connections,
-            outside=(vault, authority, workloads, onboarding.nudge),
+            outside=(vault, authority, workloads, life.onboarding.nudge),
             around=(clock, registry),
         )
-        retire, known = app.token_questions.retire, (tenants, connections, vault, registrations)
+        retire, known = app.token_questions.retire, (life.tenants, connections, vault, registrations)
         incident, of_incidents = await open_incidents(
             settings, retire, known, of_connections.announcements, db=db, bus=bus, around=(clock, registry)
         )
-        around = (tenants, connections, vault, workloads.client)
+        around = (life.tenants, connections, vault, workloads.client)
         permission, of_records = await open_permissions(settings, app.renew, around, db=db, bus=bus, clock=clock)
         server = RpcServer(bus)
-        for questions in (app.token_questions, *(part.questions for part in (app, onboarding, incident, permission))):
+        for questions in (app.token_questions, *(part.questions for part in (app, incident, permission))):
             questions.bind(server)
+        life.bind(server, retire, vault)
         stream.bind(bus, app.answer_rejection, permission.check, DeliveryPolicy.of(settings))
         kept = {
             "events": of_connections,
-            "onboardings": of_onboardings,
             "incidents": of_incidents,
             "drifts": of_records,
         }
         tasks = {
-            "intake": ClearIntake(tenants, vault, clock, settings.intake_life).sweep,
-            "pending-tenants": PendingEvents(tenants.collection, bus, clock, settings.pending_grace).sweep,
+            "intake": ClearIntake(life.tenants, vault, clock, settings.intake_life).sweep,
             **{f"pending-{name}": events.pending.sweep for name, events in kept.items()},
-            **_due_work(app, onboarding, incident, permission),
+            **life.due_work(),
+            **_due_work(app, incident, permission),
         }
         sweep = Sweep(settings.sweep_interval, clock, tasks, registry)
         beside = [events.announcements.run for events in kept.values()]
         ready = {"documents": checks.documents_answer(db), "bus": checks.bus_answers(bus)}
         async with health.serve_health(settings, ready, registry), broker:
             await broker.start()
-            await _run(sweep, [*beside, onboarding.nudge.run], drain)
+            await _run(sweep, [*beside, *life.beside()], drain)
 
 
-def _due_work(app: App, onboarding: OnboardingApp, incident: IncidentApp, permission: PermissionApp) -> dict[str, Task]:
+def _due_work(app: App, incident: IncidentApp, permission: PermissionApp) -> dict[str, Task]:
     return {
         "renewals": app.renew.sweep,
-        "onboarding": onboarding.look.sweep,
-        "onboarding-enrolment": onboarding.look.enrol,
         "incidents": incident.keep.sweep,
         "permissions": permission.check.sweep,
         "credentials": incident.watch.sweep,

@@ -11,10 +11,12 @@ from contracts.contacts import Contacts
 from contracts.errors import ErrorClass
 from contracts.events import Event
 from contracts.names import Answer, Profile
+from contracts.offboarding import Holdings
 from contracts.onboarding import Protection
 from token_service.domain.connection import Connection
 from token_service.domain.credential import Credential
 from token_service.domain.incident import Incident
+from token_service.domain.offboarding import Offboarding
 from token_service.domain.onboarding import Onboarding
 from token_service.domain.permissions import ConsentGiver, PermissionRecord
 from token_service.domain.tenant import RecoveryKey, TenantRecord
@@ -327,4 +329,18 @@ class Backups(Protocol):
 
     async def protection(self, tenant: str, ended_after: datetime | None) -> Protection | None:
         """Answer within seconds; None when there is no answer. `ended_after` as in `ProtectionOf`."""
+        ...
+
+    async def holdings(self, tenant: str, *, keys: bool) -> Holdings | None:
+        """What is still held, with `keys` also what opens it; None when there is no answer."""
+        ...
+
+
+class Offboardings(Protocol):
+    """Records of offboardings. Nothing is ever removed; every write is a compare-and-set on the version."""
+
+    async def get(self, tenant: str) -> Offboarding | None: ...
+
+    async def save(self, offboarding: Offboarding, events: Sequence[Event] = ()) -> Offboarding | None:
+        """Store with its events in one write and give it with its new version; None: somebody was faster."""
         ...

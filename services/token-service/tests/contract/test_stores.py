@@ -18,17 +18,28 @@ from contracts.events.tenants import OnboardingChanged
 from contracts.events.tokens import TokenRefreshed
 from contracts.incidents import IncidentStep
 from contracts.names import ConsentOutcome, CredentialKind, ExpirySource, JobState, Profile, RecordEnd
+from contracts.offboarding import Deed, KeyOfRepository, OffboardingDeed, OffboardingState
 from contracts.onboarding import BackupOutcome, OnboardingCause, OnboardingStep
 from token_service.adapters.mongo_connections import MongoConnections
 from token_service.adapters.mongo_incidents import MongoIncidents
+from token_service.adapters.mongo_offboardings import MongoOffboardings
 from token_service.adapters.mongo_onboardings import MongoOnboardings
 from token_service.adapters.mongo_tenants import MongoTenants
 from token_service.domain.connection import Connection, ConsentAttempt
 from token_service.domain.incident import Entry, Incident
+from token_service.domain.offboarding import Offboarding
 from token_service.domain.onboarding import Missing, Onboarding
 from token_service.domain.records import CredentialExpiry, Note, Retirement
 from token_service.domain.tenant import RecoveryKey, TenantRecord
-from token_service.ports import Connections, EntraTenantTaken, Incidents, Onboardings, SlugTaken, Tenants
+from token_service.ports import (
+    Connections,
+    EntraTenantTaken,
+    Incidents,
+    Offboardings,
+    Onboardings,
+    SlugTaken,
+    Tenants,
+)
 
 DESK = Contact(name="Service desk", mail="desk@contoso.test")
 AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -278,6 +289,29 @@ async def test_due_onboardings_come_longest_due_first(onboardings: Onboardings) 
     assert list(await onboardings.due(AT + timedelta(seconds=40), 9)) == ["t1", "t2", "t0"]
     assert list(await onboardings.due(AT + timedelta(seconds=40), 1)) == ["t1"]
     assert set(await onboardings.known(["t0", "t3", "nobody"])) == {"t0", "t3"}
+
+
+@pytest.fixture(params=["memory", "mongo"])
+async def offboardings(request: pytest.FixtureRequest, world: Any) -> Offboardings:
+    if request.param == "memory":
+        return world.offboardings
+    return await MongoOffboardings.open(request.getfixturevalue("database"), ManualClock())
+
+
+async def test_an_offboarding_is_found_as_it_was_saved_and_only_on_its_version(offboardings: Offboardings) -> None:
+    deeds = (
+        Deed(deed=OffboardingDeed.BEGUN, at=AT, by="anna"),
+        Deed(deed=OffboardingDeed.EXPORTED, at=AT, by="b", note="n"),
+    )
+    keys = (KeyOfRepository(kind="transit", name="tenant-contoso", destroyed_at=AT, destroyed_by="x"),)
+    full = Offboarding("contoso", OffboardingState.SHREDDING, deeds=deeds, keys=keys)
+    saved = await offboardings.save(full)
+    assert saved == dataclasses.replace(full, version=1)
+    assert await offboardings.get("contoso") == saved
+    assert await offboardings.get("fabrikam") is None
+    assert await offboardings.save(full) is None
+    changed = await asyncio.gather(*(offboardings.save(dataclasses.replace(full, version=1)) for _ in range(6)))
+    assert sum(one is not None for one in changed) == 1
 
 
 async def test_an_onboarding_and_its_event_are_one_write(database: Any) -> None:

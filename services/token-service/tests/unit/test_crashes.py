@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from contracts import rpc
 from contracts.names import TokenStatus
+from contracts.offboarding import OffboardingDeed, OffboardingState
 from contracts.onboarding import OnboardingStep
 
 _STEPS = {
@@ -14,7 +16,8 @@ _STEPS = {
     "connections": ("get", "save", "due"),
     "authority": ("acquire",),
     "onboardings": ("get", "save", "due", "known"),
-    "backups": ("protection",),
+    "backups": ("protection", "holdings"),
+    "offboardings": ("get", "save"),
 }
 
 
@@ -107,7 +110,7 @@ async def test_a_renewal_survives_death_at_any_step(new_world: Callable[[], Any]
 
 @pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
 async def test_a_registration_survives_death_at_any_step(new_world: Callable[[], Any], after_effect: bool) -> None:  # noqa: FBT001 - pytest hands it in
-    for steps in range(10):
+    for steps in range(20):
         world = new_world()
         with pytest.MonkeyPatch.context() as patch:
             reaper = Reaper(world, patch, steps, after_effect=after_effect)
@@ -119,7 +122,7 @@ async def test_a_registration_survives_death_at_any_step(new_world: Callable[[],
         assert tenant.tenant == "contoso"
         await world.vault.transit_data_key("tenant-contoso")
         if reaper.alive:
-            assert steps == 9  # two stores, and a look for each credential the vault may hold
+            assert steps == 10  # three stores, and a look for each credential the vault may hold
             return
     pytest.fail("the registration never ended")
 
@@ -148,3 +151,33 @@ async def test_an_onboarding_survives_death_at_any_step(new_world: Callable[[], 
             assert steps > 4
             return
     pytest.fail("the look never ended")
+
+
+@pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
+async def test_a_stop_survives_death_at_any_step(new_world: Callable[[], Any], after_effect: bool) -> None:  # noqa: FBT001 - pytest hands it in
+    for steps in range(40):
+        world = new_world()
+        await world.register()
+        await world.set_credential()
+        begin = world.call(rpc.Nothing(), "contoso")
+        with pytest.MonkeyPatch.context() as patch:
+            reaper = Reaper(world, patch, steps, after_effect=after_effect)
+            try:
+                await world.offboarding.begin(begin)
+            except Died:
+                assert not reaper.alive
+        view = await world.offboarding.begin(begin)
+        assert view.state is OffboardingState.STOPPED
+        assert [deed.deed for deed in view.deeds] == [
+            OffboardingDeed.BEGUN,
+            OffboardingDeed.TOKENS_DEACTIVATED,
+            OffboardingDeed.STOPPED,
+        ]
+        await world.clock.advance(61)
+        await world.app.renew.sweep()  # what a death left in the vault is destroyed when its reservation is over
+        assert await world.token() is None
+        assert await world.vault.kv_read("tenants/contoso/credentials/exchange-backup") is None
+        if reaper.alive:
+            assert steps > 8
+            return
+    pytest.fail("the stop never ended")

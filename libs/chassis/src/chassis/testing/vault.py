@@ -66,6 +66,13 @@ class MemoryVault:
     async def transit_create_key(self, name: str) -> None:
         self._keys.add(name)
 
+    async def transit_has_key(self, name: str) -> bool:
+        return name in self._keys
+
+    def transit_destroy_key(self, name: str) -> None:
+        """What no service may do: an operator's own role does it at the end of a tenant."""
+        self._keys.discard(name)
+
     async def transit_data_key(self, name: str) -> tuple[bytes, str]:
         self._require(name)
         plaintext = secrets.token_bytes(32)

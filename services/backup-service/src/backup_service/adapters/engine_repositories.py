@@ -7,16 +7,17 @@ from typing import Any
 
 import structlog
 
-from backup_engine import RecoveryPublicKey, Repository, Tuning
-from backup_engine.errors import KeyUnavailable, StorageDenied
+from backup_engine import RecoveryPublicKey, Repository, Tuning, shredding
+from backup_engine.errors import KeyUnavailable, NotFound, RepositoryError, StorageDenied
 from backup_engine.storage import S3Storage, SFTPStorage, probe
 from backup_service.adapters.mongo_store import Store, key
 from backup_service.adapters.storage_targets import storage_of, wrapped
 from backup_service.adapters.transit_wrapper import TransitWrapper
-from chassis.vault import Vault, VaultNotFound
+from chassis.vault import Vault, VaultError, VaultNotFound
 from contracts.names import StorageFinding
+from contracts.offboarding import TargetKeys
 from contracts.problem import not_found
-from contracts.views import ProbeStep
+from contracts.views import ProbeStep, StorageTarget
 
 log = structlog.get_logger()
 
@@ -114,6 +115,28 @@ class EngineRepositories:
             )
             for step in report.steps
         )
+
+    async def keys_of(self, target: StorageTarget) -> TargetKeys:
+        """Every key that opens the repository there, read from its key records; it needs none of them.
+
+        A place without a repository has none; what cannot be read is a problem, never an empty list.
+        """
+        told = TargetKeys(target=target.id, name=target.name, endpoint=target.endpoint)
+        try:
+            storage = await self._storage(target.tenant, target.id, target.model_dump())
+            try:
+                needed = await asyncio.to_thread(shredding.required, storage)
+            finally:
+                await asyncio.to_thread(storage.close)
+        except NotFound:
+            return told
+        except (RepositoryError, VaultError) as error:
+            return told.model_copy(update={"problem": type(error).__name__})
+        named = {
+            "transit_keys": tuple(sorted(needed.transit_keys)),
+            "recovery_keys": tuple(sorted(needed.recovery_keys)),
+        }
+        return told.model_copy(update=named)
 
     async def _storage(self, tenant: str, target: str, where: Mapping[str, Any]) -> S3Storage | SFTPStorage:
         try:

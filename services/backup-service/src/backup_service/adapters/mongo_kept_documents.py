@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from backup_service.adapters.mongo_store import SCHEMA_VERSION, Store, announcing, key, plain
+from backup_service.adapters.mongo_store import SCHEMA_VERSION, WORKING, Store, announcing, key, plain
 from chassis.clock import Clock
 from chassis.documents import SCHEMA
 from contracts.events import Event
@@ -24,7 +24,7 @@ class MongoKeptDocuments:
     async def claim(self, lease: timedelta) -> StorageTarget | None:
         now = self._clock.now()
         # A target that was never looked at has no date; null matches that as well.
-        due = {"$or": [{_DUE: {"$lte": now}}, {_DUE: None}]}
+        due = {"$or": [{_DUE: {"$lte": now}}, {_DUE: None}], **WORKING}
         document = await self._targets.find_one(due, sort=[(_DUE, 1)])
         if document is None:
             return None

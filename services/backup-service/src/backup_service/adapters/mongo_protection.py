@@ -1,9 +1,9 @@
-"""How far the protection of a tenant is, for its onboarding: counts, the next run, how runs ended."""
+"""How far the protection of a tenant is, for its onboarding, and its end: counts, the next run, how runs ended."""
 
 from datetime import datetime
 from typing import Any
 
-from backup_service.adapters.mongo_store import Store
+from backup_service.adapters.mongo_store import STOPPED, Store
 from chassis.documents import Document
 from contracts.names import JobKind, JobState
 from contracts.onboarding import BackupOutcome, Protection
@@ -32,6 +32,16 @@ class MongoProtection:
             next_run_at=None if scheduled is None else scheduled["next_run_at"],
             **runs,
         )
+
+    async def stop(self, tenant: str, *, stopped: bool) -> None:
+        """Pause every configuration, and leave the storage alone; else look after the storage again.
+
+        Configurations stay paused: which of them is to run again is for people to say.
+        """
+        await self._store.targets.update_many({"tenant": tenant}, {"$set": {STOPPED: stopped}})
+        if stopped:
+            paused = {"$set": {"paused": True, "next_run_at": None}}
+            await self._store.configurations.update_many({"tenant": tenant}, paused)
 
     async def _runs(self, backups: dict[str, Any], ended_after: datetime) -> dict[str, Any]:
         unfinished = {"state": {"$in": [state.value for state in JobState if not state.finished]}}

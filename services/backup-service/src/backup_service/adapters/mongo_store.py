@@ -12,6 +12,9 @@ from chassis.pending import new_document, with_events
 from contracts.events import Event
 
 SCHEMA_VERSION = 1
+STOPPED = "stopped"
+"""Of a target: nothing is done by itself with it any more, because its tenant is being offboarded."""
+WORKING = {STOPPED: {"$ne": True}}
 SOURCE = "backup-service"
 _KEPT = 400 * 86400
 """Seconds; as long as job events are."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from backup_service.adapters.mongo_store import Store, key, plain
+from backup_service.adapters.mongo_store import WORKING, Store, key, plain
 from backup_service.domain.upkeep import DueUpkeep
 from contracts.names import UpkeepKind
 from contracts.views import Verification
@@ -20,12 +20,14 @@ class MongoUpkeep:
         self._points = store.restore_points
 
     async def due(self, now: datetime, first: Mapping[UpkeepKind, datetime]) -> Sequence[DueUpkeep]:
-        unknown = self._targets.find({"upkeep_at": None}, {"_id": 1}).limit(_AT_ONCE)
+        unknown = self._targets.find({"upkeep_at": None, **WORKING}, {"_id": 1}).limit(_AT_ONCE)
         for target in await unknown.to_list(_AT_ONCE):
             times = {kind.value: at for kind, at in first.items()}
             begin = {"upkeep": times, "upkeep_at": min(times.values())}
             await self._targets.update_one({"_id": target["_id"], "upkeep_at": None}, {"$set": begin})
-        found = self._targets.find({"upkeep_at": {"$lte": now}}, {"tenant": 1, "id": 1, "upkeep": 1}).limit(_AT_ONCE)
+        found = self._targets.find({"upkeep_at": {"$lte": now}, **WORKING}, {"tenant": 1, "id": 1, "upkeep": 1}).limit(
+            _AT_ONCE
+        )
         return [
             DueUpkeep(target["tenant"], target["id"], UpkeepKind(kind), at)
             for target in await found.to_list(_AT_ONCE)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from backup_service.ports import Catalogue
 from backup_service.ports.custody import KeptDocuments
@@ -18,8 +18,9 @@ from contracts import rpc
 from contracts.audit_chain import AuditSeal
 from contracts.auditing import AuditAction, recorded
 from contracts.browsing import Comparison, Folder, Item, Message
+from contracts.offboarding import Holdings
 from contracts.onboarding import Protection
-from contracts.operations import onboarding
+from contracts.operations import offboarding, onboarding
 from contracts.operations.audit import AUDIT_SEALS, AuditSealsOf
 from contracts.problem import not_found
 from contracts.views import (
@@ -40,6 +41,18 @@ V = TypeVar("V", bound=View)
 ProtectionLook = Callable[[str, datetime | None], Awaitable[Protection]]
 
 
+class ProtectionStop(Protocol):
+    """Stops what works for a tenant by itself, or lets its storage be looked after again."""
+
+    async def __call__(self, tenant: str, *, stopped: bool) -> None: ...
+
+
+class HoldingsLook(Protocol):
+    """What is held of a tenant; `keys`: with what opens it."""
+
+    async def __call__(self, tenant: str, *, keys: bool) -> Holdings: ...
+
+
 def bind(  # noqa: PLR0917 - what the questions are about, one each
     server: RpcServer,
     catalogue: Catalogue,
@@ -51,7 +64,7 @@ def bind(  # noqa: PLR0917 - what the questions are about, one each
     seals: AuditSeals,
     clock: Clock,
 ) -> None:
-    """The questions planners answer: every operation that names backup-service but those of the two below."""
+    """The questions planners answer: every operation that names backup-service but those of the functions below."""
     _bind_commands(server, manage)
     _bind_configure(server, configure)
     _bind_retention(server, retention)
@@ -69,6 +82,20 @@ def bind_protection(server: RpcServer, look: ProtectionLook) -> None:
         return await look(call.one_tenant(), call.question.ended_after)
 
     server.answer(onboarding.PROTECTION_GET, protection)
+
+
+def bind_offboarding(server: RpcServer, stop: ProtectionStop, holdings: HoldingsLook) -> None:
+    """The end of a tenant: stop what works for it, and tell what is held; planners answer it."""
+
+    async def stop_protection(call: Call[offboarding.StopProtection]) -> Holdings:
+        await stop(call.one_tenant(), stopped=call.question.stopped)
+        return await holdings(call.one_tenant(), keys=False)
+
+    async def look(call: Call[offboarding.HoldingsOf]) -> Holdings:
+        return await holdings(call.one_tenant(), keys=call.question.keys)
+
+    server.answer(offboarding.PROTECTION_STOP, stop_protection)
+    server.answer(offboarding.HOLDINGS_GET, look)
 
 
 def bind_browsing(server: RpcServer, browse: Browse) -> None:

@@ -1,4 +1,4 @@
-"""Examples about a tenant's life, for the OpenAPI document."""
+"""Examples about a tenant's life and its end, for the OpenAPI document."""
 
 from typing import Any
 
@@ -28,3 +28,31 @@ ONBOARDING: dict[str, Any] = {
     "test_backup": None,
     "looked_at": "2026-03-02T08:10:00Z",
 }
+
+_FINGERPRINT = "300c9c9603b92a4b39ed3958bf9240114804db4fd373012c0ca47432d63425ae"
+OFFBOARDING: dict[str, Any] = {
+    "tenant": "contoso",
+    "state": "shredding",
+    "deeds": [
+        {"deed": "begun", "at": "2026-03-02T08:00:00Z", "by": "operator", "note": ""},
+        {"deed": "exported", "at": "2026-03-02T09:00:00Z", "by": "operator", "note": "ZIP files to Erika Beispiel"},
+    ],
+    "keys": [
+        {"kind": "transit", "name": "tenant-contoso", "destroyed_at": None, "destroyed_by": ""},
+        {"kind": "recovery", "name": _FINGERPRINT, "destroyed_at": None, "destroyed_by": ""},
+    ],
+    "holdings": {
+        "tenant": "contoso",
+        "restore_points": 120,
+        "newest_restore_point_at": "2026-01-20T02:00:00Z",
+        "legal_holds": 0,
+        "held_until": "2026-02-19T02:00:00Z",
+        "scheduled": 0,
+        "running": 0,
+        "targets": [],
+    },
+    "block": "transit_key_there",
+}
+EXPORT_DECISION = {"exported": True, "note": "ZIP files to Erika Beispiel"}
+SHREDDING = {"confirm": "contoso"}
+ATTESTED_KEY = {"fingerprint": _FINGERPRINT, "by": "Erika Beispiel"}

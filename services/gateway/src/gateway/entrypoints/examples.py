@@ -3,8 +3,8 @@
 from typing import Any, NamedTuple
 
 from gateway.entrypoints import employee_examples, profile_examples, token_examples
+from gateway.entrypoints import example_onboarding as onboarding
 from gateway.entrypoints.example_monitoring import AUDIT_RECORD, AUDIT_SEAL, DEAD_LETTER, HEALTH, REVIEW
-from gateway.entrypoints.example_onboarding import CONTACTS, ONBOARDING
 
 _TENANT = {
     "tenant": "contoso",
@@ -12,7 +12,7 @@ _TENANT = {
     "display_name": "Contoso GmbH",
     "support_contact": "it@contoso.example",
     "created_at": "2026-03-02T08:00:00Z",
-    "contacts": CONTACTS,
+    "contacts": onboarding.CONTACTS,
     "recovery_key": {
         "public_key": "x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=",
         "fingerprint": "300c9c9603b92a4b39ed3958bf9240114804db4fd373012c0ca47432d63425ae",
@@ -268,8 +268,14 @@ EXAMPLES: dict[str, Example] = {
     "register_tenant": Example(_TENANT, _TENANT_BODY),
     "get_tenant": Example(_TENANT),
     "set_recovery_key": Example(_TENANT, {"public_key": _RECOVERY_KEY}),
-    "set_contacts": Example(_TENANT, CONTACTS),
-    "get_onboarding": Example(ONBOARDING),
+    "set_contacts": Example(_TENANT, onboarding.CONTACTS),
+    "get_onboarding": Example(onboarding.ONBOARDING),
+    "get_offboarding": Example(onboarding.OFFBOARDING),
+    "begin_offboarding": Example(onboarding.OFFBOARDING),
+    "cancel_offboarding": Example(onboarding.OFFBOARDING),
+    "decide_export": Example(onboarding.OFFBOARDING, onboarding.EXPORT_DECISION),
+    "order_shredding": Example(onboarding.OFFBOARDING, onboarding.SHREDDING),
+    "attest_recovery_key": Example(onboarding.OFFBOARDING, onboarding.ATTESTED_KEY),
     "list_tokens": Example(_page(_TOKEN)),
     "set_credential": Example(
         _TOKEN,

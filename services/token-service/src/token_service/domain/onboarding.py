@@ -91,6 +91,12 @@ class Onboarding:
         return before.version == 0 or seen != (before.state, before.missing, before.test_backup)
 
 
+def offboarded_findings(created_at: datetime) -> Findings:
+    """Nothing is to be reached any more."""
+    held = {OnboardingStep.TENANT_CREATED: created_at}
+    return Findings(held, Missing(OnboardingStep.INTEGRATION_CONFIGURED, OnboardingCause.OFFBOARDED))
+
+
 def sign_in_findings(
     created_at: datetime, connection: Connection | None, before: Onboarding, now: datetime
 ) -> Findings:

@@ -15,10 +15,11 @@ from token_service.domain.onboarding import (
     LookPolicy,
     Onboarding,
     backup_findings,
+    offboarded_findings,
     sign_in_findings,
 )
 from token_service.domain.tenant import TenantRecord
-from token_service.ports import Announcements, Backups, Connections, Onboardings, Tenants
+from token_service.ports import Announcements, Backups, Connections, Offboardings, Onboardings, Tenants
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,7 @@ class LookAtOnboarding:
         tenants: Tenants,
         connections: Connections,
         onboardings: Onboardings,
+        offboardings: Offboardings,
         backups: Backups,
         announcements: Announcements,
         clock: Clock,
@@ -43,6 +45,7 @@ class LookAtOnboarding:
         self._tenants = tenants
         self._connections = connections
         self._onboardings = onboardings
+        self._offboardings = offboardings
         self._backups = backups
         self._announcements = announcements
         self._clock = clock
@@ -89,6 +92,9 @@ class LookAtOnboarding:
         return len(missing)
 
     async def _findings(self, tenant: TenantRecord, before: Onboarding, now: datetime) -> Findings:
+        ended = await self._offboardings.get(tenant.slug)
+        if ended is not None and ended.ends_the_tenant:
+            return offboarded_findings(tenant.created_at)
         connection = await self._connections.get(tenant.slug, NEEDED)
         signed_in = sign_in_findings(tenant.created_at, connection, before, now)
         if signed_in.missing is not None:

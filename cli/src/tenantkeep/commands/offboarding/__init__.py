@@ -1,0 +1,1 @@
+"""`tenantkeep offboard`: the end of a tenant: stop, export, shred, proof."""

@@ -1,0 +1,71 @@
+"""Records of offboardings in MongoDB; each write is one document, its events included. Nothing is ever deleted."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Self
+
+from pymongo import ASCENDING, IndexModel
+from pymongo.errors import DuplicateKeyError
+
+from chassis import pending
+from chassis.clock import Clock
+from chassis.documents import SCHEMA, Collection, Database, Document, open_collection, upgraded
+from contracts.events import Event
+from contracts.offboarding import Deed, KeyOfRepository, OffboardingState
+from token_service.domain.offboarding import Offboarding
+
+_NAME = "offboardings"
+_VERSION = 1
+_SERVICE = "token-service"
+
+
+class MongoOffboardings:
+    """`_id` is the tenant."""
+
+    def __init__(self, collection: Collection, clock: Clock) -> None:
+        self.collection = collection
+        self._clock = clock
+
+    @classmethod
+    async def open(cls, db: Database, clock: Clock) -> Self:
+        indexes = [IndexModel([(pending.PENDING_SINCE, ASCENDING)], sparse=True)]
+        return cls(await open_collection(db, _NAME, _VERSION, {}, indexes), clock)
+
+    async def get(self, tenant: str) -> Offboarding | None:
+        document = await self.collection.find_one({"_id": tenant})
+        return None if document is None else _offboarding(document)
+
+    async def save(self, offboarding: Offboarding, events: Sequence[Event] = ()) -> Offboarding | None:
+        saved = replace(offboarding, version=offboarding.version + 1)
+        now = self._clock.now()
+        if offboarding.version == 0:
+            document = {"_id": offboarding.tenant, SCHEMA: _VERSION, **_stored(saved)}
+            try:
+                await self.collection.insert_one(pending.new_document(document, events, _SERVICE, now))
+            except DuplicateKeyError:
+                return None
+            return saved
+        update = pending.with_events({"$set": _stored(saved)}, events, _SERVICE, now)
+        fence = {"_id": offboarding.tenant, "version": offboarding.version}
+        result = await self.collection.update_one(fence, update)
+        return saved if result.matched_count == 1 else None
+
+
+def _stored(offboarding: Offboarding) -> Document:
+    return {
+        "state": offboarding.state.value,
+        "version": offboarding.version,
+        "deeds": [{**deed.model_dump(), "deed": deed.deed.value} for deed in offboarding.deeds],
+        "keys": [key.model_dump() for key in offboarding.keys],
+    }
+
+
+def _offboarding(stored: Document) -> Offboarding:
+    document = upgraded(stored, _VERSION, {}, _NAME)
+    return Offboarding(
+        tenant=document["_id"],
+        state=OffboardingState(document["state"]),
+        version=document["version"],
+        deeds=tuple(Deed.model_validate(deed) for deed in document["deeds"]),
+        keys=tuple(KeyOfRepository.model_validate(key) for key in document["keys"]),
+    )
