@@ -41,7 +41,7 @@ PUBLISH = {
     "m365.evt.v1.acme.token.invented": set(),
     "m365.evt.v1.acme.token.rejected": {"backup-service", "sync-service", "monitor-service"},
     "m365.evt.v1.acme.backup.chunk-stored": {"backup-service"},
-    "m365.evt.v1.acme.audit.recorded": {"token-service", "backup-service", "monitor-service"},
+    "m365.evt.v1.acme.audit.recorded": {"token-service", "sync-service", "backup-service", "monitor-service"},
     "m365.evt.v1.acme.review.overdue": {"monitor-service"},
     "m365.evt.v1.acme.job.succeeded": {"backup-service", "sync-service", "monitor-service"},
     "m365.evt.v1.acme.sync.completed": set(),

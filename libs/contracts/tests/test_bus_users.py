@@ -142,7 +142,7 @@ def test_requests_come_from_the_gateway_under_its_own_name() -> None:
         ("backup", "chunk-stored", {"backup-service"}),
         ("job", "failed", {"backup-service", "sync-service"}),
         ("review", "due", {"monitor-service"}),
-        ("audit", "recorded", {"token-service", "backup-service", "monitor-service"}),
+        ("audit", "recorded", {"token-service", "sync-service", "backup-service", "monitor-service"}),
         ("employee", "deactivated", {"sync-service"}),
     ],
 )

@@ -96,7 +96,7 @@ def export(
     with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         # Seals first: a record they vouch for is then among the records, whatever is added meanwhile.
-        sealed = list(_seals(gateway, slug))
+        sealed = list(_seals(screen, gateway, slug))
         written = audit_file.write(out, sealed, _records(gateway, slug, oldest_first=True))
     if as_json:
         screen.document({"file": str(out), "records": written, "seals": len(sealed)})
@@ -138,7 +138,7 @@ def verify(
 def _from_server(screen: Screen, tenant: str | None) -> Findings:
     with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
-        sealed = list(_seals(gateway, slug))
+        sealed = list(_seals(screen, gateway, slug))
         records = (record.model_dump(mode="json") for record in _records(gateway, slug, oldest_first=True))
         return check(slug, records, sealed)
 
@@ -158,10 +158,17 @@ def _records(gateway: Gateway, tenant: str, *, oldest_first: bool) -> Iterator[A
         asked["cursor"] = page.cursor
 
 
-def _seals(gateway: Gateway, tenant: str) -> Iterator[AuditSeal]:
+def _seals(screen: Screen, gateway: Gateway, tenant: str) -> Iterator[AuditSeal]:
     cursor: str | None = None
     while True:
         page = gateway.audit_seals_page(tenant, cursor=cursor)
+        for target in page.unread if cursor is None else ():
+            screen.notice(
+                Text(
+                    f"The seals in storage target {target} cannot be read now.",
+                    f"Die Siegel im Speicherziel {target} sind jetzt nicht lesbar.",
+                )
+            )
         yield from page.items
         if page.cursor is None or page.cursor == cursor:
             return

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from contracts import api
-from contracts.audit_chain import AuditRecord, AuditSeal
+from contracts.audit_chain import AuditRecord, AuditSeals
 from contracts.browsing import Comparison, Folder, Item, Message
 from contracts.dead_letters import DeadLetter, DeadLetterContent
 from contracts.incidents import Incident
@@ -228,8 +228,8 @@ class Gateway(EmployeeCalls):
     def audit_page(self, tenant: str, **asked: Any) -> Listing[AuditRecord]:
         return self._page(f"/tenants/{_part(tenant)}/audit", Listing[AuditRecord], asked)
 
-    def audit_seals_page(self, tenant: str, **asked: Any) -> Listing[AuditSeal]:
-        return self._page(f"/tenants/{_part(tenant)}/audit/seals", Listing[AuditSeal], asked)
+    def audit_seals_page(self, tenant: str, **asked: Any) -> AuditSeals:
+        return self._page(f"/tenants/{_part(tenant)}/audit/seals", AuditSeals, asked)
 
     def reviews(self, tenant: str, *, open_only: bool = False) -> list[Review]:
         return self._list(f"/tenants/{_part(tenant)}/reviews", Review, open_only="true" if open_only else None)

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import Field
 
 from contracts.events.audit import Facts
-from contracts.views import View
+from contracts.views import Listing, View
 
 GENESIS = "0" * 64
 """What the first record of a chain names as the hash before it."""
@@ -56,6 +56,12 @@ class AuditSeal(AuditHead):
 
     target: str
     sealed_on: date
+
+
+class AuditSeals(Listing[AuditSeal]):
+    """A page of seals, and which storage targets could not be asked for theirs."""
+
+    unread: tuple[str, ...] = ()
 
 
 def digest(record: Mapping[str, Any]) -> str:

@@ -98,6 +98,7 @@ SYNC_SERVICE = _service(
         subjects.event("*", "job", "*"),
         subjects.event("*", "token", "rejected"),
         subjects.event("*", "request", "rejected"),
+        _AUDIT,
     ),
     streams.SYNC_REQUESTED,
     streams.SYNC_TOKEN_REFRESHED,

@@ -31,7 +31,7 @@ from backup_service.adapters.mongo_upkeep import MongoUpkeep
 from backup_service.adapters.search_shelf import SearchShelf
 from backup_service.entrypoints import download, rpc, stream
 from backup_service.settings import BackupSettings
-from backup_service.usecases.audit_seals import AuditSeals
+from backup_service.usecases.audit_seals import ReadSeals
 from backup_service.usecases.browse import Browse
 from backup_service.usecases.configure import Configure
 from backup_service.usecases.discover import Discover
@@ -150,7 +150,7 @@ async def plan(settings: BackupSettings, drain: Drain) -> None:
         configure = Configure(parts.catalogue, retention, parts.clock)
         kept = MongoKeptDocuments(parts.store, parts.clock)
         server, desk = RpcServer(parts.bus), _hold_desk(parts)
-        seals = AuditSeals(parts.catalogue, parts.repositories)
+        seals = ReadSeals(parts.catalogue, parts.repositories)
         rpc.bind(server, parts.catalogue, manage, configure, retention, desk, kept, seals, parts.clock)
         protection = MongoProtection(parts.store)
         rpc.bind_protection(server, protection.of)

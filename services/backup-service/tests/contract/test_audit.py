@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from backup_service.adapters.error_classes import Judgement
 from backup_service.adapters.mongo_kept_documents import MongoKeptDocuments
 from backup_service.entrypoints import rpc as answers
-from backup_service.usecases.audit_seals import AuditSeals
+from backup_service.usecases.audit_seals import ReadSeals
 from backup_service.usecases.legal_holds import HoldDesk
 from backup_service.usecases.manage import Manage
 from backup_service.usecases.plan_run import PlanRun
@@ -43,7 +43,7 @@ class Office:
             planner.retention,
             HoldDesk(planner.custody, planner.catalogue, engine, judge=judge, clock=planner.clock),
             MongoKeptDocuments(planner.store, planner.clock),
-            AuditSeals(planner.catalogue, engine),
+            ReadSeals(planner.catalogue, engine),
             planner.clock,
         )
         self.plan = PlanRun(

@@ -12,17 +12,16 @@ from backup_engine import NewItem, StorageUnreachable
 from backup_service.adapters.mongo_catalogue import MongoCatalogue
 from backup_service.adapters.mongo_kept_documents import MongoKeptDocuments
 from backup_service.adapters.mongo_store import Store
-from backup_service.usecases.audit_seals import AuditSeals
+from backup_service.usecases.audit_seals import ReadSeals
 from backup_service.usecases.keep_documents import KeepDocuments
 from chassis.testing.clock import ManualClock
-from contracts.audit_chain import AuditHead, AuditSeal
+from contracts.audit_chain import AuditHead, AuditSeals
 from contracts.documents import ProfileRegistration, TenantDocuments
 from contracts.names import Profile
 from contracts.operations.audit import AuditSealsOf
 from contracts.problem import unavailable
 from contracts.views import (
     BackupConfiguration,
-    Listing,
     RestorePoint,
     StorageTarget,
     Tenant,
@@ -41,7 +40,7 @@ class World:
         self.repositories = EngineInMemory(Fuse())
         self.away = False
         self.audit = AuditHead(tenant="contoso", length=3, hash="3" * 64)
-        self.seals = AuditSeals(self.catalogue, self.repositories)
+        self.seals = ReadSeals(self.catalogue, self.repositories)
         self.registered_at = clock.now()
         ids = itertools.count(1)
         self.keep = KeepDocuments(
@@ -235,7 +234,7 @@ async def test_the_head_of_the_audit_chain_is_sealed_once_a_day_and_stays_for_ev
     assert found[-1].length == 70
     assert (found[-1].hash, found[-1].sealed_on) == (f"{69:064d}", started + timedelta(days=69))
     assert len(found) >= 68  # of a month with 31 days the newest 30
-    assert await world.seals("fabrikam", AuditSealsOf()) == Listing[AuditSeal](items=())
+    assert await world.seals("fabrikam", AuditSealsOf()) == AuditSeals(items=())
 
 
 async def test_a_silent_monitor_service_delays_the_seal_and_nothing_else(world: World) -> None:
@@ -247,3 +246,19 @@ async def test_a_silent_monitor_service_delays_the_seal_and_nothing_else(world: 
     await world.clock.advance(300)
     await world.keep.due()
     assert [seal.length for seal in (await world.seals("contoso", AuditSealsOf())).items] == [3]
+
+
+async def test_seals_are_read_from_what_answers_and_the_rest_is_named(world: World, monkeypatch: Any) -> None:
+    await world.add_target("t1")
+    await world.keep.due()
+    await world.add_target("t2")
+    opened = world.repositories.open
+
+    async def open_(tenant: str, target: str) -> Any:
+        if target == "t2":
+            raise StorageUnreachable("nobody answers")
+        return await opened(tenant, target)
+
+    monkeypatch.setattr(world.repositories, "open", open_)
+    page = await world.seals("contoso", AuditSealsOf())
+    assert ([seal.target for seal in page.items], page.unread) == (["t1"], ("t2",))

@@ -13,7 +13,7 @@ from backup_service.adapters.mongo_kept_documents import MongoKeptDocuments
 from backup_service.adapters.mongo_protection import MongoProtection
 from backup_service.adapters.search_shelf import SearchShelf
 from backup_service.entrypoints import rpc as answers
-from backup_service.usecases.audit_seals import AuditSeals
+from backup_service.usecases.audit_seals import ReadSeals
 from backup_service.usecases.browse import Browse
 from backup_service.usecases.legal_holds import HoldDesk
 from backup_service.usecases.manage import Manage
@@ -69,7 +69,7 @@ def gateway(planner: Any, tmp_path: Path) -> Bus:
         planner.retention,
         desk,
         MongoKeptDocuments(planner.store, planner.clock),
-        AuditSeals(planner.catalogue, EngineInMemory(Fuse())),
+        ReadSeals(planner.catalogue, EngineInMemory(Fuse())),
         planner.clock,
     )
     protection = MongoProtection(planner.store)

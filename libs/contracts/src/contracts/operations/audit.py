@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from contracts.audit_chain import AuditHead, AuditRecord, AuditSeal
+from contracts.audit_chain import AuditHead, AuditRecord, AuditSeals
 from contracts.operations.base import Nothing, Operation, Question
 from contracts.views import Listing
 
@@ -26,6 +26,6 @@ class AuditSealsOf(Question):
 AUDIT_LIST = Operation("monitor-service", "audit.list", AuditRecordsOf, Listing[AuditRecord])
 AUDIT_HEAD = Operation("monitor-service", "audit.head", Nothing, AuditHead)
 """Asked by backup-service as well, which seals the answer into the repositories every day (ADR 0032)."""
-AUDIT_SEALS = Operation("backup-service", "audit.seals", AuditSealsOf, Listing[AuditSeal])
+AUDIT_SEALS = Operation("backup-service", "audit.seals", AuditSealsOf, AuditSeals)
 
 OPERATIONS = (AUDIT_LIST, AUDIT_HEAD, AUDIT_SEALS)

@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 
 from backup_service.ports import Catalogue
 from backup_service.ports.custody import KeptDocuments
-from backup_service.usecases.audit_seals import AuditSeals
+from backup_service.usecases.audit_seals import ReadSeals
 from backup_service.usecases.browse import Browse
 from backup_service.usecases.configure import Configure
 from backup_service.usecases.legal_holds import HoldDesk
@@ -15,7 +15,7 @@ from backup_service.usecases.retention import Retention
 from chassis.clock import Clock
 from chassis.rpc import Call, RpcServer
 from contracts import rpc
-from contracts.audit_chain import AuditSeal
+from contracts.audit_chain import AuditSeals
 from contracts.auditing import AuditAction, recorded
 from contracts.browsing import Comparison, Folder, Item, Message
 from contracts.offboarding import Holdings
@@ -61,7 +61,7 @@ def bind(  # noqa: PLR0917 - what the questions are about, one each
     retention: Retention,
     holds: HoldDesk,
     kept: KeptDocuments,
-    seals: AuditSeals,
+    seals: ReadSeals,
     clock: Clock,
 ) -> None:
     """The questions planners answer: every operation that names backup-service but those of the functions below."""
@@ -193,8 +193,8 @@ def _bind_recovery(server: RpcServer, kept: KeptDocuments, clock: Clock) -> None
     server.answer(rpc.TARGET_RECOVER, recover_target)
 
 
-def _bind_audit(server: RpcServer, seals: AuditSeals) -> None:
-    async def sealed(call: Call[AuditSealsOf]) -> Listing[AuditSeal]:
+def _bind_audit(server: RpcServer, seals: ReadSeals) -> None:
+    async def sealed(call: Call[AuditSealsOf]) -> AuditSeals:
         return await seals(call.one_tenant(), call.question)
 
     server.answer(AUDIT_SEALS, sealed)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import ConfigDict
 
-from contracts.audit_chain import AuditRecord, AuditSeal
+from contracts.audit_chain import AuditRecord, AuditSeals
 from contracts.operations.audit import AUDIT_LIST, AUDIT_SEALS, AuditRecordsOf, AuditSealsOf
 from contracts.views import Listing
 from gateway.entrypoints.gate import Api, Asked, Gated, Tenant
@@ -36,8 +36,11 @@ async def list_audit_records(
 @api.route("list_audit_seals")
 async def list_audit_seals(
     gate: Gated, asking: Asked, tenant: Tenant, query: Annotated[SealsQuery, Query()]
-) -> Listing[AuditSeal]:
-    """List what the end of the audit chain was, day by day, as the tenant's repositories hold it; a month per page."""
+) -> AuditSeals:
+    """List what the end of the audit chain was, day by day, as the tenant's repositories hold it; a month per page.
+
+    `unread` names the storage targets whose seals could not be read now.
+    """
     return await gate.services.ask(AUDIT_SEALS, tenant, query, asking)
 
 
