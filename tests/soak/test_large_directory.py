@@ -19,7 +19,14 @@ from stack_fixture import RunningStack, running_stack
 from contracts import subjects
 from contracts.names import JobState, SyncKind
 from contracts.operations import directory
-from contracts.operations.base import ById, Nothing, Operation
+from contracts.operations.base import (
+    CALLER_HEADER,
+    REQUEST_ID_HEADER,
+    ROLES_HEADER,
+    ById,
+    Nothing,
+    Operation,
+)
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(7200)]
 
@@ -39,8 +46,12 @@ class Asker:
 
     async def ask(self, operation: Operation[Req, Res], question: Req) -> Res:
         subject = subjects.rpc(operation.service, "contoso", operation.name)
-        reply = await self._connection.request(subject, question.model_dump_json().encode(), timeout=60)
-        return operation.response.model_validate(json.loads(reply.data)["result"])
+        who = {CALLER_HEADER: "soak", ROLES_HEADER: "operator", REQUEST_ID_HEADER: "soak"}
+        body = question.model_dump_json().encode()
+        reply = await self._connection.request(subject, body, timeout=60, headers=who)
+        answer = json.loads(reply.data)
+        assert "result" in answer, answer
+        return operation.response.model_validate(answer["result"])
 
     async def sync(self, kind: SyncKind) -> dict[str, Any]:
         """Sync, and what it took."""
