@@ -100,6 +100,11 @@ async def test_R_B14_and_B18_a_new_tenant_goes_through_the_steps_in_their_order(
             CAUSE.CONSENT_FAILED,
             NextStep.CHECK_REGISTRATION,
         ),
+        (
+            {"error": "access_denied", "error_description": "AADSTS90094: needs an administrator"},
+            CAUSE.CONSENT_ROLE_TOO_LOW,
+            NextStep.ASK_HIGHER_ROLE,
+        ),
         ({"admin_consent": "True"}, CAUSE.CONSENT_NOT_EFFECTIVE, NextStep.WAIT),
         (None, CAUSE.CONSENT_AWAITED, NextStep.OPEN_CONSENT_LINK),
     ],

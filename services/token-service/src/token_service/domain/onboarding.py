@@ -34,6 +34,9 @@ _UNANSWERED = {
     ConsentOutcome.EFFECTIVE: OnboardingCause.CONSENT_WITHDRAWN,
 }
 
+_ROLE_TOO_LOW = ("AADSTS90093", "AADSTS90094")
+"""What Microsoft says when who opened the link may not consent (entra/identity-platform/reference-error-codes)."""
+
 
 @dataclass(frozen=True)
 class Missing:
@@ -140,7 +143,9 @@ def _consent(connection: Connection, before: Onboarding, now: datetime) -> Missi
     if attempt.outcome is ConsentOutcome.WAITING:
         late = attempt.expires_at <= now
         return Missing(step, OnboardingCause.CONSENT_EXPIRED if late else OnboardingCause.CONSENT_AWAITED)
-    return Missing(step, _UNANSWERED[attempt.outcome], attempt.detail)
+    too_low = any(number in attempt.detail for number in _ROLE_TOO_LOW)
+    cause = OnboardingCause.CONSENT_ROLE_TOO_LOW if too_low else _UNANSWERED[attempt.outcome]
+    return Missing(step, cause, attempt.detail)
 
 
 def backup_findings(signed_in: Findings, before: Onboarding, protection: Protection | None) -> Findings:
