@@ -74,18 +74,8 @@ def onboard(
     known = None if apps is None else read_apps(apps)
     means = Means(known, embedded, target, configuration, schedule, time_zone, keep)
     with connect(screen) as gateway:
-        registered = _registered(gateway, tenant)
-        if registered is None:
-            identity = _identity(known, entra_tenant_id)
-            file = recovery_key_file or default_file(tenant)
-            key = made(screen, tenant, file, passphrase_file, passphrase)
-            body = tenant_body(tenant, identity, display_name or tenant).model_copy(update={"recovery_key": key})
-            registered = gateway.register_tenant(body)
-        elif known is not None and known.tenant_id != registered.entra_tenant_id:
-            raise usage(
-                f"{apps} is about another Entra tenant than {tenant}.",
-                f"{apps} gehört zu einem anderen Entra-Mandanten als {tenant}.",
-            )
+        name, key = display_name or tenant, (recovery_key_file, passphrase_file, passphrase)
+        registered = _entered(gateway, screen, tenant, known, identity=entra_tenant_id, name=name, key=key)
         if support is not None or security is not None:
             gateway.set_contacts(tenant, wanted(registered, support, security))
         found = Walk(gateway, screen, tenant, means, clock, clock.now() + timeout).run()
@@ -97,6 +87,32 @@ def onboard(
     else:
         _end(screen, found, paper)
     raise typer.Exit(_exit_code(found))
+
+
+def _entered(
+    gateway: Gateway,
+    screen: Screen,
+    tenant: str,
+    known: AppsFile | None,
+    *,
+    identity: str | None,
+    name: str,
+    key: tuple[Path | None, Path | None, str | None],
+) -> Tenant:
+    """The tenant as it is registered, or was just now with a new recovery key; `key` is its file and passphrase."""
+    registered = _registered(gateway, tenant)
+    if registered is None:
+        entra = _identity(known, identity)
+        file, passphrase_file, passphrase = key
+        public = made(screen, tenant, file or default_file(tenant), passphrase_file, passphrase)
+        body = tenant_body(tenant, entra, name).model_copy(update={"recovery_key": public})
+        return gateway.register_tenant(body)
+    if known is not None and known.tenant_id != registered.entra_tenant_id:
+        raise usage(
+            f"The apps file is about another Entra tenant than {tenant}.",
+            f"Die Apps-Datei gehört zu einem anderen Entra-Mandanten als {tenant}.",
+        )
+    return registered
 
 
 def _registered(gateway: Gateway, tenant: str) -> Tenant | None:
