@@ -47,6 +47,7 @@ from contracts.onboarding import OnboardingView
 from contracts.permissions import ConsentGiverView, ProfileView
 from contracts.problem import Problem, unavailable
 from contracts.reviews import Review, ReviewState
+from contracts.sign_in import SignInLink
 from contracts.tokens import Probe, TokenCheck, TokenDetails, TokenNote, TokenRecord
 from contracts.views import (
     BackupConfiguration,
@@ -184,6 +185,7 @@ class FakeGateway:
             "deactivate_token": self._retire,
             "delete_token": self._retire,
             "note_token": self._note,
+            "start_sign_in": lambda _: SignInLink(url="https://login.example/authorize", expires_at=NOW),
             "list_profiles": lambda r: self._page(r, self.profiles),
             "check_permissions": lambda r: next(
                 one.check for one in self.profiles if one.profile == r.path_params["profile"]

@@ -19,7 +19,7 @@ from chassis.testing.clock import ManualClock
 from chassis.testing.vault import MemoryVault
 from contracts import rpc, views
 from contracts.employees import Activity
-from contracts.names import ConsentOutcome, Role
+from contracts.names import AdminRole, Answer, ConsentOutcome, Role
 from contracts.operations import (
     audit,
     directory,
@@ -29,9 +29,11 @@ from contracts.operations import (
     onboarding,
     permissions,
     reviews,
+    sign_in,
     tokens,
 )
 from contracts.problem import Problem, ProblemError, not_found, unavailable
+from contracts.sign_in import SignedInPerson
 from gateway.adapters.bus_services import BusServices
 from gateway.adapters.httpx_downloads import HttpxDownloads
 from gateway.adapters.oidc_callers import OidcCallers
@@ -94,6 +96,15 @@ class Asked:
     caller: Any
 
 
+_PERSON = SignedInPerson(
+    tenant="contoso",
+    name="erika@contoso.example",
+    roles=(AdminRole.APPLICATION_ADMINISTRATOR,),
+    roles_known=True,
+    may_consent=Answer.NO,
+)
+
+
 class World:
     """The other services, as far as the gateway can see them; `contoso` and `fabrikam` are registered."""
 
@@ -132,6 +143,7 @@ class World:
             tokens.TOKEN_DEACTIVATE: "deactivate_token",
             tokens.TOKEN_DELETE: "delete_token",
             tokens.TOKEN_NOTE: "note_token",
+            sign_in.SIGN_IN_START: "start_sign_in",
             permissions.PROFILE_LIST: "list_profiles",
             permissions.PERMISSIONS_CHECK: "check_permissions",
             permissions.CONSENT_GIVER_SET: "set_consent_giver",
@@ -197,6 +209,7 @@ class World:
         self._answer(server, rpc.TENANT_GET, self._tenant)
         self._answer(server, rpc.CONSENT_FINISH, self._finish_consent)
         self._answer(server, rpc.TENANT_REGISTER, self._register)
+        self._answer(server, sign_in.SIGN_IN_FINISH, _constant(_PERSON))
         self._answer(server, rpc.TARGET_CREATE, self._create_target)
         self._answer(server, rpc.TARGET_LIST, self._list_targets)
         self._answer(server, rpc.EXPORT_OPEN, self._open_export)
@@ -467,6 +480,7 @@ ATTEMPTS: dict[str, Attempt] = {
     "deactivate_token": Attempt("/tenants/contoso/profiles/directory/token/deactivation", 200),
     "delete_token": Attempt("/tenants/contoso/profiles/directory/token", 200),
     "note_token": Attempt("/tenants/contoso/profiles/directory/token/notes", 200, {"text": "moved"}),
+    "start_sign_in": Attempt("/tenants/contoso/sign-ins", 200),
     "list_profiles": Attempt("/tenants/contoso/profiles", 200),
     "check_permissions": Attempt("/tenants/contoso/profiles/directory/permission-check", 200),
     "set_consent_giver": Attempt("/tenants/contoso/profiles/directory/consent-giver", 200, {"name": "Erika Muster"}),

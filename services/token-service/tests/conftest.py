@@ -336,9 +336,13 @@ class FakeGrants:
     def __init__(self) -> None:
         self.answer: Granted | Unreadable | None = None
         self.asked: list[str] = []
+        self.rejects: str | None = None
+        """A token that Graph does not take any more."""
 
     async def read(self, client_id: str, token: SecretStr) -> Granted | Unreadable:
         self.asked.append(client_id)
+        if token.get_secret_value() == self.rejects:
+            return Unreadable("InvalidAuthenticationToken", rejected=True)
         profile = Profile.DIRECTORY if client_id == "app-2" else Profile.EXCHANGE_BACKUP
         if self.answer is not None and profile is Profile.EXCHANGE_BACKUP:
             return self.answer

@@ -15,6 +15,7 @@ from contracts.names import Profile
 from contracts.onboarding import OnboardingView
 from contracts.permissions import PermissionCheck, ProfileView
 from contracts.reviews import Review
+from contracts.sign_in import SignInLink
 from contracts.tokens import TokenCheck, TokenDetails
 from contracts.views import (
     BackupConfiguration,
@@ -107,6 +108,9 @@ class Gateway(EmployeeCalls):
 
     def start_consent(self, tenant: str, profile: Profile, body: api.ConsentBody) -> ConsentLink:
         return self._post(f"/tenants/{_part(tenant)}/profiles/{_part(profile)}/consent", body, ConsentLink)
+
+    def start_sign_in(self, tenant: str) -> SignInLink:
+        return self._post(f"/tenants/{_part(tenant)}/sign-ins", None, SignInLink)
 
     def profiles(self, tenant: str) -> list[ProfileView]:
         return self._list(f"/tenants/{_part(tenant)}/profiles", ProfileView)

@@ -140,6 +140,24 @@ def check(profile: ProfileArgument, tenant: TenantName = None, lang: Lang = "en"
     raise typer.Exit(_ENDED[found.in_order])
 
 
+@app.command("sign-in")
+@reported
+def sign_in(tenant: TenantName = None, lang: Lang = "en", as_json: Json = False) -> None:
+    """Let a person of the tenant sign in: a page then shows their roles, and what delegated consent gives them.
+
+    Example: tenantkeep profiles sign-in
+    """
+    screen = Screen(lang, as_json=as_json)
+    with connect(screen) as gateway:
+        link = gateway.start_sign_in(tenant_of(gateway, tenant))
+    if as_json:
+        screen.document(link)
+        return
+    screen.say(
+        Text("The person opens, once, until {}: {}", "Die Person öffnet, einmal, bis {}: {}"), link.expires_at, link.url
+    )
+
+
 def _row(view: ProfileView, lang: str) -> tuple[str, ...]:
     names = [state.name if not state.optional else f"({state.name})" for state in view.check.permissions]
     findings = [f"{state.name}: {_finding(state, lang)}" for state in view.check.permissions if state.finding]

@@ -32,6 +32,8 @@ POLICIES: dict[str, Policy] = {
         "kv/metadata/tenants/+/credentials/+": _may("delete"),
         "kv/data/tenants/+/tokens/+": _may("create", "read", "update"),
         "kv/metadata/tenants/+/tokens/+": _may("create", "update", "read", "delete"),
+        "kv/data/tenants/+/sign-in/+": _may("create", "read", "update"),
+        "kv/metadata/tenants/+/sign-in/+": _may("create", "update", "delete"),
         "kv/data/tenants/+/recovery-key": _may("create", "read", "update"),
         "transit/keys/tenant-*": {**_may("create", "update", "read"), "allowed_parameters": _MADE_HERE},
     },

@@ -33,6 +33,9 @@ _POINT = "/tenants/{tenant}/restore-points/{restore_point}"
 CONSENT_CALLBACK = "/consent/callback"
 """The one address below `/api/v1` without a bearer token: an administrator's browser comes back here with a state."""
 
+SIGN_IN_CALLBACK = "/sign-in/callback"
+"""The other one: Microsoft has the browser of a person who signed in post a code and a state here."""
+
 ROUTES: dict[str, Route] = {
     "list_tenants": Route("GET", "/tenants", _ALL),
     "register_tenant": Route("POST", "/tenants", _OPERATE, AuditAction.TENANT_REGISTER),
@@ -67,6 +70,7 @@ ROUTES: dict[str, Route] = {
     "get_incident": Route("GET", f"{_INCIDENTS}/{{incident}}", _ALL),
     "note_incident": Route("POST", f"{_INCIDENTS}/{{incident}}/notes", _ALL, AuditAction.INCIDENT_NOTE),
     "close_incident": Route("POST", f"{_INCIDENTS}/{{incident}}/closure", _MANAGE, AuditAction.INCIDENT_CLOSE),
+    "start_sign_in": Route("POST", "/tenants/{tenant}/sign-ins", _ALL),
     "list_profiles": Route("GET", "/tenants/{tenant}/profiles", _ALL),
     "check_permissions": Route("POST", "/tenants/{tenant}/profiles/{profile}/permission-check", _ALL),
     "set_consent_giver": Route(

@@ -172,8 +172,8 @@ _DIRECTORY = AppProfile(
             "e4c9e354-4dc5-45b8-9e7c-e1393b0b1a20",
             Text("Read audit logs as the person", "Überwachungsprotokolle als Person lesen"),
             Text(
-                "Reads who consented with the rights of the person who signed in.",
-                "Liest mit den Rechten der angemeldeten Person, wer zugestimmt hat.",
+                "Shows whether the person may look up who consented.",
+                "Zeigt, ob die Person nachsehen darf, wer zugestimmt hat.",
             ),
             Feature.PERSON_SIGN_IN,
         ),

@@ -25,6 +25,7 @@ from contracts.names import (
 from contracts.operations import audit, base, directory, employees, offboarding, onboarding, reviews
 from contracts.operations.incidents import INCIDENT_OPERATIONS
 from contracts.operations.permissions import PERMISSION_OPERATIONS
+from contracts.operations.sign_in import SIGN_IN_OPERATIONS
 from contracts.operations.tokens import TOKEN_OPERATIONS
 from contracts.restoring import RestoreSelection
 from contracts.retention import PeriodText, SchemeText
@@ -315,6 +316,7 @@ OPERATIONS: tuple[base.Operation[Any, Any], ...] = (
     *TOKEN_OPERATIONS,
     *INCIDENT_OPERATIONS,
     *PERMISSION_OPERATIONS,
+    *SIGN_IN_OPERATIONS,
     DOCUMENTS_EXPORT,
     TARGET_CREATE,
     TARGET_RECOVER,

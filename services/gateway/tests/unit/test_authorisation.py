@@ -36,6 +36,7 @@ MATRIX = {
     "deactivate_token": "operator admin",
     "delete_token": "admin",
     "note_token": "operator admin user hr accounting",
+    "start_sign_in": "operator admin user hr accounting",
     "list_profiles": "operator admin user hr accounting",
     "check_permissions": "operator admin user hr accounting",
     "set_consent_giver": "operator admin user hr accounting",

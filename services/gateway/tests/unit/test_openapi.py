@@ -8,6 +8,7 @@ import pytest
 
 from contracts import api, permissions, views
 from contracts import employees as records
+from contracts import sign_in as contracts_sign_in
 from contracts.authorization import ROUTES
 from contracts.employee_changes import LocalChange, ProfileChange
 from contracts.operations import employees
@@ -24,6 +25,7 @@ MODELS: dict[str, tuple[Any, Any]] = {
     "set_certificate": (views.TokenView, api.CertificateBody),
     "set_recovery_key": (views.Tenant, api.RecoveryKeyBody),
     "start_consent": (views.ConsentLink, api.ConsentBody),
+    "start_sign_in": (contracts_sign_in.SignInLink, None),
     "list_profiles": (views.Listing[permissions.ProfileView], None),
     "check_permissions": (permissions.PermissionCheck, None),
     "set_consent_giver": (permissions.ProfileView, api.ConsentGiverBody),

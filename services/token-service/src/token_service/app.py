@@ -24,6 +24,7 @@ from token_service.adapters.graph_registrations import GraphRegistrations
 from token_service.adapters.graph_workloads import GraphWorkloads
 from token_service.adapters.mongo_connections import MongoConnections
 from token_service.adapters.msal_authority import MsalAuthority
+from token_service.adapters.msal_people import MsalPeople
 from token_service.adapters.prometheus_tokens import TokenMetrics
 from token_service.domain.connection import RenewalPolicy
 from token_service.entrypoints import stream
@@ -31,7 +32,7 @@ from token_service.entrypoints.questions import Questions
 from token_service.entrypoints.token_questions import TokenQuestions
 from token_service.incident_app import IncidentApp, open_incidents
 from token_service.life_app import open_life
-from token_service.permission_app import Events, PermissionApp, open_permissions
+from token_service.permission_app import Events, PermissionApp, open_permissions, sign_in_questions
 from token_service.ports import (
     Announcements,
     Authority,
@@ -159,7 +160,7 @@ def _questions(
 @contextlib.asynccontextmanager
 async def _stores(
     settings: TokenServiceSettings, clock: Clock
-) -> AsyncIterator[tuple[documents.Database, Vault, MsalAuthority, GraphWorkloads, GraphRegistrations]]:
+) -> AsyncIterator[tuple[documents.Database, Vault, MsalAuthority, GraphWorkloads, GraphRegistrations, MsalPeople]]:
     trust = tls.client_context(settings.ca_file)
     authority = MsalAuthority(
         settings.authority_url,
@@ -170,11 +171,12 @@ async def _stores(
     )
     workloads = GraphWorkloads(settings.graph_url, trust=trust, proxy=settings.https_proxy)
     registrations = GraphRegistrations(settings.graph_url, trust=trust, proxy=settings.https_proxy)
+    people = MsalPeople(settings.authority_url, trust=trust, proxy=settings.https_proxy, clock=clock)
     db = documents.connect(settings, DATABASE)
     try:
-        with authority:
+        with authority, people:
             async with workloads, registrations, open_vault(settings, clock) as vault:
-                yield db, vault, authority, workloads, registrations
+                yield db, vault, authority, workloads, registrations, people
     finally:
         db.client.close()
 
@@ -211,7 +213,7 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
     """Serve until `drain` is requested."""
     clock = SystemClock()
     registry = new_registry(SERVICE, VERSION)
-    async with _stores(settings, clock) as (db, vault, authority, workloads, registrations):
+    async with _stores(settings, clock) as (db, vault, authority, workloads, registrations, people):
         connections = await MongoConnections.open(db, clock)
         broker = connect(settings, SERVICE)
         bus = Bus(broker, SERVICE, clock)
@@ -231,7 +233,9 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
         )
         around = (life.tenants, connections, vault, workloads.client)
         permission, of_records = await open_permissions(settings, app.renew, around, db=db, bus=bus, clock=clock)
+        sign_in = sign_in_questions(life.tenants, vault, people, workloads.client, clock)
         server = RpcServer(bus)
+        sign_in.bind(server)
         for questions in (app.token_questions, *(part.questions for part in (app, incident, permission))):
             questions.bind(server)
         life.bind(server, retire, vault)

@@ -1,6 +1,7 @@
-"""The wiring of the permission check, which `app` puts beside the rest."""
+"""The wiring of the permission check and of the sign-in of people, which `app` puts beside the rest."""
 
 import random
+import secrets
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,14 +15,17 @@ from chassis.seed import rng as seeded
 from chassis.vault import Vault
 from token_service.adapters.bus_announcements import BusAnnouncements
 from token_service.adapters.graph_grants import GraphGrants
+from token_service.adapters.graph_person_roles import GraphPersonRoles
 from token_service.adapters.graph_probes import GraphProbes
 from token_service.adapters.mongo_permissions import MongoPermissions
 from token_service.domain.permissions import CheckPolicy
 from token_service.entrypoints.profiles import ProfileQuestions
-from token_service.ports import Announcements, Connections, Grants, PermissionRecords, Probes, Tenants
+from token_service.entrypoints.sign_in import SignInQuestions
+from token_service.ports import Announcements, Connections, Grants, People, PermissionRecords, Probes, Tenants
 from token_service.settings import TokenServiceSettings
 from token_service.usecases.check_permissions import CheckPermissions
 from token_service.usecases.renew_tokens import RenewTokens
+from token_service.usecases.sign_in import SignIn
 
 
 @dataclass(frozen=True)
@@ -95,3 +99,20 @@ async def open_permissions(
         policy=settings.checks(),
     )
     return part, events
+
+
+def sign_in_questions(
+    tenants: Tenants, vault: Vault, people: People, graph: httpx.AsyncClient, clock: Clock
+) -> SignInQuestions:
+    """Wire the sign-in of people; `graph` is a client of Graph."""
+    return SignInQuestions(
+        SignIn(
+            tenants,
+            vault,
+            people=people,
+            roles=GraphPersonRoles(graph),
+            probes=GraphProbes(graph),
+            clock=clock,
+            new_state=lambda: secrets.token_urlsafe(32),
+        )
+    )

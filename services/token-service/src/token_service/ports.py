@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from contracts.contacts import Contacts
 from contracts.errors import ErrorClass
 from contracts.events import Event
-from contracts.names import Answer, Profile
+from contracts.names import AdminRole, Answer, Profile
 from contracts.offboarding import Holdings
 from contracts.onboarding import Protection
 from token_service.domain.connection import Connection
@@ -126,9 +126,66 @@ class Granted:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Grants could not be read: nothing is known of them. `detail` says why, without a secret."""
+    """Grants could not be read: nothing is known of them. `detail` says why, without a secret.
+
+    `rejected`: Graph does not take the token any more, and a new one may help.
+    """
 
     detail: str
+    rejected: bool = False
+
+
+@dataclass(frozen=True)
+class AppIdentity:
+    """An app of one tenant and what it signs in with."""
+
+    entra_tenant_id: str
+    client_id: str
+    credential: Credential
+
+
+@dataclass(frozen=True)
+class SignInBegun:
+    """Where the person goes, and what is needed when they come back: code verifier, nonce and state, as one secret."""
+
+    url: str
+    kept: SecretStr
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A person whose id_token was validated; `scopes` are the delegated permissions of the token."""
+
+    name: str
+    scopes: frozenset[str]
+    token: SecretStr
+
+
+@dataclass(frozen=True)
+class NotSignedIn:
+    """Nobody signed in; `detail` names Microsoft's code or what was wrong, without a secret."""
+
+    detail: str
+
+
+class People(Protocol):
+    """Microsoft's identity platform, where people sign in."""
+
+    async def begin(
+        self, app: AppIdentity, scopes: list[str], redirect_uri: str, state: str
+    ) -> SignInBegun | NotSignedIn: ...
+
+    async def finish(self, app: AppIdentity, kept: SecretStr, answer: Mapping[str, str]) -> SignedIn | NotSignedIn:
+        """Redeem what the browser brought back; never raises for what the platform or the browser does."""
+        ...
+
+
+class PersonRoles(Protocol):
+    """Microsoft Graph, asked for the person behind a token."""
+
+    async def of(self, token: SecretStr) -> frozenset[AdminRole] | None:
+        """Give the directory roles of the person that matter here; None when they could not be read."""
+        ...
 
 
 class Grants(Protocol):

@@ -32,6 +32,8 @@ path "kv/data/tenants/+/credentials/+" { capabilities = ["create", "read", "upda
 path "kv/metadata/tenants/+/credentials/+" { capabilities = ["delete"] }
 path "kv/data/tenants/+/tokens/+" { capabilities = ["create", "read", "update"] }
 path "kv/metadata/tenants/+/tokens/+" { capabilities = ["create", "read", "update", "delete"] }
+path "kv/data/tenants/+/sign-in/+" { capabilities = ["create", "read", "update"] }
+path "kv/metadata/tenants/+/sign-in/+" { capabilities = ["create", "update", "delete"] }
 path "transit/keys/tenant-*" { capabilities = ["create", "read", "update"] }
 """,
     "gateway": 'path "kv/data/tenants/+/intake/+" { capabilities = ["create"] }\n',

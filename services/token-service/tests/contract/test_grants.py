@@ -82,7 +82,9 @@ async def test_grants_that_may_not_be_read_are_unreadable_and_not_empty(
     client_id = simulator.apps[Profile.EXCHANGE_BACKUP]["client_id"]
     reader = await token(Profile.EXCHANGE_BACKUP)
     assert await GraphGrants(graph).read(client_id, reader) == Unreadable("Authorization_RequestDenied")
-    assert await GraphGrants(graph).read(client_id, SecretStr("x")) == Unreadable("InvalidAuthenticationToken")
+    assert await GraphGrants(graph).read(client_id, SecretStr("x")) == Unreadable(
+        "InvalidAuthenticationToken", rejected=True
+    )
     for permission in ("Directory.Read.All", "AuditLog.Read.All"):
         await control(simulator, "DELETE", f"apps/directory/permissions/{permission}")
     try:

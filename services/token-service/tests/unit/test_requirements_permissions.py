@@ -291,3 +291,14 @@ async def test_a_profile_that_was_switched_off_is_not_brought_back_by_a_check(wo
     await check(world)
     assert (await world.state()).status(world.clock.now()) is TokenStatus.DEACTIVATED
     assert world.authority.asked == asked
+
+
+async def test_a_token_of_the_reader_that_graph_refuses_is_renewed_and_the_grants_read_with_the_new_one(
+    world: Any,
+) -> None:
+    await connected(world)
+    found = await world.vault.kv_read("tenants/contoso/tokens/directory")
+    world.grants.rejects = found[0]["access_token"]
+    assert (await check(world)).in_order is Answer.YES
+    renewed = await world.vault.kv_read("tenants/contoso/tokens/directory")
+    assert renewed[0]["generation"] == found[0]["generation"] + 1

@@ -18,6 +18,7 @@ from gateway.entrypoints import (
     progress,
     restores,
     reviews,
+    sign_in,
     syncs,
     tenants,
     tokens,
@@ -33,6 +34,7 @@ _PARTS = (
     incidents.api,
     consent.api,
     profiles.api,
+    sign_in.api,
     backups.api,
     legal_holds.api,
     offboarding.api,
@@ -60,6 +62,7 @@ def application() -> FastAPI:
         api.include_router(part.router)
         declared |= part.names
     api.include_router(consent.callback)
+    api.include_router(sign_in.callback)
     if declared != ROUTES.keys():
         raise RoutesMissing(f"in the table or in the code only: {sorted(declared ^ ROUTES.keys())}")
     return api

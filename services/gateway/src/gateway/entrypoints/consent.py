@@ -31,7 +31,7 @@ _NOT_VALID = Text(
     "This consent link is not valid any more. Ask for consent again.",
     "Dieser Link zur Genehmigung ist nicht mehr gültig. Bitte erneut anfordern.",
 )
-_NOT_NOW = Text(
+NOT_NOW = Text(
     "The answer could not be taken. Reload this page shortly.",
     "Die Antwort konnte nicht angenommen werden. Diese Seite in Kürze neu laden.",
 )
@@ -54,20 +54,21 @@ async def consent_callback(request: Request) -> HTMLResponse:
     """Take the redirect. Nothing of it is shown again or believed; its state is used up."""
     told = {name: request.query_params.get(name, "")[:longest] for name, longest in _LONGEST.items()}
     if not told["state"]:
-        return _page(_NOT_VALID, HTTPStatus.UNPROCESSABLE_ENTITY)
+        return page(_NOT_VALID, HTTPStatus.UNPROCESSABLE_ENTITY)
     gate: Gate = request.app.state.gate
     asking = Asking(_BROWSER, request.scope[REQUEST_ID])
     try:
         result = await gate.services.ask(rpc.CONSENT_FINISH, None, rpc.FinishConsent(**told), asking)
     except ProblemError as error:
         known = error.problem.code == "consent-state"
-        return _page(_NOT_VALID if known else _NOT_NOW, error.problem.status)
+        return page(_NOT_VALID if known else NOT_NOW, error.problem.status)
     why = explained(result.detail)
     detail = f"{result.tenant} {result.profile} {result.detail}"
-    return _page(CONSENT_OUTCOMES[result.outcome], HTTPStatus.OK, *(why or ()), detail)
+    return page(CONSENT_OUTCOMES[result.outcome], HTTPStatus.OK, *(why or ()), detail)
 
 
-def _page(text: Text, status: int, *more: str) -> HTMLResponse:
+def page(text: Text, status: int, *more: str) -> HTMLResponse:
+    """A page for a browser that has no token of ours, in both languages."""
     lines = "".join(f"<p>{html.escape(line.strip())}</p>" for line in (text.en, text.de, *more) if line.strip())
     return HTMLResponse(
         f"<!doctype html><html><head><title>Tenantkeep</title></head><body>{lines}</body></html>", status

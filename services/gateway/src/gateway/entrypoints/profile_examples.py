@@ -41,6 +41,12 @@ _PROFILE = {
 }
 
 EXAMPLES: dict[str, tuple[Any, ...]] = {
+    "start_sign_in": (
+        {
+            "url": f"https://login.microsoftonline.com/{_ENTRA}/oauth2/v2.0/authorize?client_id=…",
+            "expires_at": "2026-03-02T08:10:00Z",
+        },
+    ),
     "list_profiles": ({"items": [_PROFILE], "cursor": None},),
     "check_permissions": (_CHECK,),
     "set_consent_giver": (_PROFILE, {"name": "Erika Muster", "at": "2026-03-02T08:00:00Z"}),

@@ -46,7 +46,7 @@ class GraphGrants:
         except httpx.HTTPError as error:
             return Unreadable(f"Microsoft Graph: {type(error).__name__}")
         except _Refused as refused:
-            return Unreadable(refused.detail)
+            return Unreadable(refused.detail, rejected=refused.status == HTTPStatus.UNAUTHORIZED)
 
     async def _read(self, client_id: str, headers: dict[str, str]) -> Granted:
         path = f"/servicePrincipals(appId='{quote(client_id, safe='')}')"

@@ -25,7 +25,7 @@ from token_service.adapters.pem import fault_of
 from token_service.domain.credential import ClientCertificate, ClientSecret, Credential
 from token_service.ports import Issued, NoAnswer, Outcome, Refused
 
-_TIMEOUT = httpx.Timeout(connect=2.0, read=5.0, write=5.0, pool=5.0)
+TIMEOUT = httpx.Timeout(connect=2.0, read=5.0, write=5.0, pool=5.0)
 
 # Branch on `error`, which is stable; the AADSTS number is for people (identity-platform/reference-error-codes).
 _REFUSALS = {
@@ -54,7 +54,7 @@ class MsalAuthority:
             verify=trust,
             proxy=None if proxy is None else httpx.Proxy(proxy, ssl_context=trust),
             trust_env=False,
-            timeout=_TIMEOUT,
+            timeout=TIMEOUT,
         )
 
     def __enter__(self) -> Self:
@@ -74,11 +74,11 @@ class MsalAuthority:
             unusable = fault_of(credential, self._clock.now())
             if unusable is not None:
                 return Refused(ErrorClass.NO_VALID_TOKEN, unusable)
-        wire = _Wire(self._client)
+        wire = Wire(self._client)
         try:
             application = msal.ConfidentialClientApplication(
                 client_id,
-                client_credential=_for_msal(credential),
+                client_credential=for_msal(credential),
                 authority=f"{self._url}/{entra_tenant_id}",
                 instance_discovery=False,
                 http_client=wire,
@@ -96,7 +96,7 @@ class MsalAuthority:
         if isinstance(token, str) and isinstance(expires_in, int):
             return Issued(SecretStr(token), self._clock.now() + timedelta(seconds=expires_in))
         error = str(answer.get("error", ""))
-        detail = _detail(error, str(answer.get("error_description", "")))
+        detail = detail_of(error, str(answer.get("error_description", "")))
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             return NoAnswer(ErrorClass.RATE_LIMITED, detail)
         refusal = _REFUSALS.get(error)
@@ -105,7 +105,7 @@ class MsalAuthority:
         return Refused(refusal, detail)
 
 
-class _Wire:
+class Wire:
     """The http client msal gets: ours, remembering the last status."""
 
     def __init__(self, client: httpx.Client) -> None:
@@ -134,7 +134,7 @@ def _text(value: Any) -> Any:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _for_msal(credential: Credential) -> str | dict[str, str]:
+def for_msal(credential: Credential) -> str | dict[str, str]:
     match credential:
         case ClientSecret(value=value):
             return value
@@ -150,7 +150,7 @@ def _without_answer(status: int, kind: str) -> Outcome:
     return NoAnswer(ErrorClass.CONNECTION_TIMEOUT, f"HTTP {status}" if status else kind)
 
 
-def _detail(error: str, description: str) -> str:
+def detail_of(error: str, description: str) -> str:
     """Keep the code and the AADSTS number; the rest of the description may name people and addresses."""
     number = _NUMBER.search(description)
     return " ".join(part for part in (error[:60], number[0] if number else "") if part) or "no error code"

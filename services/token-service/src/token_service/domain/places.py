@@ -18,6 +18,11 @@ def credentials(tenant: str, profile: Profile) -> str:
     return f"tenants/{tenant}/credentials/{profile}"
 
 
+def sign_in(tenant: str, state: str) -> str:
+    """What a sign-in in progress needs at its end: `{"kept", "expires_at"}`; `state` is a hash."""
+    return f"tenants/{tenant}/sign-in/{state}"
+
+
 def token(tenant: str, profile: Profile) -> str:
     """The current token: `{"access_token", "expires_at", "generation", "fingerprint"}`."""
     return f"tenants/{tenant}/tokens/{profile}"

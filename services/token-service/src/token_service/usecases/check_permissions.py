@@ -143,7 +143,7 @@ class CheckPermissions:
         tenant, profile = connection.tenant, connection.profile
         token, unusable = await self._token(tenant, profile)
         reader, _ = (token, "") if profile is Profile.DIRECTORY else await self._token(tenant, Profile.DIRECTORY)
-        granted = await self._granted(client_id, reader)
+        granted = await self._granted(tenant, client_id, reader)
         known = granted if isinstance(granted, Granted) else Granted(None)
         wanted = PROFILES[profile]
         probed = {} if token is None else await self._probes.try_each(sorted(wanted.allowed), token)
@@ -218,10 +218,25 @@ class CheckPermissions:
             return None, "the token has expired"
         return SecretStr(str(found[0]["access_token"])), ""
 
-    async def _granted(self, client_id: str, reader: SecretStr | None) -> Granted | Unreadable:
+    async def _granted(self, tenant: str, client_id: str, reader: SecretStr | None) -> Granted | Unreadable:
         if reader is None:
             return Unreadable("the profile directory, which reads the grants of all, has no valid token")
-        return await self._grants.read(client_id, reader)
+        granted = await self._grants.read(client_id, reader)
+        if isinstance(granted, Unreadable) and granted.rejected:
+            renewed = await self._renewed(tenant, reader)
+            return granted if renewed is None else await self._grants.read(client_id, renewed)
+        return granted
+
+    async def _renewed(self, tenant: str, refused: SecretStr) -> SecretStr | None:
+        """Have the reader's token renewed that Graph refused; nobody else may be there to complain about it."""
+        known = await self._connections.get(tenant, Profile.DIRECTORY)
+        if known is None or known.retired is not None or known.is_claimed(self._clock.now()):
+            return None
+        if await self._connections.save(known.due(self._clock.now())) is None:
+            return None
+        await self._renew.now(tenant, Profile.DIRECTORY)
+        token, _ = await self._token(tenant, Profile.DIRECTORY)
+        return None if token is None or token.get_secret_value() == refused.get_secret_value() else token
 
     def _after(self, seconds: float) -> datetime:
         """A tenth more at random keeps the checks of many tenants apart."""
