@@ -22,6 +22,7 @@ SECRETS = [
     f"{KV}/tokens/exchange-restore",
     f"{KV}/storage/one",
     f"{KV}/recovery-key",
+    f"{KV}/sign-in/one",
     f"{KV}/else/one",
     "elsewhere",
 ]
@@ -79,6 +80,8 @@ MAY: dict[str, set[tuple[str, str]]] = {
         ),
         ("GET", f"kv/data/{KV}/recovery-key"),
         ("POST", f"kv/data/{KV}/recovery-key"),
+        *((method, f"kv/data/{KV}/sign-in/one") for method in ("GET", "POST")),
+        *((method, f"kv/metadata/{KV}/sign-in/one") for method in ("POST", "DELETE")),
         ("GET", f"transit/keys/tenant-{TENANT}"),
         ("POST", f"transit/keys/tenant-{TENANT}"),
         # Without parameters: the first harmless, the second nothing. With any that matters: below.
