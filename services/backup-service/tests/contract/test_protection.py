@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+from backup_fakes.asking import asking
+
 from backup_service.adapters.mongo_protection import MongoProtection
 from contracts.names import JobKind, JobState
 from contracts.onboarding import Protection
@@ -33,13 +35,13 @@ async def test_targets_configurations_and_the_next_run_are_told(planner: Any) ->
         )
     )
     manual = CreateConfiguration(name="Mail", target="t1")
-    await planner.configure.create("contoso", "req-1", manual)
+    await planner.configure.create("contoso", asking("req-1"), manual)
     found = await look.of("contoso", None)
     assert (found.targets, found.configurations, found.next_run_at) == (1, 1, None)
     nightly = manual.model_copy(update={"name": "Nightly", "schedule": "daily 02:00"})
-    made = await planner.configure.create("contoso", "req-2", nightly)
+    made = await planner.configure.create("contoso", asking("req-2"), nightly)
     assert (await look.of("contoso", None)).next_run_at == made.next_run_at is not None
-    await planner.configure.change("contoso", ChangeConfiguration(id=made.id, paused=True))
+    await planner.configure.change("contoso", asking("req-3"), ChangeConfiguration(id=made.id, paused=True))
     assert (await look.of("contoso", None)).next_run_at is None
     assert (await look.of("fabrikam", None)).targets == 0
 
