@@ -127,11 +127,23 @@ def build_with(
         new_state=new_state,
     )
     verify = VerifyToken(connections, vault, workloads, announcements, clock=clock, rng=rng, policy=policy)
-    renew_now = RenewNow(connections, renew, announcements, clock)
-    note = NoteToken(connections, announcements, clock)
-    token_questions = TokenQuestions(tenants, connections, renew_now, verify, retire, note, clock)
+    token_questions = _token_questions((tenants, connections), (announcements, clock), renew, verify, retire)
     questions = _questions(tenants, living, connections, vault, clock, set_credential=set_credential, consent=consent)
     return App(questions, token_questions, renew, AnswerRejection(connections, vault, renew, clock, policy), metrics)
+
+
+def _token_questions(
+    stores: tuple[Tenants, Connections],
+    around: tuple[Announcements, Clock],
+    renew: RenewTokens,
+    verify: VerifyToken,
+    retire: RetireToken,
+) -> TokenQuestions:
+    tenants, connections = stores
+    announcements, clock = around
+    renew_now = RenewNow(connections, renew, announcements, clock)
+    note = NoteToken(connections, announcements, clock)
+    return TokenQuestions(tenants, connections, renew_now, verify, retire, note, clock)
 
 
 def _questions(

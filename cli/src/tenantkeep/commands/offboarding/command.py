@@ -25,32 +25,39 @@ _NOT_FOUND = 404
 _WAITING = frozenset({OffboardingBlock.STILL_RUNNING, OffboardingBlock.BACKUPS_UNKNOWN})
 
 
+Exported = Annotated[str | None, typer.Option(help="Data was exported: what, and to whom it went.")]
+NoExport = Annotated[str | None, typer.Option(help="No export: why not.")]
+DestroyedBy = Annotated[
+    str | None,
+    typer.Option(
+        "--recovery-key-destroyed-by", help="Who at the customer says that every copy of the key file is destroyed."
+    ),
+]
+VaultUrl = Annotated[str | None, typer.Option(help="URL of the vault. [default: the embedded stack's]")]
+VaultRole = Annotated[str, typer.Option(help="Role id of the vault's role that may destroy keys.")]
+VaultSecret = Annotated[Path | None, typer.Option(help="File with its secret id.", exists=True, dir_okay=False)]
+VaultCa = Annotated[Path | None, typer.Option(help="CA of the vault.", exists=True, dir_okay=False)]
+
+
 @reported
 def offboard(
     *,
     tenant: Annotated[str, typer.Argument(help="Slug of the tenant.")],
     begin: Annotated[bool, typer.Option("--stop", help="Begin: pause every backup, deactivate the tokens.")] = False,
-    exported: Annotated[str | None, typer.Option(help="Data was exported: what, and to whom it went.")] = None,
-    no_export: Annotated[str | None, typer.Option(help="No export: why not.")] = None,
+    exported: Exported = None,
+    no_export: NoExport = None,
     yes_shred: Annotated[
         str | None, typer.Option(metavar="TENANT", help="Destroy the vault's key; type the slug once more.")
     ] = None,
-    destroyed_by: Annotated[
-        str | None,
-        typer.Option(
-            "--recovery-key-destroyed-by", help="Who at the customer says that every copy of the key file is destroyed."
-        ),
-    ] = None,
+    destroyed_by: DestroyedBy = None,
     fingerprint: Annotated[
         str | None, typer.Option("--recovery-key", help="Which one, by its fingerprint. [default: the only one left]")
     ] = None,
     cancel: Annotated[bool, typer.Option("--cancel", help="Go back, as long as shredding is not ordered.")] = False,
-    vault: Annotated[str | None, typer.Option(help="URL of the vault. [default: the embedded stack's]")] = None,
-    vault_role_id: Annotated[str, typer.Option(help="Role id of the vault's role that may destroy keys.")] = ROLE,
-    vault_secret_id_file: Annotated[
-        Path | None, typer.Option(help="File with its secret id.", exists=True, dir_okay=False)
-    ] = None,
-    vault_ca_file: Annotated[Path | None, typer.Option(help="CA of the vault.", exists=True, dir_okay=False)] = None,
+    vault: VaultUrl = None,
+    vault_role_id: VaultRole = ROLE,
+    vault_secret_id_file: VaultSecret = None,
+    vault_ca_file: VaultCa = None,
     language: Language = "en",
     wanted: Format = PaperFormat.HTML,
     out: Out = None,
