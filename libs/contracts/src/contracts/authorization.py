@@ -44,11 +44,17 @@ ROUTES: dict[str, Route] = {
     "set_contacts": Route("PUT", "/tenants/{tenant}/contacts", _MANAGE, AuditAction.TENANT_SET_CONTACTS),
     "get_onboarding": Route("GET", "/tenants/{tenant}/onboarding", _ALL),
     "get_offboarding": Route("GET", "/tenants/{tenant}/offboarding", _MANAGE),
-    "begin_offboarding": Route("POST", "/tenants/{tenant}/offboarding", _MANAGE),
-    "cancel_offboarding": Route("DELETE", "/tenants/{tenant}/offboarding", _MANAGE),
-    "decide_export": Route("POST", "/tenants/{tenant}/offboarding/export", _MANAGE),
-    "order_shredding": Route("POST", "/tenants/{tenant}/offboarding/shredding", _OPERATE),
-    "attest_recovery_key": Route("POST", "/tenants/{tenant}/offboarding/recovery-keys", _MANAGE),
+    "begin_offboarding": Route("POST", "/tenants/{tenant}/offboarding", _MANAGE, AuditAction.OFFBOARDING_BEGIN),
+    "cancel_offboarding": Route("DELETE", "/tenants/{tenant}/offboarding", _MANAGE, AuditAction.OFFBOARDING_CANCEL),
+    "decide_export": Route(
+        "POST", "/tenants/{tenant}/offboarding/export", _MANAGE, AuditAction.OFFBOARDING_DECIDE_EXPORT
+    ),
+    "order_shredding": Route(
+        "POST", "/tenants/{tenant}/offboarding/shredding", _OPERATE, AuditAction.OFFBOARDING_ORDER_SHREDDING
+    ),
+    "attest_recovery_key": Route(
+        "POST", "/tenants/{tenant}/offboarding/recovery-keys", _MANAGE, AuditAction.OFFBOARDING_ATTEST_KEY
+    ),
     "list_tokens": Route("GET", "/tenants/{tenant}/tokens", _ALL),
     "get_token": Route("GET", _TOKEN, _ALL),
     "renew_token": Route("POST", f"{_TOKEN}/renewal", _ALL, AuditAction.PROFILE_RENEW),
