@@ -441,6 +441,20 @@ def test_a_session_that_is_taken_for_dead_while_it_opens_says_so() -> None:
     machine.teardown()
 
 
+def test_what_a_stalled_writer_says_of_collected_segments_stops_no_collector() -> None:
+    """It wrote a checkpoint while another took it over and committed, and its intent when all of that was gone."""
+    machine = RepositoryMachine()
+    machine.create()
+    machine.open(shard="anna", n=1, faults={}, overtaken={})
+    machine.take_over(shard="anna")
+    machine.open(shard="anna", n=0, faults={}, overtaken={})
+    machine.zombie(n=1, change={"a": 1, "d": None}, commit=False)
+    machine.commit(shard="anna", days=30, faults={}, overtaken={})
+    machine.maintain(n=1, faults={}, overtaken={}, policy=(DAY, timedelta(0), 0.0))
+    machine.zombie(n=3, change={"d": None, "c": None, "a": 3, "b": None}, commit=True)
+    machine.teardown()
+
+
 class ReducedMachine(RepositoryMachine):
     pass
 

@@ -49,20 +49,23 @@ class Survey:
 
     def live(self, call: Call, sessions: AbstractSet[str], *, without: Iterable[str] = ()) -> LiveBlobs | None:
         """The blobs of all snapshots but `without` and of the states of `sessions`. None when one cannot be read."""
-        sure = sessions - self.condemned.sessions
-        states = self.roots.states(sure, without=without)
+        states = self.roots.states(sessions - self._unsure(), without=without)
         try:
-            return LiveBlobs(chain(marking.blobs_of(call.backing.objects, states), self._of_condemned(call, sessions)))
+            return LiveBlobs(chain(marking.blobs_of(call.backing.objects, states), self._of_unsure(call, sessions)))
         except UNREADABLE as error:
             call.blocked.append(Problem("unreadable", getattr(error, "key", "") or names.MANIFESTS, str(error)))
             return None
 
-    def _of_condemned(self, call: Call, sessions: AbstractSet[str]) -> Iterator[bytes]:
-        """Who took such a session over before it was condemned relies on what is there; nobody on what is not.
+    def _unsure(self) -> AbstractSet[str]:
+        """Sessions that never commit: a stalled writer of one may well have told of segments that were collected."""
+        return self.condemned.sessions | self.roots.dead
 
-        A stalled writer may well have written a checkpoint of what was collected.
+    def _of_unsure(self, call: Call, sessions: AbstractSet[str]) -> Iterator[bytes]:
+        """Who takes such a session over, or did before, relies on what is there; nobody on what is not.
+
+        Whoever takes over looks first whether everything is (adoption).
         """
-        for session in sorted(sessions & self.condemned.sessions):
+        for session in sorted(sessions & self._unsure()):
             for state in self.roots.sessions[session].states:
                 with suppress(*UNREADABLE):
                     yield from list(marking.blobs_of(call.backing.objects, [state]))
