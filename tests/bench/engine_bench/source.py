@@ -15,7 +15,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from backup_service.domain.mail import ChangePage, Folder, Message
+from backup_service.domain.mail import ChangePage, Folder, Message, ReferencesPage
 from backup_service.ports import Workloads
 
 PAGE = 200
@@ -109,6 +109,9 @@ class FolderMail:
 
     async def references(self, mailbox: str, message: str) -> list[dict[str, Any]]:
         return []
+
+    async def folder_references(self, mailbox: str, folder: str, link: str | None) -> ReferencesPage:
+        return ReferencesPage((), None)
 
     async def folder_by_id(self, mailbox: str, folder: str) -> Folder | None:
         return None

@@ -48,7 +48,7 @@ def usage(en: str, de: str) -> CommandError:
 
 def refused(problem: Problem) -> CommandError:
     """The error for a problem: the text by its code, the exit code by its status."""
-    refusal = refusal_of(problem.code)
+    refusal = None if problem.code in _BY_CODE else refusal_of(problem.code)
     message, remedy = _BY_CODE.get(problem.code) or _by_refusal(refusal) or _by_status(problem)
     if problem.detail and refusal is None:
         message = Text(f"{message.en} {problem.detail}", f"{message.de} {problem.detail}")

@@ -58,6 +58,15 @@ def test_every_local_day_gets_one_strike(zone: str, start: date, at: str) -> Non
     assert all(never_was(day, zone) for day in missing)
 
 
+def test_a_day_that_never_was_does_not_strike_on_the_day_after_it() -> None:
+    night = strikes("daily 00:01", "Pacific/Apia", datetime(2011, 12, 28, 12, tzinfo=ZoneInfo("Pacific/Apia")), 3)
+    assert [one.astimezone(ZoneInfo("Pacific/Apia")).date().isoformat() for one in night] == [
+        "2011-12-29",
+        "2011-12-31",
+        "2012-01-01",
+    ]
+
+
 def never_was(day: date, zone: str) -> bool:
     """True for a day that the clocks of a zone left out."""
     noon = datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo(zone))

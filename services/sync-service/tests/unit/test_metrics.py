@@ -6,6 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sync_fakes.service import MemoryService
 
+from contracts.caller import itself
 from contracts.operations import directory
 from sync_service.adapters.prometheus_sync import SyncMetrics
 from sync_service.domain.standing import Standing
@@ -53,7 +54,7 @@ async def test_figures_are_those_of_the_store_and_a_day_later_everybody_is_stale
 async def test_a_schedule_that_is_off_has_no_interval_to_be_late_for(service: MemoryService) -> None:
     metrics, registry = shown_by(service)
     settings = service.app.questions._settings
-    await settings("contoso", directory.ChangeSyncSettings(every_hours=0))
+    await settings("contoso", directory.ChangeSyncSettings(every_hours=0), itself("sync-service"))
     await metrics.refresh()
     assert "sync_interval_seconds" not in figures(registry)
 

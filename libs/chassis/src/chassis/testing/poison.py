@@ -11,6 +11,7 @@ from contracts import subjects
 from contracts.envelope import headers
 from contracts.events import (
     AnyJobEvent,
+    AuditRecorded,
     BackupRequested,
     Event,
     JobQueued,
@@ -53,12 +54,14 @@ def cases(tenant: str = "contoso", source: str = "crm") -> dict[str, Case]:
     }
     rejected = TokenRejected(**always, profile="directory", fingerprint=_PRINT)
     refreshed = TokenRefreshed(**always, profile="directory", generation=1, fingerprint=_PRINT, expires_at=NOW)
+    changed = AuditRecorded(**always, action="run.start", object="r", actor="anna")
     queued = JobQueued(**always, scope="job", id="j", run="r", kind=JobKind.BACKUP, version=1)
     return {
         **{name: Case(tenant, type(good), good, good.requested_by(source)) for name, good in requests.items()},
         "token-rejected": Case(tenant, TokenRejected, rejected, rejected.subject()),
         "backup-token-refreshed": Case(tenant, TokenRefreshed, refreshed, refreshed.subject()),
         "sync-token-refreshed": Case(tenant, TokenRefreshed, refreshed, refreshed.subject()),
+        "monitor-audit": Case(tenant, AuditRecorded, changed, changed.subject()),
         "monitor-ledger": Case(tenant, AnyJobEvent, queued, queued.subject()),
         **{f"jobs-{kind}": _wake_up(tenant, kind) for kind in JobKind if kind is not JobKind.SYNC},
     }

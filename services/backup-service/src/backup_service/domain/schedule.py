@@ -1,7 +1,7 @@
 """When a schedule strikes, in its own time zone: each local day once, whatever the clocks do there."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
@@ -42,9 +42,16 @@ class Schedule:
 
     def next_after(self, moment: datetime) -> datetime:
         """The first strike later than `moment` (aware), in UTC."""
-        local = moment.astimezone(self.zone)
-        strike: datetime = next(CronSim(self.cron, local))
+        cron = CronSim(self.cron, moment.astimezone(self.zone))
+        strike: datetime = next(cron)
+        if self._lost_a_day(strike) and not (strike.minute in cron.minutes and strike.hour in cron.hours):
+            strike = next(cron)  # that was the strike of the day that never was
         return strike.astimezone(UTC)
+
+    def _lost_a_day(self, strike: datetime) -> bool:
+        """Say whether a whole local day is missing right before it, as when a country crosses the date line."""
+        before = (strike.astimezone(UTC) - timedelta(seconds=1)).astimezone(self.zone)
+        return strike.date() - before.date() > timedelta(days=1)
 
 
 def _cron(text: str) -> str:
