@@ -13,8 +13,8 @@ from contracts.names import JobState, Role
 from sync_service.domain.employee import Change, Employee
 from sync_service.domain.roles import GROUP_ROLES
 from sync_service.domain.runs import Run
-from sync_service.domain.standing import Standing
-from sync_service.ports import EmployeeFilter, Numbers
+from sync_service.domain.standing import Numbers, Standing
+from sync_service.ports import EmployeeFilter
 
 Fuse = Callable[[str], None]
 
@@ -78,19 +78,18 @@ class MemoryEmployees:
         found = [one for one in self._of(tenant) if one.id > (after or "") and _meets(one, wanted)]
         return found[:limit]
 
-    async def numbers(self, tenant: str, unsynced_since: datetime) -> Numbers:
+    async def numbers(self, tenant: str) -> Numbers:
         everybody = self._of(tenant)
-        present = [one for one in everybody if one.present]
+        present = sum(one.present for one in everybody)
         return Numbers(
-            present=len(present),
-            deleted=len(everybody) - len(present),
-            unsynced=sum(one.synced_at < unsynced_since for one in present),
-            admins=await self.admins(tenant),
+            present=present,
+            deleted=len(everybody) - present,
+            admins=sum(Role.ADMIN in one.roles and one.fields.account_enabled for one in everybody),
             roles={role: sum(role in one.roles for one in everybody) for role in Role if role is not Role.OPERATOR},
         )
 
-    async def admins(self, tenant: str) -> int:
-        return sum(Role.ADMIN in one.roles and one.fields.account_enabled for one in self._of(tenant))
+    async def unsynced(self, tenant: str, since: datetime) -> int:
+        return sum(one.present and one.synced_at < since for one in self._of(tenant))
 
     async def activity(self, tenant: str, user: str | None, after: str | None, limit: int) -> Sequence[Activity]:
         own = [entry for (of, _), entry in self.log.items() if of == tenant and user in {None, entry.employee}]

@@ -25,7 +25,8 @@ from sync_service.adapters.employee_documents import activity_of, document, empl
 from sync_service.adapters.mongo_store import Store, key
 from sync_service.domain.employee import Change, Employee
 from sync_service.domain.roles import GROUP_ROLES
-from sync_service.ports import EmployeeFilter, Numbers
+from sync_service.domain.standing import Numbers
+from sync_service.ports import EmployeeFilter
 
 SOURCE = "sync-service"
 _ASSIGNED = tuple(role for role in Role if role is not Role.OPERATOR)
@@ -138,20 +139,19 @@ class MongoEmployees:
         narrow = {"tenant": tenant, **_narrow(wanted), "id": {"$gt": after or ""}}
         return await self._all(narrow, limit, sort="id")
 
-    async def numbers(self, tenant: str, unsynced_since: datetime) -> Numbers:
-        present = {"tenant": tenant, "directory_state": DirectoryState.PRESENT.value}
+    async def numbers(self, tenant: str) -> Numbers:
         count = self._employees.count_documents
+        states = {state: await count({"tenant": tenant, "directory_state": state.value}) for state in DirectoryState}
         return Numbers(
-            present=await count(present),
-            deleted=await count({"tenant": tenant, "directory_state": DirectoryState.DELETED.value}),
-            unsynced=await count({**present, "synced_at": {"$lt": unsynced_since}}),
-            admins=await self.admins(tenant),
+            present=states[DirectoryState.PRESENT],
+            deleted=states[DirectoryState.DELETED],
+            admins=await count({"tenant": tenant, "roles": Role.ADMIN.value, "fields.account_enabled": True}),
             roles={role: await count({"tenant": tenant, "roles": role.value}) for role in _ASSIGNED},
         )
 
-    async def admins(self, tenant: str) -> int:
-        narrow = {"tenant": tenant, "roles": Role.ADMIN.value, "fields.account_enabled": True}
-        return await self._employees.count_documents(narrow)
+    async def unsynced(self, tenant: str, since: datetime) -> int:
+        present = {"tenant": tenant, "directory_state": DirectoryState.PRESENT.value}
+        return await self._employees.count_documents({**present, "synced_at": {"$lt": since}})
 
     async def activity(self, tenant: str, user: str | None, after: str | None, limit: int) -> Sequence[Activity]:
         narrow: Document = {"tenant": tenant}

@@ -16,7 +16,7 @@ from contracts.events import Event
 from contracts.names import Role
 from sync_service.adapters.mongo_employees import SOURCE
 from sync_service.adapters.mongo_store import SCHEMA_VERSION, Store
-from sync_service.domain.standing import Round, Standing
+from sync_service.domain.standing import Numbers, Round, Standing
 
 
 class MongoStandings:
@@ -67,6 +67,7 @@ def _present(fields: Document) -> Document:
 def _stored(standing: Standing) -> Document:
     document = asdict(standing)
     document["settings"] = standing.settings.model_dump(mode="json")
+    document["numbers"]["roles"] = {role.value: count for role, count in standing.numbers.roles.items()}
     document["role_groups"] = {role.value: group for role, group in standing.role_groups.items()}
     return document
 
@@ -83,8 +84,12 @@ def _standing(found: Document) -> Standing:
         groups_link=known.get("groups_link"),
         roles_due=known["roles_due"],
         role_groups={Role(role): group for role, group in known["role_groups"].items()},
-        admins=known["admins"],
+        numbers=_numbers(known["numbers"]),
         last_sync_at=known.get("last_sync_at"),
         last_whole_at=known.get("last_whole_at"),
         next_at=known.get("next_at"),
     )
+
+
+def _numbers(found: Document) -> Numbers:
+    return Numbers(**{**found, "roles": {Role(role): count for role, count in found["roles"].items()}})

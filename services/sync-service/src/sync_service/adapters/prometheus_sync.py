@@ -65,12 +65,11 @@ class SyncMetrics:
 
     async def _figures(self, standing: Standing) -> dict[str, float]:
         before = self._clock.now() - self._stale_after
-        numbers = await self._employees.numbers(standing.tenant, before)
         covered = standing.last_sync_at is not None and standing.last_sync_at >= before
         figures: dict[str, float] = {
-            "employees": numbers.present,
-            "stale_employees": 0 if covered else numbers.unsynced,
-            "admins": numbers.admins,
+            "employees": standing.numbers.present,
+            "stale_employees": 0 if covered else await self._employees.unsynced(standing.tenant, before),
+            "admins": standing.numbers.admins,
         }
         if standing.last_sync_at is not None:
             figures["last_sync_timestamp_seconds"] = standing.last_sync_at.timestamp()

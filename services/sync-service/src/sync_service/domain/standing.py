@@ -22,13 +22,23 @@ class Round:
 
 
 @dataclass(frozen=True)
+class Numbers:
+    """How many employees of a tenant are what; `admins` are present and their account is enabled."""
+
+    present: int = 0
+    deleted: int = 0
+    admins: int = 0
+    roles: Mapping[Role, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Standing:
     """One per tenant. `session` is the worker who may write it; `version` 0 is not stored yet.
 
     `link` is where to go on: the next page while a round is open, otherwise where the next round begins (None: at
     everybody). `groups_link` likewise for the members of groups. `role_groups` pins the group of each role by its
-    object id, so that nobody becomes an administrator by another group of the same name. `admins` is how many there
-    were.
+    object id, so that nobody becomes an administrator by another group of the same name. `numbers` are those of the end
+    of the last sync: to count a large tenant anew takes longer than a question may.
     """
 
     tenant: str
@@ -40,7 +50,7 @@ class Standing:
     groups_link: str | None = None
     roles_due: bool = True
     role_groups: Mapping[Role, str] = field(default_factory=dict)
-    admins: int = 0
+    numbers: Numbers = field(default_factory=Numbers)
     last_sync_at: datetime | None = None
     last_whole_at: datetime | None = None
     next_at: datetime | None = None

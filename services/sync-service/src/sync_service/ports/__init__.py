@@ -2,7 +2,7 @@
 
 from sync_service.ports.directory import CursorExpired, Directories, Directory, GroupsSince, UserPage
 from sync_service.ports.judging import Holding, Judge, Retrying, Verdict
-from sync_service.ports.stores import EmployeeFilter, Employees, Numbers, Runs, Standings
+from sync_service.ports.stores import EmployeeFilter, Employees, Runs, Standings
 
 __all__ = [
     "CursorExpired",
@@ -13,7 +13,6 @@ __all__ = [
     "GroupsSince",
     "Holding",
     "Judge",
-    "Numbers",
     "Retrying",
     "Runs",
     "Standings",

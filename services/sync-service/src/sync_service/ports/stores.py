@@ -1,7 +1,7 @@
 """Where employees, runs and standings are kept. Every write is a compare-and-set; events are saved with their cause."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from contracts.events import Event
 from contracts.names import DirectoryState, Role
 from sync_service.domain.employee import Change, Employee
 from sync_service.domain.runs import Run
-from sync_service.domain.standing import Standing
+from sync_service.domain.standing import Numbers, Standing
 
 
 @dataclass(frozen=True)
@@ -23,17 +23,6 @@ class EmployeeFilter:
     unsynced_since: datetime | None = None
     synced_since: datetime | None = None
     gdpr_exempt: bool | None = None
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """How many employees of a tenant are what; `admins` are present and their account is enabled."""
-
-    present: int = 0
-    deleted: int = 0
-    unsynced: int = 0
-    admins: int = 0
-    roles: Mapping[Role, int] = field(default_factory=dict)
 
 
 class Employees(Protocol):
@@ -76,12 +65,12 @@ class Employees(Protocol):
         """Give up to `limit` behind the id `after`, in the order of their ids."""
         ...
 
-    async def numbers(self, tenant: str, unsynced_since: datetime) -> Numbers:
-        """Count; `unsynced_since` as in the filter."""
+    async def numbers(self, tenant: str) -> Numbers:
+        """Count all; of a large tenant this takes seconds."""
         ...
 
-    async def admins(self, tenant: str) -> int:
-        """Count who is present, enabled and an administrator."""
+    async def unsynced(self, tenant: str, since: datetime) -> int:
+        """Count who is present and was last known to equal Microsoft 365 before this."""
         ...
 
     async def activity(self, tenant: str, user: str | None, after: str | None, limit: int) -> Sequence[Activity]:

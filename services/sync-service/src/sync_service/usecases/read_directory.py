@@ -63,7 +63,7 @@ class ReadDirectory:
 
     async def overview(self, tenant: str) -> views.SyncOverview:
         standing, now = await self._standing(tenant), self._clock.now()
-        numbers = await self._employees.numbers(tenant, now - self._stale_after)
+        numbers, covered = standing.numbers, self._is_covered(standing.last_sync_at)
         running = [run for run in await self._runs.running(tenant, now) if not run.kind.names_users]
         return views.SyncOverview(
             tenant=tenant,
@@ -72,7 +72,7 @@ class ReadDirectory:
             next_sync_at=standing.next_at,
             present=numbers.present,
             deleted=numbers.deleted,
-            stale=0 if self._is_covered(standing.last_sync_at) else numbers.unsynced,
+            stale=0 if covered else await self._employees.unsynced(tenant, now - self._stale_after),
             roles=dict(numbers.roles),
             role_groups=dict(standing.role_groups),
             running=running[0].id if running else None,

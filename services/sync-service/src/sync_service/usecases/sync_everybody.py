@@ -119,14 +119,14 @@ class SyncEverybody:
 
     async def _close(self, claim: Claim, found: RoleGroups | None) -> None:
         await claim.count(SyncCounts())  # the requests since the last page
-        admins, round_ = await self._employees.admins(claim.tenant), _open(claim.standing)
+        numbers, round_ = await self._employees.numbers(claim.tenant), _open(claim.standing)
         now = claim.now()
 
         def closed(standing: Standing) -> Standing:
             after = replace(
                 standing,
                 round=None,
-                admins=admins,
+                numbers=numbers,
                 last_sync_at=round_.started_at,
                 last_whole_at=round_.started_at if round_.whole else standing.last_whole_at,
             )
@@ -134,7 +134,7 @@ class SyncEverybody:
                 after = replace(after, role_groups=found.groups, roles_due=False)
             return after.scheduled(now)
 
-        lost_all = claim.standing.admins > 0 and admins == 0
+        lost_all = claim.standing.numbers.admins > 0 and numbers.admins == 0
         event = EmployeeLastAdminRemoved(tenant=claim.tenant, at=now, run=claim.run.id)
         await claim.advance(closed, (event,) if lost_all else ())
 
