@@ -124,6 +124,9 @@ def test_R_C2_the_consent_page_refuses_a_lesser_role_and_says_why(
         assert answer.status_code == (302 if granted else 403)
         assert ("AADSTS90093" in answer.text) != granted
         assert len(grants(fabrikam, client_id)) == (6 if granted else 0)
+        back = fabrikam.http.post(page, data={**form, "decision": "return"}).headers["location"]
+        told = dict(parse_qsl(urlsplit(back).query))
+        assert (told["error"], told["error_description"][:11], told["state"]) == ("access_denied", "AADSTS90094", "s")
     finally:
         fabrikam.simulator.control("POST", "tenants/fabrikam/apps/exchange-backup/grant-consent")
 

@@ -54,6 +54,11 @@ BY_NUMBER: dict[int, Text] = {
         "Microsoft does not know the certificate: upload its public half to the app registration.",
         "Microsoft kennt das Zertifikat nicht: seinen öffentlichen Teil in der App-Registrierung hochladen.",
     ),
+    700024: Text(
+        "The signed assertion is not valid at this time: the clock of the machine that token-service runs on is wrong.",
+        "Die signierte Assertion gilt zu dieser Zeit nicht: Die Uhr des Rechners, auf dem token-service läuft, geht "
+        "falsch.",
+    ),
     700016: Text(
         "The app does not exist in this tenant, or its enterprise application was deleted: check the client id, then "
         "ask for consent.",
@@ -105,6 +110,12 @@ BY_WORD: dict[str, Text] = {
     "unauthorized_client": BY_NUMBER[700016],
     "invalid_scope": BY_NUMBER[70011],
     "temporarily_unavailable": _TOO_MANY,
+    "id_token": Text(
+        "What came back is no answer to this sign-in and is not believed: ask for a new link. If it happens again, "
+        "somebody stands between, or a clock is wrong.",
+        "Was zurückkam, ist nicht die Antwort auf diese Anmeldung und wird nicht geglaubt: einen neuen Link anfordern. "
+        "Geschieht es erneut, steht jemand dazwischen, oder eine Uhr geht falsch.",
+    ),
     "server_error": Text(
         "Microsoft could not do it at the moment: try again shortly.",
         "Microsoft konnte es im Moment nicht ausführen: in Kürze erneut versuchen.",
@@ -114,7 +125,10 @@ BY_WORD: dict[str, Text] = {
 
 
 def explained(detail: str) -> Text | None:
-    """Find cause and next step for `word AADSTSnnn`, as details of consents and tokens are written; None: unknown."""
+    """Find cause and next step for `word AADSTSnnn`, as details of consents and tokens are written; None: unknown.
+
+    What we refuse ourselves names an `id_token`.
+    """
     number = _NUMBER.search(detail)
     if number is not None and int(number[1]) in BY_NUMBER:
         return BY_NUMBER[int(number[1])]

@@ -49,7 +49,12 @@ CAUSES: dict[OnboardingCause, Text] = {
     OnboardingCause.CONSENT_FAILED: Text(
         "Microsoft could not grant the consent.", "Microsoft konnte die Zustimmung nicht erteilen."
     ),
-    OnboardingCause.CONSENT_EXPIRED: Text("The consent link expired.", "Der Link zur Zustimmung ist abgelaufen."),
+    OnboardingCause.CONSENT_EXPIRED: Text(
+        "The consent link expired and nobody came back from Microsoft's page: it was not opened, was closed, or told "
+        "who opened it that they may not do this.",
+        "Der Link zur Zustimmung ist abgelaufen, und niemand kam von Microsofts Seite zurück: Sie wurde nicht "
+        "geöffnet, wurde geschlossen oder sagte dem, der sie öffnete, dass er das nicht darf.",
+    ),
     OnboardingCause.CONSENT_NOT_EFFECTIVE: Text(
         "Consent was reported, but Microsoft Graph still refuses the app; that may take minutes.",
         "Die Zustimmung ist gemeldet, aber Microsoft Graph lehnt die App noch ab; das kann Minuten dauern.",

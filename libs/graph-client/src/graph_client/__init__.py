@@ -22,7 +22,7 @@ from graph_client.errors import (
 from graph_client.limits import Limits
 from graph_client.messages import Request, Response, Route
 from graph_client.pool import Draw, MemoryPool, Pool, PoolUnreachable, Record, Share, settle
-from graph_client.retry_after import parse_retry_after
+from graph_client.retry_after import parse_retry_after, pause_asked_for
 from graph_client.rings import Counters, RetryPolicy, TokenSource, Transport
 from graph_client.routes import segment
 
@@ -62,6 +62,7 @@ __all__ = [
     "Unauthorized",
     "Unreachable",
     "parse_retry_after",
+    "pause_asked_for",
     "segment",
     "settle",
 ]

@@ -26,6 +26,17 @@ def parse_retry_after(value: str, now: datetime) -> float | None:
     return min(max(math.ceil(seconds), 0.0), LONGEST)
 
 
+def pause_asked_for(value: str, date: str, now: datetime) -> float | None:
+    """Give the seconds that an answer's Retry-After asks for; `date` is its Date header, `now` our clock.
+
+    An HTTP-date is compared with the server's idea of now, so that a skewed clock here does not stretch it.
+    """
+    if not value:
+        return None
+    moment = _http_date(date)
+    return parse_retry_after(value, now if moment is None else moment)
+
+
 def _http_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)

@@ -8,8 +8,6 @@ that waiting for a token holds no place either.
 import dataclasses
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 from graph_client.answers import failure
@@ -17,7 +15,7 @@ from graph_client.budget import Budget, Permit
 from graph_client.clock import Clock
 from graph_client.errors import GraphError, NotFound, Throttled, Unauthorized, Unreachable
 from graph_client.messages import Request, Response
-from graph_client.retry_after import parse_retry_after
+from graph_client.retry_after import pause_asked_for
 
 
 class Transport(Protocol):
@@ -204,14 +202,4 @@ def _closing(inner: Callable[[], Awaitable[None]], permit: Permit) -> Callable[[
 
 
 def _retry_after(response: Response, clock: Clock) -> float | None:
-    value = response.header("retry-after")
-    return parse_retry_after(value, _server_now(response, clock)) if value else None
-
-
-def _server_now(response: Response, clock: Clock) -> datetime:
-    """Give the server's idea of now, so that a skewed clock here does not stretch an HTTP-date."""
-    try:
-        moment = parsedate_to_datetime(response.header("date"))
-    except (ValueError, TypeError, IndexError):
-        return clock.now()
-    return moment if moment.tzinfo is not None else clock.now()
+    return pause_asked_for(response.header("retry-after"), response.header("date"), clock.now())

@@ -83,12 +83,12 @@ class Stores:
     reviews: Reviews
 
 
-async def build(settings: MonitorSettings) -> App:
-    """The service on the bus and the document store of the settings."""
+async def build(settings: MonitorSettings, clock: Clock | None = None) -> App:
+    """The service on the bus and the document store of the settings; `clock` is the system's unless given."""
     db = documents.connect(settings, DATABASE)
     ledger, replays, chains = await MongoLedger.open(db), await MongoReplays.open(db), await MongoChains.open(db)
     reviews = await MongoReviews.open(db)
-    clock = SystemClock()
+    clock = clock or SystemClock()
     connected = Bus(bus.connect(settings, NAME), NAME)
     tasks = {
         f"pending-{name}": PendingEvents(collection, connected, clock, settings.pending_grace).sweep

@@ -19,6 +19,9 @@ DEFAULT_SCOPES = ("https://graph.microsoft.com/.default", f"{GRAPH_APP_ID}/.defa
 SHARED_TENANTS = ("common", "organizations")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 DECLINED = "AADSTS65004: The resource owner or authorization server denied the request."
+RETURNED = {"error": "access_denied", "error_description": "AADSTS90094: The grant requires admin permission."}
+"""What those bring back who leave the page because they may not grant; undocumented, as clients report it."""
+
 NOT_AUTHORISED = (
     "AADSTS90093: {app} is requesting one or more permissions that you are not authorized to grant."
     " Contact an administrator, who can consent to this application on your behalf."
@@ -47,13 +50,15 @@ async def ask(call: LoginCall) -> Response:
 async def decide(call: LoginCall) -> Response:
     """POST of the form: grant everything the app asks for, or nothing; then redirect.
 
-    Who may not grant all of it is told so, and stays on the page until leaving it with a refusal.
+    Who may not grant all of it is told so on the page, and leads back nobody until leaving it.
     """
     form = dict(parse_qsl((await call.request.body()).decode("utf-8", "replace"), keep_blank_values=True))
     found = _checked(call, form)
     if isinstance(found, Response):
         return found
     tenant, app = found
+    if form.get("decision") == "return":
+        return redirect(form, RETURNED)
     if form.get("decision") != "accept":
         return redirect(form, _declined(v2=_is_v2(call)))
     person = who(call, tenant, form.get("login", ""))
@@ -85,7 +90,7 @@ def lacks_role(app: App, asked: Mapping[str, str]) -> Response:
     text = html.escape(NOT_AUTHORISED.format(app=app.profile))
     return HTMLResponse(
         f"<!doctype html><title>Need admin approval</title><h1>Need admin approval</h1><p>{text}</p>"
-        f'<form method="post">{hidden_fields(asked)}<button name="decision" value="decline">'
+        f'<form method="post">{hidden_fields(asked)}<button name="decision" value="return">'
         f"Return to the application without granting consent</button></form>",
         403,
     )

@@ -28,7 +28,7 @@ async def refusal(faults: FaultRules, method: str, path: str) -> Response | None
     if faults.take(FaultKind.UNAVAILABLE, method, path) is not None:
         return Response(status_code=503)
     if (rule := faults.take(FaultKind.THROTTLE, method, path)) is not None:
-        return _throttled(rule)
+        return _throttled(rule, path)
     if (rule := faults.take(FaultKind.STATUS, method, path)) is not None:
         body: Any = rule.spec.get("body", "")
         text = body if isinstance(body, str) else json.dumps(body)
@@ -37,16 +37,21 @@ async def refusal(faults: FaultRules, method: str, path: str) -> Response | None
     return None
 
 
-def _throttled(rule: FaultRule) -> Response:
+def _throttled(rule: FaultRule, path: str) -> Response:
     """Answer 429; `retry_after` is sent as it stands, none is left out, `http-date` becomes one two seconds ahead.
 
-    https://learn.microsoft.com/graph/throttling
+    Graph and the sign-in have bodies of their own. https://learn.microsoft.com/graph/throttling
     """
     retry_after = rule.spec.get("retry_after", DEFAULT_RETRY_AFTER)
     if retry_after == "http-date":
         retry_after = format_datetime(now() + timedelta(seconds=2), usegmt=True)
     inner = {"code": "429", "message": "Please retry after", "status": "429"}
-    body = {"error": {"code": "TooManyRequests", "innerError": inner, "message": "Please retry again later."}}
+    body: dict[str, object] = {
+        "error": {"code": "TooManyRequests", "innerError": inner, "message": "Please retry again later."}
+    }
+    if "/oauth2/" in path:
+        text = "AADSTS90055: The server has terminated the request: there were too many requests."
+        body = {"error": "temporarily_unavailable", "error_description": text, "error_codes": [90055]}
     return json_response(body, 429, {} if retry_after is None else {"Retry-After": str(retry_after)})
 
 

@@ -55,6 +55,8 @@ async def decide(call: LoginCall) -> Response:
     if isinstance(found, Response):
         return found
     tenant, app = found
+    if form.get("decision") == "return":
+        return consent.redirect(form, consent.RETURNED)
     if form.get("decision") != "accept":
         text = "AADSTS65004: User declined to consent to access the app."
         return consent.redirect(form, {"error": "access_denied", "error_description": text, "error_subcode": "cancel"})

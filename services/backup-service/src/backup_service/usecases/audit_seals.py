@@ -1,7 +1,7 @@
 """Heads of the audit chain as the repositories hold them: what the chain can be checked against from outside.
 
-They lie among the kept documents, under a name per month: of each name the newest thirty stay, so every month keeps its
-seals for ever.
+They lie among the kept documents, of which the newest thirty of each name stay. A name covers ten days at most, with a
+seal a day: every seal stays for ever.
 """
 
 import asyncio
@@ -19,11 +19,12 @@ log = structlog.get_logger()
 
 _NAME = "audit-"
 _TARGETS = 100
+_MONTH = len("2026-11")
 
 
 def seals_of(moment: datetime) -> str:
-    """The name under which the seals of a month are kept."""
-    return f"{_NAME}{moment:%Y-%m}"
+    """The name under which seals are kept: one for the days of a month that begin with the same digit."""
+    return f"{_NAME}{moment:%Y-%m-%d}"[:-1]
 
 
 class ReadSeals:
@@ -55,12 +56,17 @@ class ReadSeals:
         )
 
 
-def _months(repository: Repository, after: str) -> list[str]:
-    months = (name.removeprefix(_NAME) for name in repository.documents.services() if name.startswith(_NAME))
-    return sorted(month for month in months if month > after)
+def _months(repository: Repository, after: str) -> dict[str, list[str]]:
+    """The names of each month behind `after`, in order."""
+    months: dict[str, list[str]] = {}
+    for name in sorted(repository.documents.services()):
+        month = name.removeprefix(_NAME)[:_MONTH]
+        if name.startswith(_NAME) and month > after:
+            months.setdefault(month, []).append(name)
+    return months
 
 
-def _first(repository: Repository, target: str, months: list[str]) -> list[AuditSeal]:
+def _first(repository: Repository, target: str, months: dict[str, list[str]]) -> list[AuditSeal]:
     """Those of the first month; a later one than another repository's is dropped by the caller, and read again."""
-    found = repository.documents.versions(f"{_NAME}{months[0]}") if months else []
+    found = (document for name in next(iter(months.values()), []) for document in repository.documents.versions(name))
     return [AuditSeal.model_validate({**document, "target": target}) for document in found]

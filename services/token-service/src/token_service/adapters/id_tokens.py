@@ -10,11 +10,20 @@ from typing import Any
 
 import jwt
 
-LEEWAY = 60.0
-"""Seconds that Microsoft's clock and ours may differ."""
+LEEWAY = 300.0
+"""Seconds that Microsoft's clock and ours may differ; its own libraries allow as much."""
 
 _LONGEST = 16_384
 _REQUIRED = ("exp", "iat", "iss", "aud", "sub", "oid", "tid", "nonce")
+
+
+OTHER_SIGN_IN = "the id_token is of another sign-in"
+_FAULTS: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
+    (jwt.InvalidAudienceError, "the id_token is for another app"),
+    (jwt.InvalidIssuerError, "the id_token is of another issuer"),
+    (jwt.InvalidSignatureError, "the signature of the id_token is not the issuer's"),
+    (jwt.MissingRequiredClaimError, "the id_token lacks a claim"),
+)
 
 
 class IdTokenInvalid(Exception):
@@ -36,7 +45,7 @@ def validated(
     if claims["tid"] != tenant_id:
         raise IdTokenInvalid("the id_token is of another tenant")
     if not isinstance(claims["nonce"], str) or not hmac.compare_digest(claims["nonce"].encode(), nonce.encode()):
-        raise IdTokenInvalid("the id_token is of another sign-in")
+        raise IdTokenInvalid(OTHER_SIGN_IN)
     return claims
 
 
@@ -52,7 +61,8 @@ def _signed(token: str, keys: Mapping[str, Any], client_id: str, issuer: str) ->
     except StopIteration:
         raise IdTokenInvalid("the id_token is signed with a key the issuer does not publish") from None
     except jwt.PyJWTError as error:
-        raise IdTokenInvalid(f"the id_token is not valid ({type(error).__name__})") from None
+        known = (words for kind, words in _FAULTS if isinstance(error, kind))
+        raise IdTokenInvalid(next(known, f"the id_token is not valid ({type(error).__name__})")) from None
     return claims
 
 

@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 from chassis.clock import Clock
 from contracts.errors import ErrorClass
+from graph_client import pause_asked_for
 from token_service.adapters.pem import fault_of
 from token_service.domain.credential import ClientCertificate, ClientSecret, Credential
 from token_service.ports import Issued, NoAnswer, Outcome, Refused
@@ -88,29 +89,35 @@ class MsalAuthority:
             return NoAnswer(ErrorClass.CONNECTION_TIMEOUT, type(error).__name__)
         except (msal.exceptions.MsalError, ValueError, KeyError, RuntimeError) as error:
             # msal says "not 200" in four ways; the status it saw is the only reliable part.
-            return _without_answer(wire.last_status, type(error).__name__)
-        return self._outcome(answer, wire.last_status)
+            return _without_answer(wire.last_status, type(error).__name__, self._pause(wire))
+        return self._outcome(answer, wire)
 
-    def _outcome(self, answer: Mapping[str, Any], status: int) -> Outcome:
+    def _pause(self, wire: "Wire") -> float:
+        """The pause that the last answer asked for, in seconds."""
+        headers = wire.last_headers
+        return pause_asked_for(headers.get("retry-after", ""), headers.get("date", ""), self._clock.now()) or 0.0
+
+    def _outcome(self, answer: Mapping[str, Any], wire: "Wire") -> Outcome:
         token, expires_in = answer.get("access_token"), answer.get("expires_in")
         if isinstance(token, str) and isinstance(expires_in, int):
             return Issued(SecretStr(token), self._clock.now() + timedelta(seconds=expires_in))
         error = str(answer.get("error", ""))
         detail = detail_of(error, str(answer.get("error_description", "")))
-        if status == HTTPStatus.TOO_MANY_REQUESTS:
-            return NoAnswer(ErrorClass.RATE_LIMITED, detail)
+        if wire.last_status == HTTPStatus.TOO_MANY_REQUESTS:
+            return NoAnswer(ErrorClass.RATE_LIMITED, detail, self._pause(wire))
         refusal = _REFUSALS.get(error)
         if refusal is None:
-            return NoAnswer(ErrorClass.CONNECTION_TIMEOUT, detail)
+            return NoAnswer(ErrorClass.CONNECTION_TIMEOUT, detail, self._pause(wire))
         return Refused(refusal, detail)
 
 
 class Wire:
-    """The http client msal gets: ours, remembering the last status."""
+    """The http client msal gets: ours, remembering status and headers of the last answer."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
         self.last_status = 0
+        self.last_headers = httpx.Headers()
 
     def get(self, url: str, **options: Any) -> httpx.Response:
         return self._note(self._client.get(url, **options))
@@ -127,6 +134,7 @@ class Wire:
 
     def _note(self, response: httpx.Response) -> httpx.Response:
         self.last_status = response.status_code
+        self.last_headers = response.headers
         return response
 
 
@@ -142,12 +150,12 @@ def for_msal(credential: Credential) -> str | dict[str, str]:
             return {"public_certificate": certificate, "private_key": key}
 
 
-def _without_answer(status: int, kind: str) -> Outcome:
+def _without_answer(status: int, kind: str, pause: float) -> Outcome:
     if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}:
         return Refused(ErrorClass.NO_VALID_TOKEN, "the Entra tenant is unknown to Microsoft's sign-in")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return NoAnswer(ErrorClass.RATE_LIMITED, "HTTP 429")
-    return NoAnswer(ErrorClass.CONNECTION_TIMEOUT, f"HTTP {status}" if status else kind)
+        return NoAnswer(ErrorClass.RATE_LIMITED, "HTTP 429", pause)
+    return NoAnswer(ErrorClass.CONNECTION_TIMEOUT, f"HTTP {status}" if status else kind, pause)
 
 
 def detail_of(error: str, description: str) -> str:

@@ -18,13 +18,13 @@ import msal
 from pydantic import SecretStr
 
 from chassis.clock import Clock
-from token_service.adapters.id_tokens import IdTokenInvalid, validated
+from token_service.adapters.id_tokens import OTHER_SIGN_IN, IdTokenInvalid, validated
 from token_service.adapters.msal_authority import TIMEOUT, Wire, detail_of, for_msal
 from token_service.ports import AppIdentity, NotSignedIn, SignedIn, SignInBegun
 
 _GRAPH = "https://graph.microsoft.com/"
 _PRINTABLE = re.compile(r"[ -~]{1,320}")
-_FAILURES = (httpx.HTTPError, msal.exceptions.MsalError, ValueError, KeyError, RuntimeError)
+_FAILURES = (httpx.HTTPError, msal.exceptions.MsalError, ValueError, KeyError)
 
 
 class MsalPeople:
@@ -83,6 +83,8 @@ class MsalPeople:
             )
         except IdTokenInvalid as error:
             return NotSignedIn(str(error))
+        except RuntimeError:  # msal's word for a nonce that is not ours, the one claim it looks at
+            return NotSignedIn(OTHER_SIGN_IN)
         except _FAILURES as error:
             return NotSignedIn(f"Microsoft's sign-in: {type(error).__name__}")
         name = str(claims.get("preferred_username") or claims["oid"])

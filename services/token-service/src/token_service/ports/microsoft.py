@@ -31,10 +31,11 @@ class Refused:
 
 @dataclass(frozen=True)
 class NoAnswer:
-    """The authority did not answer usefully; trying again may help."""
+    """The authority did not answer usefully; trying again may help, not sooner than `retry_after` seconds from now."""
 
     error: ErrorClass
     detail: str
+    retry_after: float = 0.0
 
 
 Outcome = Issued | Refused | NoAnswer

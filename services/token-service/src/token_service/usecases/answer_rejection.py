@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from chassis.clock import Clock
 from chassis.errors import RetryLater
 from chassis.vault import Vault, VaultError
+from contracts.errors import ErrorClass
 from contracts.events.tokens import TokenRejected
 from token_service.domain import places
 from token_service.domain.connection import Connection, RenewalPolicy
@@ -50,6 +51,9 @@ class AnswerRejection:
 
     def _earliest(self, connection: Connection) -> datetime:
         now = self._clock.now()
+        trouble = connection.trouble
+        if trouble is not None and trouble.error is ErrorClass.RATE_LIMITED and connection.due_at is not None:
+            return connection.due_at  # Microsoft asked for a pause: no complaint shortens it
         if connection.token is None:
             return now
         return max(now, connection.token.acquired_at + timedelta(seconds=self._policy.rejected_pause))

@@ -118,8 +118,8 @@ class RenewTokens:
                     return await self._judge(claimed, credential[1], outcome)
                 case Refused(error=error, detail=detail):
                     return await self._fail(claimed, error, detail, "refused")
-                case NoAnswer(error=error, detail=detail):
-                    return await self._fail(claimed, error, detail, "no_answer")
+                case NoAnswer(error=error, detail=detail, retry_after=asked):
+                    return await self._fail(claimed, error, detail, "no_answer", asked)
         except VaultError as lost:
             detail = f"{type(lost).__name__} at {lost.operation}"
             return await self._fail(claimed, ErrorClass.VAULT_UNREACHABLE, detail, "vault")
@@ -155,9 +155,12 @@ class RenewTokens:
         self._announcements.soon(kept.id)
         return "renewed"
 
-    async def _fail(self, claimed: Connection, error: ErrorClass, detail: str, result: Result) -> Result:
+    async def _fail(
+        self, claimed: Connection, error: ErrorClass, detail: str, result: Result, asked: float = 0.0
+    ) -> Result:
+        """Try again after a pause of our own, or after the one Microsoft asked for (seconds) where that is longer."""
         now = self._clock.now()
-        pause = self._policy.retry_after(claimed.failures + 1, self._rng)
+        pause = max(self._policy.retry_after(claimed.failures + 1, self._rng), min(asked, self._policy.longest))
         failed = claimed.failed(error, detail, now=now, retry_at=now + timedelta(seconds=pause))
         events = consent_events(claimed, failed, now)
         if await self._connections.save(failed, events) is None:
