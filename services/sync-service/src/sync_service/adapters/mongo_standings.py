@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 
-from pymongo.errors import DuplicateKeyError
-
-from chassis import pending
 from chassis.bus import Bus
 from chassis.clock import Clock
-from chassis.documents import SCHEMA, Document, upgraded
+from chassis.documents import Document, upgraded
 from chassis.pending import PendingEvents
+from chassis.versioned import VersionedDocuments
 from contracts.employees import SyncSettings
 from contracts.events import Event
 from contracts.names import Role
@@ -24,7 +22,7 @@ class MongoStandings:
 
     def __init__(self, store: Store, bus: Bus, clock: Clock, grace: float = 5.0) -> None:
         self._standings = store.standings
-        self._clock = clock
+        self._documents = VersionedDocuments(store.standings, clock, schema=SCHEMA_VERSION, source=SOURCE)
         self.pending = PendingEvents(store.standings, bus, clock, grace)
 
     async def get(self, tenant: str) -> Standing | None:
@@ -32,23 +30,11 @@ class MongoStandings:
         return None if found is None else _standing(found)
 
     async def save(self, standing: Standing, events: Sequence[Event] = ()) -> Standing | None:
-        saved, now = replace(standing, version=standing.version + 1), self._clock.now()
-        if standing.version == 0:
-            document = {"_id": standing.tenant, SCHEMA: SCHEMA_VERSION, **_stored(saved)}
-            try:
-                await self._standings.insert_one(pending.new_document(_present(document), events, SOURCE, now))
-            except DuplicateKeyError:
-                return None
-        else:
-            fields = _stored(saved)
-            update: Document = {"$set": _present(fields)}
-            update["$unset"] = {name: "" for name, value in fields.items() if value is None}
-            result = await self._standings.update_one(
-                {"_id": standing.tenant, "version": standing.version},
-                pending.with_events(update, events, SOURCE, now),
-            )
-            if result.matched_count == 0:
-                return None
+        saved = replace(standing, version=standing.version + 1)
+        fields = _stored(saved)
+        known = {name: value for name, value in fields.items() if value is not None}
+        if not await self._documents.save(standing.tenant, known, events, dropped=fields.keys() - known.keys()):
+            return None
         if events:
             await self.pending.flush(standing.tenant)
         return saved
@@ -58,10 +44,6 @@ class MongoStandings:
 
     async def due(self, now: datetime, limit: int) -> Sequence[Standing]:
         return [_standing(each) async for each in self._standings.find({"next_at": {"$lte": now}}).limit(limit)]
-
-
-def _present(fields: Document) -> Document:
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _stored(standing: Standing) -> Document:

@@ -7,11 +7,11 @@ from enum import StrEnum
 from typing import Any, Self
 
 from pymongo import ASCENDING, IndexModel
-from pymongo.errors import DuplicateKeyError
 
 from chassis import pending
 from chassis.clock import Clock
-from chassis.documents import SCHEMA, Collection, Database, Document, Migration, open_collection, upgraded
+from chassis.documents import Collection, Database, Document, Migration, open_collection, upgraded
+from chassis.versioned import VersionedDocuments
 from contracts.errors import ErrorClass
 from contracts.events import Event
 from contracts.names import ConsentOutcome, ConsentSource, CredentialKind, ExpirySource, Profile, RecordEnd
@@ -41,7 +41,7 @@ class MongoConnections:
 
     def __init__(self, collection: Collection, clock: Clock) -> None:
         self.collection = collection
-        self._clock = clock
+        self._documents = VersionedDocuments(collection, clock, schema=_VERSION, source=_SERVICE)
 
     @classmethod
     async def open(cls, db: Database, clock: Clock) -> Self:
@@ -74,18 +74,7 @@ class MongoConnections:
 
     async def save(self, connection: Connection, events: Sequence[Event] = ()) -> Connection | None:
         saved = replace(connection, version=connection.version + 1)
-        now = self._clock.now()
-        if connection.version == 0:
-            document = {"_id": connection.id, SCHEMA: _VERSION, **_stored(saved)}
-            try:
-                await self.collection.insert_one(pending.new_document(document, events, _SERVICE, now))
-            except DuplicateKeyError:
-                return None
-            return saved
-        update = pending.with_events({"$set": _stored(saved)}, events, _SERVICE, now)
-        fence = {"_id": connection.id, "version": connection.version}
-        result = await self.collection.update_one(fence, update)
-        return saved if result.matched_count == 1 else None
+        return saved if await self._documents.save(connection.id, _stored(saved), events) else None
 
 
 def _stored(connection: Connection) -> Document:

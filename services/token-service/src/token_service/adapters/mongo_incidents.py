@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any, Self
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
-from pymongo.errors import DuplicateKeyError
 
 from chassis import pending
 from chassis.clock import Clock
-from chassis.documents import SCHEMA, Collection, Database, Document, open_collection, upgraded
+from chassis.documents import Collection, Database, Document, open_collection, upgraded
+from chassis.versioned import VersionedDocuments
 from contracts.contacts import Contact
 from contracts.events import Event
 from contracts.incidents import IncidentStep
@@ -27,7 +27,7 @@ class MongoIncidents:
 
     def __init__(self, collection: Collection, clock: Clock) -> None:
         self.collection = collection
-        self._clock = clock
+        self._documents = VersionedDocuments(collection, clock, schema=_VERSION, source=_SERVICE)
 
     @classmethod
     async def open(cls, db: Database, clock: Clock) -> Self:
@@ -58,21 +58,11 @@ class MongoIncidents:
         return [_incident(document) async for document in found]
 
     async def save(self, incident: Incident, events: Sequence[Event] = ()) -> Incident | None:
-        saved, now = replace(incident, version=incident.version + 1), self._clock.now()
-        slot = {"open_for": f"{incident.tenant}/{incident.profile.value}"}
-        if incident.version == 0:
-            document = {"_id": incident.key, SCHEMA: _VERSION, **_stored(saved), **slot}
-            try:
-                await self.collection.insert_one(pending.new_document(document, events, _SERVICE, now))
-            except DuplicateKeyError:
-                return None
-            return saved
-        change: Document = {"$set": _stored(saved)}
-        if not saved.is_open:
-            change["$unset"] = {"open_for": ""}
-        update = pending.with_events(change, events, _SERVICE, now)
-        result = await self.collection.update_one({"_id": incident.key, "version": incident.version}, update)
-        return saved if result.matched_count == 1 else None
+        saved = replace(incident, version=incident.version + 1)
+        slot = {"open_for": f"{incident.tenant}/{incident.profile.value}"} if saved.is_open else {}
+        dropped = () if saved.is_open else ("open_for",)
+        kept = await self._documents.save(incident.key, {**_stored(saved), **slot}, events, dropped=dropped)
+        return saved if kept else None
 
     async def _one(self, query: Document) -> Incident | None:
         document = await self.collection.find_one(query)

@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Self
 
 from pymongo import ASCENDING, IndexModel
-from pymongo.errors import DuplicateKeyError
 
 from chassis import pending
 from chassis.clock import Clock
-from chassis.documents import SCHEMA, Collection, Database, Document, open_collection, upgraded
+from chassis.documents import Collection, Database, Document, open_collection, upgraded
+from chassis.versioned import VersionedDocuments
 from contracts.events import Event
 from contracts.offboarding import Deed, KeyOfRepository, OffboardingState
 from token_service.domain.offboarding import Offboarding
@@ -24,7 +24,7 @@ class MongoOffboardings:
 
     def __init__(self, collection: Collection, clock: Clock) -> None:
         self.collection = collection
-        self._clock = clock
+        self._documents = VersionedDocuments(collection, clock, schema=_VERSION, source=_SERVICE)
 
     @classmethod
     async def open(cls, db: Database, clock: Clock) -> Self:
@@ -37,18 +37,7 @@ class MongoOffboardings:
 
     async def save(self, offboarding: Offboarding, events: Sequence[Event] = ()) -> Offboarding | None:
         saved = replace(offboarding, version=offboarding.version + 1)
-        now = self._clock.now()
-        if offboarding.version == 0:
-            document = {"_id": offboarding.tenant, SCHEMA: _VERSION, **_stored(saved)}
-            try:
-                await self.collection.insert_one(pending.new_document(document, events, _SERVICE, now))
-            except DuplicateKeyError:
-                return None
-            return saved
-        update = pending.with_events({"$set": _stored(saved)}, events, _SERVICE, now)
-        fence = {"_id": offboarding.tenant, "version": offboarding.version}
-        result = await self.collection.update_one(fence, update)
-        return saved if result.matched_count == 1 else None
+        return saved if await self._documents.save(offboarding.tenant, _stored(saved), events) else None
 
 
 def _stored(offboarding: Offboarding) -> Document:

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Self
 
 from pymongo import ASCENDING, IndexModel
-from pymongo.errors import DuplicateKeyError
 
 from chassis import pending
 from chassis.clock import Clock
-from chassis.documents import SCHEMA, Collection, Database, Document, open_collection, upgraded
+from chassis.documents import Collection, Database, Document, open_collection, upgraded
+from chassis.versioned import VersionedDocuments
 from contracts.events import Event
 from contracts.onboarding import BackupOutcome, OnboardingCause, OnboardingStep
 from token_service.domain.onboarding import Missing, Onboarding
@@ -26,7 +26,7 @@ class MongoOnboardings:
 
     def __init__(self, collection: Collection, clock: Clock) -> None:
         self.collection = collection
-        self._clock = clock
+        self._documents = VersionedDocuments(collection, clock, schema=_VERSION, source=_SERVICE)
 
     @classmethod
     async def open(cls, db: Database, clock: Clock) -> Self:
@@ -50,18 +50,7 @@ class MongoOnboardings:
 
     async def save(self, onboarding: Onboarding, events: Sequence[Event] = ()) -> Onboarding | None:
         saved = replace(onboarding, version=onboarding.version + 1)
-        now = self._clock.now()
-        if onboarding.version == 0:
-            document = {"_id": onboarding.tenant, SCHEMA: _VERSION, **_stored(saved)}
-            try:
-                await self.collection.insert_one(pending.new_document(document, events, _SERVICE, now))
-            except DuplicateKeyError:
-                return None
-            return saved
-        update = pending.with_events({"$set": _stored(saved)}, events, _SERVICE, now)
-        fence = {"_id": onboarding.tenant, "version": onboarding.version}
-        result = await self.collection.update_one(fence, update)
-        return saved if result.matched_count == 1 else None
+        return saved if await self._documents.save(onboarding.tenant, _stored(saved), events) else None
 
 
 def _stored(onboarding: Onboarding) -> Document:

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Self
 
 from pymongo import ASCENDING, IndexModel
-from pymongo.errors import DuplicateKeyError
 
 from chassis import pending
 from chassis.clock import Clock
-from chassis.documents import SCHEMA, Collection, Database, Document, Migration, open_collection, upgraded
+from chassis.documents import Collection, Database, Document, Migration, open_collection, upgraded
+from chassis.versioned import VersionedDocuments
 from contracts.events import Event
 from contracts.names import Answer, ConsentSource, Profile
 from contracts.permissions import PermissionState
@@ -27,7 +27,7 @@ class MongoPermissions:
 
     def __init__(self, collection: Collection, clock: Clock) -> None:
         self.collection = collection
-        self._clock = clock
+        self._documents = VersionedDocuments(collection, clock, schema=_VERSION, source=_SERVICE)
 
     @classmethod
     async def open(cls, db: Database, clock: Clock) -> Self:
@@ -50,18 +50,7 @@ class MongoPermissions:
 
     async def save(self, record: PermissionRecord, events: Sequence[Event] = ()) -> PermissionRecord | None:
         saved = replace(record, version=record.version + 1)
-        now = self._clock.now()
-        if record.version == 0:
-            document = {"_id": record.id, SCHEMA: _VERSION, **_stored(saved)}
-            try:
-                await self.collection.insert_one(pending.new_document(document, events, _SERVICE, now))
-            except DuplicateKeyError:
-                return None
-            return saved
-        update = pending.with_events({"$set": _stored(saved)}, events, _SERVICE, now)
-        fence = {"_id": record.id, "version": record.version}
-        result = await self.collection.update_one(fence, update)
-        return saved if result.matched_count == 1 else None
+        return saved if await self._documents.save(record.id, _stored(saved), events) else None
 
 
 def _stored(record: PermissionRecord) -> Document:
