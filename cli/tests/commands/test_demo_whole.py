@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -41,6 +41,14 @@ def _start(home: Path, *options: str) -> "subprocess.Popen[str]":
         text=True,
         start_new_session=True,
     )
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A shell starts what runs in its background with SIGINT ignored, and children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def _until(condition: Callable[[], bool], seconds: float) -> bool:
@@ -87,6 +95,7 @@ def test_every_comparison_holds_in_a_hostile_environment(home: Path) -> None:
     assert not home.exists()
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_demo_leaves_no_process(home: Path, number: signal.Signals) -> None:
     demo = _start(home)
