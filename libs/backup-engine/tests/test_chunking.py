@@ -30,6 +30,25 @@ def test_chunks_concatenate_and_do_not_depend_on_how_the_bytes_arrive(body: byte
     assert len(found) > 8
 
 
+@pytest.mark.parametrize("unit", [300_007, 2_000_003])
+def test_where_a_window_ends_moves_no_cut(body: bytes, unit: int) -> None:
+    """Repeated bytes make cuts early, late and not at all, so that windows end at any distance from one."""
+    repeated = (body[:unit] * (20_000_000 // unit + 1))[:20_000_000]
+    whole = list(_cut_at_once(repeated))
+    assert [len(chunk) for chunk in chunks(KEY, pieces(repeated, 1_000_003))] == whole
+    assert [len(chunk) for chunk in chunks(KEY, [repeated])] == whole
+
+
+def _cut_at_once(body: bytes) -> Iterator[int]:
+    """Lengths of the chunks when every cut sees all that is left."""
+    cutter = chunking._cutter(KEY, USUAL)
+    start = 0
+    while start < len(body):
+        length = next(iter(cutter.cut_buf(body[start:]))).length
+        yield length
+        start += length
+
+
 def test_an_insertion_changes_the_chunks_around_it_only(body: bytes) -> None:
     before = set(chunks(KEY, [body]))
     after = set(chunks(KEY, [body[: 9 << 20], b"one more sentence", body[9 << 20 :]]))

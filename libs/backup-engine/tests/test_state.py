@@ -1,6 +1,7 @@
 """The item table of a session against a dictionary."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backup_engine import IntegrityError, ItemRow, Repository, key_map, manifest, rows
+from backup_engine.blocks import Blocks
 from backup_engine.header import Kind
 from backup_engine.key_map import KeyMap
 from backup_engine.model import BlobSlice, Recipe
@@ -88,6 +90,7 @@ def test_any_history_reads_like_a_dictionary(steps: list[tuple[str, str]], memor
         state, model = history.state, history.model
         for one in KEYS:
             assert (state.get(one), one in state) == (model.get(one), one in model)
+        assert state.bodies() == Counter(row.kind for row in model.values())
     history.checkpoint()
     items = manifest.items(history.objects, history.state.segments)
     assert list(items) == [history.model[key] for key in sorted(history.model)]
@@ -102,6 +105,47 @@ def test_a_row_is_stored_and_read_as_it_was() -> None:
     folder = ItemRow("f", "folder", "1", "", {}, 0, None)
     assert rows.unpack("f", rows.pack(folder)) == folder
     assert Recipe.of(one.recipe).ids() == [one.recipe[0].id]
+
+
+LOOKS_EMPTY = (BlobSlice(bytes(32), 0, 0xC0C0),)  # its packed form ends like that of a row without a body
+
+
+@pytest.mark.parametrize("kind", ["mail", "", "k" * 31, "k" * 32, "ä" * 16])
+@pytest.mark.parametrize("recipe", [(), LOOKS_EMPTY])
+def test_the_kind_of_a_body_is_that_of_the_row(kind: str, recipe: tuple[BlobSlice, ...]) -> None:
+    body = ItemRow("k", kind, "1", "", {}, 5, b"d" * 32, recipe)
+    assert rows.kind_of_body(rows.pack(body)) == kind
+    assert rows.kind_of_body(rows.pack(body._replace(size=0, sha256=None, recipe=()))) is None
+    with pytest.raises((ValueError, TypeError)):
+        rows.kind_of_body(b"\xc0\xc0")
+
+
+@pytest.mark.parametrize("memory", [0, 100_000, 1 << 30])
+def test_changes_are_given_back_from_their_blocks(memory: int, tmp_path: Path) -> None:
+    """Longer than a block, too: a file of a terabyte has a row of 40 MB."""
+    blocks = Blocks(Scratch(memory, tmp_path))
+    changes = [(f"{n:04d}", None if n % 7 == 0 else bytes(n * 13 % 3000)) for n in range(300)]
+    changes.insert(150, ("0149+", bytes(3 << 20)))
+    middle, addresses = 0, list[int]()
+    for part in (changes[:100], changes[100:]):
+        middle = blocks.end
+        addresses += blocks.append(part).tolist()
+    assert addresses == sorted(addresses)
+    assert [blocks.read(address) for address in addresses] == changes
+    assert list(blocks.scan(0, middle)) == changes[:100]
+    assert list(blocks.scan(middle, blocks.end)) == changes[100:]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.dictionaries(st.integers(0, 40).map(str), st.one_of(st.none(), st.binary(max_size=3))), max_size=5))
+def test_of_several_runs_the_newest_word_counts(runs: list[dict[str, bytes | None]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest, "_PORTION", 3)
+        merged = list(manifest.merge([sorted(run.items()) for run in runs]))
+    expected: dict[str, bytes | None] = {}
+    for run in reversed(runs):
+        expected |= run
+    assert merged == sorted(expected.items())
 
 
 def test_a_long_run_is_read_segment_by_segment(objects: SealedObjects) -> None:

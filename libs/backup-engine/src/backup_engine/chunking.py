@@ -33,11 +33,14 @@ def chunks(key: bytes, pieces: Iterable[bytes | bytearray], *, large_from: int =
     for window, last in _windows(pieces):
         start = 0
         with memoryview(window) as whole:
-            # A cut is final once the longest chunk fits: more bytes would not move it.
-            while len(whole) - start >= (1 if last else USUAL.most):
+            while start < len(whole):
                 with whole[start : start + USUAL.most] as head:
                     cutter = large if position >= large_from else usual
-                    chunk = bytes(head[: next(iter(cutter.cut_buf(head))).length])
+                    length = next(iter(cutter.cut_buf(head))).length
+                    # A cut before the end is the content's; one at the end may be that of the window.
+                    if length == len(head) < USUAL.most and not last:
+                        break
+                    chunk = bytes(head[:length])
                 start += len(chunk)
                 position += len(chunk)
                 yield chunk

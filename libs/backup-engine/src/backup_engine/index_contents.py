@@ -109,11 +109,11 @@ class Contents:
         """For each blob the name of one pack, or None where the quick look finds none."""
         table, recent, packs = self._view
         rows = table.first_rows(idents)
-        numbers = [
-            _FIRST.unpack_from(recent.get(ident, _NONE))[0] if row < 0 else number
-            for ident, row, number in zip(idents, rows.tolist(), table.packs_at(rows).tolist(), strict=True)
-        ]
-        return [None if number == GONE or (pack := packs[number]) is None else pack.name for number in numbers]
+        numbers = table.packs_at(rows)
+        for n in np.flatnonzero(rows < 0).tolist():
+            (numbers[n],) = _FIRST.unpack(recent.get(idents[n], _NONE)[: _FIRST.size])
+        found = map([*packs, None].__getitem__, np.minimum(numbers, len(packs)).tolist())
+        return [None if pack is None else pack.name for pack in found]
 
     def pack(self, name: str) -> PackInfo | None:
         number = self._numbers.get(name)

@@ -9,6 +9,7 @@ from backup_engine.keys import KeyRing
 from backup_engine.model import BlobSlice, ItemRow, NewItem, Recipe, StoredItem
 from backup_engine.pack import blob_id
 from backup_engine.packer import Packer
+from backup_engine.pools import ahead
 from backup_engine.recipe import divide
 
 
@@ -31,8 +32,10 @@ class Stored:
 class Intake:
     """Thread-safe as far as the packer is."""
 
-    def __init__(self, packer: Packer, ring: KeyRing) -> None:
+    def __init__(self, packer: Packer, ring: KeyRing, ahead: int) -> None:
+        """`ahead`: how many chunks of a stream are identified while the next one is cut."""
         self._packer = packer
+        self._ahead = ahead
         self._id_key = ring.blob_id
         self._chunk_key = ring.chunking
 
@@ -46,21 +49,30 @@ class Intake:
 
     def stream(self, pieces: Iterable[bytes]) -> Stored:
         """Cut by content; in memory are a few chunks, however long the stream is."""
-        digest = hashlib.sha256()
-        slices: list[BlobSlice] = []
-        size = new = 0
-        for blob in _cut(self._chunk_key, pieces):
-            digest.update(blob)
-            size += len(blob)
-            one, added = self.blob(blob)
-            slices.append(one)
-            new += added
-        return Stored(size, digest.digest(), Recipe.of(slices), new)
+        digest = _Digest()
+        blobs = digest.through(_cut(self._chunk_key, pieces))
+        stored = list(ahead(self.blob, blobs, self._ahead))
+        recipe = Recipe.of(one for one, _ in stored)
+        return Stored(digest.size, digest.sha256.digest(), recipe, sum(new for _, new in stored))
 
     def blob(self, blob: bytes) -> tuple[BlobSlice, int]:
         """Take bytes as one blob: the slice that is all of it, and how many of them are new."""
         ident = blob_id(self._id_key, blob)
         return BlobSlice(ident, 0, len(blob)), len(blob) if self._packer.add(ident, blob) else 0
+
+
+class _Digest:
+    """Of blobs that go by; each is taken in while whoever got it may work on it already."""
+
+    def __init__(self) -> None:
+        self.sha256 = hashlib.sha256()
+        self.size = 0
+
+    def through(self, blobs: Iterable[bytes]) -> Iterator[bytes]:
+        for blob in blobs:
+            yield blob
+            self.sha256.update(blob)
+            self.size += len(blob)
 
 
 def _cut(key: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -72,9 +72,11 @@ class Recipe(Sequence[BlobSlice]):
         return f"Recipe({len(self)} slices)"
 
 
-@dataclass(frozen=True, slots=True)
-class ItemRow:
-    """One item of a restore point; sha256 and recipe are absent when it has no body (a mail folder)."""
+class ItemRow(NamedTuple):
+    """One item of a restore point; sha256 and recipe are absent when it has no body (a mail folder).
+
+    A tuple: every pass over a large mailbox makes one for each item, and a frozen dataclass takes three times as long.
+    """
 
     key: str
     kind: str

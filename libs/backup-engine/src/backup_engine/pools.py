@@ -1,10 +1,12 @@
 """Threads with a bounded queue, or none at all."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 
@@ -18,6 +20,27 @@ def side_by_side(calls: Sequence[Callable[[], T]], at_once: int) -> list[T]:
     with ThreadPoolExecutor(min(at_once, len(calls)), thread_name_prefix="request") as executor:
         futures = [executor.submit(call) for call in calls]
     return [future.result() for future in futures]
+
+
+def ahead(call: Callable[[A], T], arguments: Iterable[A], room: int) -> Iterator[T]:
+    """The answers of `call`, in order; up to `room` calls are under way while the next argument is made.
+
+    The last one is made in the caller's thread: who has a single argument needs no other.
+    """
+    if not room:
+        yield from map(call, arguments)
+        return
+    begun: deque[Future[T]] = deque()
+    latest: list[A] = []
+    with ThreadPoolExecutor(room, thread_name_prefix="ahead") as executor:
+        for argument in arguments:
+            begun.extend(executor.submit(call, one) for one in latest)
+            latest = [argument]
+            while len(begun) > room:
+                yield begun.popleft().result()
+        last = [call(one) for one in latest]
+        yield from (future.result() for future in begun)
+    yield from last
 
 
 class Pool:

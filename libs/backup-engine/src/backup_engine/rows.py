@@ -11,6 +11,8 @@ from backup_engine import messagepack
 from backup_engine.model import ItemRow, Meta, Recipe, canonical_json
 
 _LINES = 1024  # hashed at once
+# How MessagePack begins an array of seven values and a text of up to 31 bytes, and what a row without a body ends with.
+_ROW, _SHORT_TEXT, _LONGEST_SHORT, _NOTHING = 0x97, 0xA0, 31, b"\xc0\xc0"
 _quoted = json.encoder.encode_basestring  # a JSON string, anything but ASCII as it is
 
 
@@ -55,6 +57,16 @@ def unpack(key: str, packed: bytes) -> ItemRow:
 def recipe(packed: bytes) -> Recipe:
     """The recipe alone. Raises ValueError or TypeError for bytes that are no row."""
     return Recipe(msgpack.unpackb(packed)[6] or b"")
+
+
+def kind_of_body(packed: bytes) -> str | None:
+    """The kind of an item that has a body, None for one that has none. Raises what unpack raises."""
+    length = packed[1] - _SHORT_TEXT
+    if packed[0] == _ROW and 0 <= length <= _LONGEST_SHORT and not packed.endswith(_NOTHING):
+        return packed[2 : 2 + length].decode()
+    kind: str
+    kind, *_, sha256, _ = msgpack.unpackb(packed)
+    return None if sha256 is None else kind
 
 
 def begins_like(kind: str) -> bytes:

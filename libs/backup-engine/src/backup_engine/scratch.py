@@ -52,6 +52,10 @@ class Scratch:
 
     def read(self, address: int) -> bytes:
         """The record at an address that append returned."""
+        if address < len(self._held):
+            (length,) = _LENGTH.unpack_from(self._held, address)
+            start = address + _LENGTH.size
+            return bytes(self._held[start : start + length])
         return self._record(address, _ONE)[0]
 
     def scan(self, start: int, end: int) -> Iterator[bytes]:

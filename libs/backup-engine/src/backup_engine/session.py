@@ -4,6 +4,7 @@ import hashlib
 import logging
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -64,7 +65,7 @@ class Session:
             folder=backing.tuning.folder,
         )
         self._packer = Packer(session, backing.storage, backing.ring, backing.index, backing.tuning)
-        self._intake = Intake(self._packer, backing.ring)
+        self._intake = Intake(self._packer, backing.ring, backing.tuning.compressors)
         self._pages = Pages(self._intake)
         self._lock = threading.RLock()
         self._items = 0
@@ -129,7 +130,7 @@ class Session:
             row = self.known(key)
             if row is None:
                 raise UnknownItem(key)
-            self._put(replace(row, version=version, parent=parent, meta=meta))
+            self._put(row._replace(version=version, parent=parent, meta=meta))
 
     def remove(self, key: str) -> bool:
         """The item is gone from the source; False when this state did not hold it."""
@@ -154,6 +155,12 @@ class Session:
             self._settle_page()
             rows = self._state.rows(kind)
         return (row for row in rows if parent in {None, row.parent})
+
+    def bodies(self) -> Counter[str]:
+        """How many items of the current state have a body, by kind; several times as fast as going through the rows."""
+        with self._lock:
+            self._settle_page()
+            return self._state.bodies()
 
     def unreadable(self) -> list[ItemRow]:
         """Items of the current state whose bytes the repository has lost: put them again while the source has them.

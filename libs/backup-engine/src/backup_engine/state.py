@@ -1,12 +1,15 @@
 """The items a session knows: the parent's rows and its own changes, in bounded memory."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from backup_engine import key_map, manifest, messagepack, rows
+from backup_engine import key_map, manifest, rows
+from backup_engine.blocks import Blocks
 from backup_engine.key_map import KeyMap
 from backup_engine.manifest import Change, Changes
 from backup_engine.model import ItemRow
@@ -34,7 +37,7 @@ class State:
     """
 
     def __init__(self, memory: int, folder: Path | None = None) -> None:
-        self._scratch = Scratch(memory, folder)
+        self._blocks = Blocks(Scratch(memory, folder))
         self._map = KeyMap()
         self._runs: list[Run] = []  # newest first
         self._dirty: dict[str, Change] = {}
@@ -82,9 +85,15 @@ class State:
     def rows(self, kind: str | None = None) -> Iterator[ItemRow]:
         """In order of key; those of other kinds are not even unpacked."""
         begin = b"" if kind is None else rows.begins_like(kind)
+        return (rows.unpack(key, change) for key, change in self._merged() if change and change.startswith(begin))
+
+    def bodies(self) -> Counter[str]:
+        """How many items have a body, by kind."""
+        return Counter(kind for _, change in self._merged() if change and (kind := rows.kind_of_body(change)))
+
+    def _merged(self) -> Iterator[tuple[str, Change]]:
         dirty = [sorted(self._dirty.items())] if self._dirty else []
-        merged = manifest.merge([*dirty, *map(self._scan, self._runs)])
-        return (rows.unpack(key, change) for key, change in merged if change and change.startswith(begin))
+        return manifest.merge([*dirty, *map(self._scan, self._runs)])
 
     def take_changes(self) -> list[tuple[str, Change]]:
         """The changes since the last time, in order of key; they count as the newest run from now on.
@@ -134,34 +143,26 @@ class State:
         if key in self._dirty:
             return self._dirty[key]
         for address in self._map.candidates(key):
-            found, change = messagepack.decode(self._scratch.read(address))
+            found, change = self._blocks.read(address)
             if found == key:
-                packed: bytes | None = change
-                return packed
+                return change
         return None
 
     def _scan(self, run: Run) -> Iterator[tuple[str, Change]]:
-        for record in self._scratch.scan(run.start, run.end):
-            key, change = messagepack.decode(record)
-            yield key, change
+        return self._blocks.scan(run.start, run.end)
 
     def _take(self, segments: tuple[str, ...], changes: Changes) -> None:
-        start = self._scratch.end
+        start = self._blocks.end
         hashes, addresses = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
         for batch in _batched(changes):
-            addresses.append(np.array(self._scratch.append([messagepack.encode(change) for change in batch])))
+            addresses.append(self._blocks.append(batch))
             hashes.append(key_map.hashes([key for key, _ in batch]))
         found = np.concatenate(hashes)
         self._map.add(found, np.concatenate(addresses))
-        self._runs.insert(0, Run(segments, len(found), start, self._scratch.end))
+        self._runs.insert(0, Run(segments, len(found), start, self._blocks.end))
 
 
 def _batched(changes: Changes) -> Iterator[list[tuple[str, Change]]]:
-    batch: list[tuple[str, Change]] = []
-    for change in changes:
-        batch.append(change)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
+    changes = iter(changes)
+    while batch := list(islice(changes, _BATCH)):
         yield batch

@@ -108,7 +108,7 @@ class ResourceBackup:
 
     def _make_frames(self) -> None:
         """In a thread: one pass over all rows, and a look at what the storage has lost."""
-        held = Counter(row.kind for row in self._session.keys(None) if row.has_body)
+        held = self._session.bodies()
         lost = self._session.unreadable()
         for source in self._claim.sources:
             kinds = self._readers[source].kinds
