@@ -11,6 +11,7 @@ import httpx
 import nats
 import pytest
 from faststream.nats import NatsBroker
+from pymongo.errors import NetworkTimeout
 
 from chassis import bootstrap
 from chassis.bus import Bus
@@ -18,6 +19,7 @@ from chassis.listening import listening
 from chassis.rpc import Call, RpcServer
 from chassis.testing.bus import MemoryBroker
 from chassis.testing.servers import NatsProcess
+from chassis.vault import VaultUnreachable
 from contracts import rpc, streams, subjects
 from contracts.bus_users import inbox_prefix
 from contracts.caller import Caller
@@ -145,6 +147,18 @@ async def test_a_defect_is_an_answer_too(pair: Pair) -> None:
     with pytest.raises(ProblemError) as raised:
         await pair.gateway.ask(rpc.TENANT_GET, "contoso", rpc.Nothing(), CALLER)
     assert (raised.value.problem.code, raised.value.problem.status) == ("internal", 500)
+
+
+@pytest.mark.parametrize("outage", [NetworkTimeout("no answer"), VaultUnreachable("GET", "kv/x", "sealed")])
+async def test_an_outage_behind_a_service_is_no_defect_of_it(pair: Pair, outage: Exception) -> None:
+    async def answer(_call: Call[rpc.Nothing]) -> Tenant:
+        raise outage
+
+    pair.server.answer(rpc.TENANT_GET, answer)
+    await pair.start()
+    with pytest.raises(ProblemError) as raised:
+        await pair.gateway.ask(rpc.TENANT_GET, "contoso", rpc.Nothing(), CALLER)
+    assert (raised.value.problem.code, raised.value.problem.status) == ("unavailable", 503)
 
 
 async def test_nobody_there_is_unavailable(pair: Pair) -> None:

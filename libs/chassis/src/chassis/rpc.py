@@ -10,10 +10,11 @@ from pydantic import ValidationError
 
 from chassis import telemetry
 from chassis.bus import Bus
+from chassis.outages import is_outage
 from contracts import subjects
 from contracts.caller import Caller
 from contracts.operations.base import CALLER_HEADER, REQUEST_ID_HEADER, ROLES_HEADER, Operation, Req, Res
-from contracts.problem import Problem, ProblemError, invalid
+from contracts.problem import Problem, ProblemError, invalid, unavailable
 
 log = structlog.get_logger()
 
@@ -48,10 +49,8 @@ class RpcServer:
                     result = await handler(_call(operation, message))
             except ProblemError as error:
                 return _problem(error.problem)
-            except Exception:
-                # The asker must not wait for a time-out to learn of a defect.
-                log.exception("question failed", operation=operation.name)
-                return _problem(Problem(code="internal", status=500, title="Internal error"))
+            except Exception as error:  # noqa: BLE001 - the boundary: the asker must not wait for a time-out to learn
+                return _problem(_failed(operation.name, error))
             return b'{"result":' + result.model_dump_json().encode() + b"}"
 
         self._bus.broker.subscriber(
@@ -72,6 +71,15 @@ def _call(operation: Operation[Req, Res], message: NatsMessage) -> Call[Req]:
         faults = error.errors(include_input=False, include_url=False, include_context=False)
         raise invalid(f"{operation.name}: the question cannot be read", tuple(dict(f) for f in faults)) from error
     return Call(None if tenant == subjects.ANY_TENANT else tenant, question, caller)
+
+
+def _failed(operation: str, error: Exception) -> Problem:
+    """An outage behind the service passes and may be asked again; anything else is a defect."""
+    if is_outage(error):
+        log.warning("question not answered, something behind it is away", operation=operation, reason=str(error))
+        return unavailable("a store behind the service does not answer; try again shortly").problem
+    log.error("question failed", operation=operation, exc_info=error)
+    return Problem(code="internal", status=500, title="Internal error")
 
 
 def _problem(problem: Problem) -> bytes:

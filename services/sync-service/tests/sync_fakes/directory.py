@@ -128,7 +128,7 @@ class MemoryDirectory:
             return set()
         seen.add(group)
         found = set()
-        for member in self.groups[group].members:
+        for member in self.groups[group].members if group in self.groups else ():
             found |= self._members(member, seen) if member in self.groups else {member} & self.users.keys()
         return found
 

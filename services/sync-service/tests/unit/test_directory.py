@@ -159,3 +159,12 @@ async def test_members_are_users_in_groups_in_groups(tenant: Tenant, directory: 
     assert await directory.groups_of(anna) == {outer, inner}
     tenant.delete(bert)
     assert await directory.members(outer) == {anna}
+
+
+async def test_who_is_gone_has_no_members_and_no_groups(tenant: Tenant, directory: Directory) -> None:
+    """Somebody may delete a group or a user between two requests of one sync."""
+    group = tenant.add_group("Team")
+    tenant.enrol(group, tenant.put("anna"))
+    tenant.remove_group(group)
+    assert await directory.members(group) == frozenset()
+    assert await directory.groups_of(NOBODY) == frozenset()

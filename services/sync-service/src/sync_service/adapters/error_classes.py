@@ -7,7 +7,7 @@ from chassis.outages import is_outage
 from contracts.errors import ErrorClass
 from contracts.names import HoldReason
 from graph_client import errors as graph
-from sync_service.ports import Holding, Retrying, Verdict
+from sync_service.ports import CursorExpired, Holding, Retrying, Verdict
 
 log = structlog.get_logger(__name__)
 
@@ -40,10 +40,13 @@ def _retrying(error: Exception) -> Verdict:
     match error:
         case graph.Unreachable() | graph.BadResponse() | graph.DeltaLoop():
             return Retrying(ErrorClass.CONNECTION_TIMEOUT, str(error))
+        case CursorExpired():
+            return Retrying(ErrorClass.CONNECTION_TIMEOUT, "Microsoft 365 voids change tracking again and again")
         case vault.VaultError():
             return Retrying(ErrorClass.VAULT_UNREACHABLE, str(error))
     if is_outage(error):
         # The bus or the documents: there is no place to hold the run in; its lease ends, and somebody takes it up.
         raise error
     log.error("a sync met a defect; it is tried again and then fails as internal", exc_info=error)
-    return Retrying(ErrorClass.INTERNAL, type(error).__name__)
+    told = str(error) if isinstance(error, graph.GraphError) else type(error).__name__
+    return Retrying(ErrorClass.INTERNAL, told)

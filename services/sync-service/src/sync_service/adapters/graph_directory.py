@@ -79,5 +79,8 @@ class GraphDirectory:
 
     async def _ids(self, path: str, type_name: str) -> frozenset[str]:
         pages = self._client.pages(path, params={"$select": "id", "$top": "999"})
-        found = [entry async for page in pages for entry in page.items]
+        try:
+            found = [entry async for page in pages for entry in page.items]
+        except NotFound:  # deleted since it was found: nobody is in it, and the next sync is told so
+            return frozenset()
         return frozenset(str(entry["id"]) for entry in found if entry.get("@odata.type") == type_name)

@@ -63,11 +63,11 @@ class Directory(Protocol):
         ...
 
     async def members(self, group: str) -> frozenset[str]:
-        """Give the users in a group and in the groups in it."""
+        """Give the users in a group and in the groups in it; nobody when there is no such group (any more)."""
         ...
 
     async def groups_of(self, user: str) -> frozenset[str]:
-        """Give the groups a user is in, by a group in a group too."""
+        """Give the groups a user is in, by a group in a group too; none when there is no such user (any more)."""
         ...
 
 
