@@ -285,6 +285,9 @@ QUESTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "sync.start": ({"kind": "users"}, {"kind": "users"}),
     "sync.get": ({"id": "{run}"}, {"id": ABSENT}),
     "audit.list": ({"oldest_first": "true", "limit": "1"}, {"oldest_first": "true", "limit": "1"}),
+    "directory.export": ({}, {}),
+    # A life that nobody had: nothing is brought back, in neither case.
+    "directory.bring-back": ({"life": "{run}"}, {"life": ABSENT}),
     "audit.head": ({}, {}),
     "audit.seals": ({}, {}),
     "review.list": ({"cursor": "{run}"}, {"cursor": ABSENT}),

@@ -15,8 +15,10 @@ from contracts.bus_users import (
     BusUser,
 )
 from contracts.events import EVENTS, Request
-from contracts.operations import offboarding, onboarding
+from contracts.operations import kept_directory, offboarding, onboarding
 from contracts.operations.audit import AUDIT_HEAD
+from contracts.operations.directory import ACTIVITY_LIST
+from contracts.operations.employees import ERASURE_LIST
 
 SERVICES = [user for user in BUS_USERS if user is not BOOTSTRAP]
 
@@ -100,7 +102,7 @@ def test_only_the_gateway_asks_and_only_the_asked_service_hears_it() -> None:
 
 
 def test_backup_service_may_ask_for_the_documents_it_carries_and_nothing_else() -> None:
-    carried = (rpc.DOCUMENTS_EXPORT, AUDIT_HEAD)
+    carried = (rpc.DOCUMENTS_EXPORT, AUDIT_HEAD, *kept_directory.OPERATIONS, ACTIVITY_LIST, ERASURE_LIST)
     for operation in carried:
         subject = subjects.rpc(operation.service, "contoso", operation.name)
         assert [user.name for user in BUS_USERS if may_publish(user, subject)] == ["backup-service", "gateway"]

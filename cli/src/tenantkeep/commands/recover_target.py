@@ -27,7 +27,7 @@ def recover(
     lang: Lang = "en",
     as_json: Json = False,
 ) -> None:
-    """Bring configurations and restore points back from a storage target, after the documents were lost.
+    """Bring back from a storage target what was lost with the documents: configurations, restore points, employees.
 
     Register the tenant and add the storage target again first, with the endpoint, bucket and prefix it had. Backups
     then go on where they ended. Repeating it changes nothing twice.
@@ -72,9 +72,12 @@ def _conclude(screen: Screen, target: StorageTarget) -> None:
         )
     screen.say(
         Text(
-            "{} configurations and {} restore points are known again. Next: tenantkeep backup list",
-            "{} Konfigurationen und {} Stände sind wieder bekannt. Weiter: tenantkeep backup list",
+            "{} configurations and {} restore points are known again, and what was kept here alone of {} employees. "
+            "Next: tenantkeep backup list",
+            "{} Konfigurationen und {} Stände sind wieder bekannt, und was nur hier über {} Mitarbeiter geführt wurde. "
+            "Weiter: tenantkeep backup list",
         ),
         recovery.configurations,
         recovery.restore_points,
+        recovery.employees,
     )

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from contracts.api import SyncBody, SyncSettingsBody
 from contracts.employees import SyncOverview, SyncRun
@@ -27,6 +27,8 @@ app = typer.Typer(help="The employee directory, in step with Microsoft 365.", no
 _HOUR = 3600.0
 _RUNS = 20
 _OFF = "off"
+_OF = Text("{} of {} looked at", "{} von {} angesehen")
+_SO_FAR = Text("{} looked at, total not known", "{} angesehen, Gesamtzahl nicht bekannt")
 
 
 @app.command("start")
@@ -60,7 +62,7 @@ def start(
         if not wait:
             _told(screen, run)
             return
-        run = _followed(screen, gateway, slug, run, timeout)
+        run = _followed(screen, gateway, slug, run, timeout=timeout, total=len(chosen) or None)
     show_run(screen, run)
     raise typer.Exit(EXIT_CODES[run.state])
 
@@ -157,13 +159,18 @@ def show_run(screen: Screen, run: SyncRun) -> None:
         screen.table((labels.PROBLEM, labels.CAUSE, labels.MEASURE), [row])
 
 
-def _followed(screen: Screen, gateway: Gateway, tenant: str, run: SyncRun, timeout: float) -> SyncRun:
-    """Ask until the sync has ended; CommandError with exit code 4 when the time is over before."""
+def _followed(
+    screen: Screen, gateway: Gateway, tenant: str, run: SyncRun, *, timeout: float, total: int | None
+) -> SyncRun:
+    """Ask until the sync has ended; CommandError with exit code 4 when the time is over before.
+
+    `total` is how many employees there are to look at; None, as with everybody, is not known before the end.
+    """
     clock = SystemClock()
     deadline = clock.now() + timeout
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    columns = (SpinnerColumn(), BarColumn(30), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=screen.console, disable=not screen.console.is_terminal) as bar:
-        task = bar.add_task(_line(run, screen), total=None)
+        task = bar.add_task(_line(run, screen, total), total=total)
         while not run.state.finished and clock.now() < deadline:
             clock.pause(INTERVAL)
             try:
@@ -171,7 +178,7 @@ def _followed(screen: Screen, gateway: Gateway, tenant: str, run: SyncRun, timeo
                     run = gateway.sync(tenant, run.id)
             except Unreachable:
                 continue
-            bar.update(task, description=_line(run, screen))
+            bar.update(task, description=_line(run, screen, total), completed=run.counts.listed)
     if not run.state.finished:
         raise CommandError(
             Text(f"The sync {run.id} has not ended yet.", f"Der Abgleich {run.id} läuft noch."),
@@ -226,8 +233,9 @@ def _state(run: SyncRun, screen: Screen) -> str:
     return labels.code(run.hold if waits and run.hold is not None else run.state, screen.language)
 
 
-def _line(run: SyncRun, screen: Screen) -> str:
-    return f"{_state(run, screen)}: {run.counts.listed}"
+def _line(run: SyncRun, screen: Screen, total: int | None) -> str:
+    words = _OF if total is not None else _SO_FAR
+    return f"{_state(run, screen)}: {screen.text(words).format(run.counts.listed, total)}"
 
 
 def _hours(given: str | None) -> int | None:

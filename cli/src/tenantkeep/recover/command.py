@@ -183,7 +183,8 @@ def export(
 def documents(context: typer.Context, *, lang: Lang = "en") -> None:
     """Print what the services left sealed in the repository, as JSON: what they could not rebuild themselves.
 
-    The tenant, its app registrations, the storage target and the backup configurations; no secret is in it.
+    The tenant, its app registrations, the storage target, the backup configurations and what was kept of employees
+    here alone; no secret is in it.
     `tenantkeep storage recover` brings it back into a new installation.
 
     Example: tenantkeep recover --storage … --key … documents > contoso.json

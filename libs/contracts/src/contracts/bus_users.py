@@ -79,6 +79,10 @@ BACKUP_SERVICE = _service(
         subjects.job("*", "*", "*"),
         subjects.rpc("token-service", "*", "documents.export"),
         subjects.rpc("monitor-service", "*", "audit.head"),
+        *(
+            subjects.rpc("sync-service", "*", asked)
+            for asked in ("directory.export", "directory.bring-back", "activity.list", "erasure.list")
+        ),
         _AUDIT,
     ),
     streams.BACKUP_REQUESTED,

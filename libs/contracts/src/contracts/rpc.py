@@ -22,7 +22,7 @@ from contracts.names import (
     Source,
     Token,
 )
-from contracts.operations import audit, base, directory, employees, offboarding, onboarding, reviews
+from contracts.operations import audit, base, directory, employees, kept_directory, offboarding, onboarding, reviews
 from contracts.operations.incidents import INCIDENT_OPERATIONS
 from contracts.operations.permissions import PERMISSION_OPERATIONS
 from contracts.operations.sign_in import SIGN_IN_OPERATIONS
@@ -357,4 +357,5 @@ OPERATIONS: tuple[base.Operation[Any, Any], ...] = (
     *audit.OPERATIONS,
     *reviews.OPERATIONS,
     *employees.OPERATIONS,
+    *kept_directory.OPERATIONS,
 )

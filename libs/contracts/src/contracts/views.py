@@ -130,6 +130,7 @@ class TargetRecovery(View):
     finished_at: AwareDatetime | None = None
     configurations: int = 0
     restore_points: int = 0
+    employees: int = Field(default=0, description="records of employees that got back what is kept here alone")
     detail: str = ""
 
 

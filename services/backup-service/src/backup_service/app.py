@@ -12,7 +12,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from backup_engine import Tuning
-from backup_service.adapters.bus_registrations import BusAuditHeads, BusRegistrations
+from backup_service.adapters.bus_registrations import BusAuditHeads, BusEmployees, BusRegistrations
 from backup_service.adapters.engine_repositories import EngineRepositories
 from backup_service.adapters.error_classes import Judgement
 from backup_service.adapters.graph_tenants import GraphTenants
@@ -38,6 +38,7 @@ from backup_service.usecases.discover import Discover
 from backup_service.usecases.execute_job import Execute, ExecuteJob
 from backup_service.usecases.export_mailbox import ExportMailbox
 from backup_service.usecases.keep_documents import KeepDocuments
+from backup_service.usecases.keep_employees import KeepEmployees
 from backup_service.usecases.keep_searchable import KeepSearchable, SearchableBackup
 from backup_service.usecases.legal_holds import HoldDesk
 from backup_service.usecases.manage import Manage
@@ -278,14 +279,16 @@ def _hold_desk(parts: Parts) -> HoldDesk:
 
 
 def _keep_documents(settings: BackupSettings, parts: Parts) -> KeepDocuments:
+    new_id = partial(new_ulid, parts.clock, random.SystemRandom())
     return KeepDocuments(
         MongoKeptDocuments(parts.store, parts.clock),
         parts.repositories,
         BusRegistrations(parts.bus, parts.clock),
         BusAuditHeads(parts.bus, parts.clock),
         parts.clock,
+        employees=KeepEmployees(BusEmployees(parts.bus, parts.clock), parts.clock, new_id),
         interval=timedelta(seconds=settings.export_interval),
-        new_id=partial(new_ulid, parts.clock, random.SystemRandom()),
+        new_id=new_id,
     )
 
 

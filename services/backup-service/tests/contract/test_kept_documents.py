@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from backup_fakes.employees import DirectoryInMemory, an_employee, an_entry
 from backup_fakes.engine import EngineInMemory
 from backup_fakes.fuse import Fuse
 
@@ -14,11 +15,14 @@ from backup_service.adapters.mongo_kept_documents import MongoKeptDocuments
 from backup_service.adapters.mongo_store import Store
 from backup_service.usecases.audit_seals import ReadSeals
 from backup_service.usecases.keep_documents import KeepDocuments
+from backup_service.usecases.keep_employees import KeepEmployees
 from chassis.testing.clock import ManualClock
 from contracts.audit_chain import AuditHead, AuditSeals
 from contracts.documents import ProfileRegistration, TenantDocuments
+from contracts.employees import SyncSettings
 from contracts.names import Profile
 from contracts.operations.audit import AuditSealsOf
+from contracts.operations.employees import Erasure
 from contracts.problem import unavailable
 from contracts.views import (
     BackupConfiguration,
@@ -43,14 +47,20 @@ class World:
         self.seals = ReadSeals(self.catalogue, self.repositories)
         self.registered_at = clock.now()
         ids = itertools.count(1)
+
+        def new_id() -> str:
+            return f"01ARZ3NDEKTSV4RRFFQ{next(ids):07d}"
+
+        self.directory = DirectoryInMemory()
         self.keep = KeepDocuments(
             self.kept,
             self.repositories,
             self.registration,
             self.audit_head,
             clock,
+            employees=KeepEmployees(self.directory, clock, new_id),
             interval=DAY,
-            new_id=lambda: f"01ARZ3NDEKTSV4RRFFQ{next(ids):07d}",
+            new_id=new_id,
         )
 
     async def registration(self, tenant: str) -> TenantDocuments:
@@ -261,3 +271,115 @@ async def test_seals_are_read_from_what_answers_and_the_rest_is_named(world: Wor
     monkeypatch.setattr(world.repositories, "open", open_)
     page = await world.seals("contoso", AuditSealsOf())
     assert ([seal.target for seal in page.items], page.unread) == (["t1"], ("t2",))
+
+
+async def test_what_is_kept_of_employees_is_sealed_once_and_only_when_it_changed(world: World) -> None:
+    await world.add_target("t1")
+    now, directory = world.clock.now(), world.directory
+    directory.life = "first"
+    for identity in ("a1", "a2", "b1", "zoe"):
+        directory.people[identity] = an_employee(identity, now, remote_worker=True)
+    directory.log = [an_entry("e1", now - 60 * DAY), an_entry("e2", now)]
+    for _ in range(2):
+        await world.keep.due()
+        await world.clock.advance(DAY.total_seconds())
+    kept = {
+        name: await world.versions(f"sync-service-{name}") for name in ("employees-a", "employees-b", "employees-x")
+    }
+    assert {name: [one["id"] for one in only["employees"]] for name, (only,) in kept.items()} == {
+        "employees-a": ["a1", "a2"],
+        "employees-b": ["b1"],
+        "employees-x": ["zoe"],
+    }
+    (head,) = await world.versions("sync-service")
+    assert (head["life"], head["settings"]["every_hours"], head["erasures"]) == ("first", 6, [])
+    months = [f"sync-service-activity-{at:%Y-%m}" for at in (now - 60 * DAY, now)]
+    (old,), (new,) = [await world.versions(month) for month in months]
+    assert ([one["id"] for one in old["entries"]], old["closed"]) == (["e1"], True)
+    assert ([one["id"] for one in new["entries"]], new["closed"]) == (["e2"], False)
+    del directory.people["b1"]
+    await world.keep.due()
+    assert (await world.versions("sync-service-employees-b"))[0]["employees"] == []
+
+
+async def test_months_that_are_over_are_read_once(world: World) -> None:
+    await world.add_target("t1")
+    now, directory = world.clock.now(), world.directory
+    directory.life = "first"
+    directory.log = [an_entry(f"e{month}", now - 31 * month * DAY) for month in range(6)]
+    await world.keep.due()
+    assert len(directory.read) == 6
+    await world.clock.advance(DAY.total_seconds())
+    await world.keep.due()
+    assert directory.read[6:] == ["e0", "e1"]
+
+
+async def test_what_was_kept_of_employees_is_handed_back_whatever_was_kept_since(world: World) -> None:
+    await world.add_target("t1")
+    now, directory = world.clock.now(), world.directory
+    directory.life, directory.settings = "first", SyncSettings(every_hours=12)
+    for number in range(5):
+        directory.people[f"a{number}"] = an_employee(f"a{number}", now, gdpr_exempt=True, gdpr_reason="court")
+    directory.erased = [
+        Erasure(tenant="contoso", employee="b1", erased_at=now, erased_by="hr", reason="asked for", activities=3)
+    ]
+    directory.log = [an_entry("e1", now)]
+    await world.keep.due()
+    people = list(directory.people.values())
+    directory.loses_everything("second")
+    directory.people["a1"] = an_employee("a1", now, remote_worker=True)
+    await world.clock.advance(DAY.total_seconds())
+    await world.keep.due()
+    await world.kept.ask_recovery("contoso", "t1")
+    await world.keep.due()
+    told = await world.catalogue.target("contoso", "t1")
+    assert told is not None
+    assert told.recovery is not None
+    assert (told.recovery.state, told.recovery.employees) == ("done", 5)
+    assert {part.life for part in directory.parts} == {"first"}
+    assert [part.erasures[0].employee for part in directory.parts[:1]] == ["b1"], "before anybody comes back"
+    assert [one for part in directory.parts for one in part.employees] == people
+    assert [one.id for part in directory.parts for one in part.activity] == ["e1"]
+    last = directory.parts[-1]
+    assert (last.last, last.settings, [part.last for part in directory.parts].count(True)) == (
+        True,
+        SyncSettings(every_hours=12),
+        1,
+    )
+
+
+async def test_a_directory_that_lost_nothing_gets_nothing_back(world: World) -> None:
+    await world.add_target("t1")
+    world.directory.life = "first"
+    world.directory.people["a1"] = an_employee("a1", world.clock.now(), remote_worker=True)
+    await world.keep.due()
+    await world.kept.ask_recovery("contoso", "t1")
+    await world.keep.due()
+    assert world.directory.parts == []
+
+
+async def test_a_silent_sync_service_delays_its_own_part_and_nothing_else(world: World) -> None:
+    await world.add_target("t1")
+    world.directory.life, world.directory.silent = "first", True
+    await world.keep.due()
+    assert len((await world.seals("contoso", AuditSealsOf())).items) == 1
+    assert await world.versions("sync-service") == []
+    world.directory.silent = False
+    await world.clock.advance(300)
+    await world.keep.due()
+    assert len(await world.versions("sync-service")) == 1
+
+
+async def test_many_employees_are_handed_back_in_parts_that_fit_into_a_message(world: World) -> None:
+    await world.add_target("t1")
+    now, directory = world.clock.now(), world.directory
+    directory.life = "first"
+    reason = "x" * 500
+    for number in range(400):
+        directory.people[f"a{number:03}"] = an_employee(f"a{number:03}", now, gdpr_exempt=True, gdpr_reason=reason)
+    await world.keep.due()
+    directory.loses_everything("second")
+    await world.kept.ask_recovery("contoso", "t1")
+    await world.keep.due()
+    assert max(len(part.model_dump_json()) for part in directory.parts) < 256 * 1024
+    assert sum(len(part.employees) for part in directory.parts) == 400

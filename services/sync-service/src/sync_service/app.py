@@ -33,6 +33,7 @@ from sync_service.adapters.mongo_updates import MongoErasures, MongoProfileUpdat
 from sync_service.adapters.prometheus_sync import SyncMetrics
 from sync_service.entrypoints import stream
 from sync_service.entrypoints.changes import Changes
+from sync_service.entrypoints.keeping import Keeping
 from sync_service.entrypoints.rpc import Questions
 from sync_service.entrypoints.worker import Worker
 from sync_service.ports import Directories, Employees, Judge, Runs, Standings
@@ -48,6 +49,7 @@ from sync_service.usecases.change_profile import ChangeProfile, UpdatePace
 from sync_service.usecases.change_settings import ChangeSettings
 from sync_service.usecases.execute_run import ExecuteRun, Pace
 from sync_service.usecases.import_employee import ImportEmployee
+from sync_service.usecases.keep_directory import KeepDirectory
 from sync_service.usecases.link_recreated import LinkRecreated
 from sync_service.usecases.protect_data import ProtectData
 from sync_service.usecases.read_directory import ReadDirectory
@@ -70,6 +72,7 @@ class App:
     request: RequestSync
     questions: Questions
     changes: Changes
+    keeping: Keeping
     change_profile: ChangeProfile
     protect_data: ProtectData
     background: Background
@@ -107,7 +110,12 @@ def build_with(
         },
         judge=judge,
         clock=clock,
-        pace=Pace(lease=settings.sync_lease, ladder=settings.sync_retry_ladder, busy=settings.sync_busy),
+        pace=Pace(
+            lease=settings.sync_lease,
+            ladder=settings.sync_retry_ladder,
+            busy=settings.sync_busy,
+            progress=settings.progress_interval,
+        ),
         new_session=new_session,
     )
     request = RequestSync(runs, standings, clock)
@@ -132,7 +140,8 @@ def build_with(
         erasures=erasures,
     )
     questions = Questions(read, request, ChangeSettings(standings, clock), clock)
-    return App(execute, request, questions, changes, change_profile, protect, background)
+    keeping = Keeping(KeepDirectory(employees, erasures, standings, clock))
+    return App(execute, request, questions, changes, keeping, change_profile, protect, background)
 
 
 async def main(settings: SyncSettings, drain: Drain) -> None:
@@ -167,6 +176,7 @@ async def main(settings: SyncSettings, drain: Drain) -> None:
         server = RpcServer(bus)
         app.questions.bind(server)
         app.changes.bind(server)
+        app.keeping.bind(server)
         stream.bind(bus, app.request, directories, worker, DeliveryPolicy.of(settings))
         metrics = SyncMetrics(
             employees, standings, clock, registry, stale_after=timedelta(seconds=settings.stale_after)

@@ -24,6 +24,7 @@ class SyncSettings(ServiceSettings):
     sync_lease: Seconds = Field(
         120.0, description="Seconds without a sign of life after which another process takes a sync over."
     )
+    progress_interval: Seconds = Field(1.0, description="Seconds between two progress marks of a job.")
     sync_busy: Seconds = Field(5.0, description="Seconds a sync waits for another one of its tenant before it looks.")
     sync_whole_interval: Seconds = Field(
         7 * 86_400.0, description="Seconds after which a sync lists everybody although only changes were asked for."

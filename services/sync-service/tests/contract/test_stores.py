@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 from sync_fakes.stores import MemoryEmployees, MemoryRuns, MemoryStandings
 
+from chassis.bus import BusUnreachable
 from chassis.documents import connect
 from chassis.settings import StoreSettings
 from chassis.testing.bus import MemoryBroker
@@ -149,6 +150,36 @@ async def test_who_was_seen_is_known_to_be_equal_without_a_new_version(stores: S
     assert await stores.employees.unseen("contoso", START, 10) == []
 
 
+async def test_entries_of_the_log_come_back_once_and_beside_what_took_their_ids(stores: Stores) -> None:
+    await kept(stores, "anna")
+    (mine,) = await stores.employees.activity("contoso", None, None, 10)
+    older = mine.model_copy(update={"at": START - MINUTE, "by": "before"})
+    other = mine.model_copy(update={"id": "bert-1-imported", "employee": "bert"})
+    assert await stores.employees.relog("contoso", [mine, older, other]) == 2
+    assert await stores.employees.relog("contoso", [mine, older, other]) == 0
+    assert await stores.employees.relog("contoso", []) == 0
+    found = await stores.employees.activity("contoso", None, None, 10)
+    assert {(one.employee, one.by, one.at) for one in found} == {
+        ("bert", mine.by, START),
+        ("anna", mine.by, START),
+        ("anna", "before", START - MINUTE),
+    }
+    assert found[-1].at == START - MINUTE
+    assert await stores.employees.activity("fabrikam", None, None, 10) == []
+
+
+async def test_a_standing_has_a_life_from_its_first_day(stores: Stores) -> None:
+    saved = [await stores.standings.save(Standing(tenant)) for tenant in ("contoso", "fabrikam")]
+    lives = {one.life for one in saved if one is not None}
+    assert len(lives - {""}) == 2
+    first = await stores.standings.get("contoso")
+    assert first is not None
+    reborn = await stores.standings.save(first.reborn("lost"))
+    assert reborn is not None
+    assert await stores.standings.get("contoso") == reborn
+    assert (reborn.life == first.life, reborn.recovered) == (False, ("lost", first.life))
+
+
 async def test_employees_are_found_by_what_a_sync_asks_for(stores: Stores) -> None:
     anna, bert = await kept(stores, "anna"), await kept(stores, "bert")
     gone = records.deactivated(bert, READING)
@@ -237,6 +268,15 @@ async def test_a_run_is_saved_by_the_faster_one_alone(stores: Stores) -> None:
     assert (await stores.runs.get("contoso", "run-1")) == ended
 
 
+async def test_how_far_a_run_is_is_told_and_changes_nothing(stores: Stores) -> None:
+    added = await stores.runs.add(*transitions.queued(a_run(), START))
+    running = await stores.runs.save(*transitions.claimed(added, "s-1", START, MINUTE))
+    assert running is not None
+    await stores.runs.show(transitions.progressed(running, "listing", START))
+    assert stores.told()[-2:] == ["m365.job.progressed.v1"] * 2
+    assert await stores.runs.get("contoso", "run-1") == running
+
+
 async def test_runs_are_found_by_their_time_and_their_state(stores: Stores) -> None:
     one = await stores.runs.add(*transitions.queued(a_run("one"), START))
     two = await stores.runs.add(*transitions.queued(a_run("two", requested_at=START + MINUTE), START + MINUTE))
@@ -300,6 +340,20 @@ async def test_what_a_crash_left_in_a_document_is_logged_and_told_once(secantus:
     assert await employees.settle() == 0
     assert [entry.action for entry in await employees.activity("contoso", "anna", None, 10)] == ["imported"]
     assert len(broker.stored) == 1
+    close()
+
+
+async def test_a_mark_of_progress_that_the_bus_does_not_take_is_lost_and_harms_nothing(
+    secantus: SecantusProcess,
+) -> None:
+    store, close = await opened(secantus)
+    bus = MemoryBroker().bus("sync-service")
+
+    async def away(*_: Any) -> None:
+        raise BusUnreachable("away")
+
+    bus.publish = away  # type: ignore[method-assign] # the bus is away
+    await MongoRuns(store, bus, ManualClock()).show(transitions.progressed(a_run(), "listing", START))
     close()
 
 

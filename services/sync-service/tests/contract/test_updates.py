@@ -135,6 +135,17 @@ async def test_an_erasure_is_due_until_it_is_noted_as_done(stores: Stores) -> No
     assert (await stores.erasures.page("contoso", None, 5))[0].due_at is None
 
 
+async def test_an_erasure_that_was_lost_comes_back_once_and_is_not_told_again(stores: Stores) -> None:
+    known = await stores.erasures.add(erasure(1), ())
+    lost = replace(erasure(0), due_at=None, activities=2)
+    for _ in range(2):
+        await stores.erasures.bring_back(lost)
+        await stores.erasures.bring_back(replace(known, reason="another"))
+    assert await stores.erasures.page("contoso", None, 5) == [known, lost]
+    assert await stores.erasures.due(START, 10) == []
+    assert stores.told() == []
+
+
 async def test_a_record_is_erased_with_its_log_and_one_that_came_later_is_not(stores: Stores) -> None:
     async def add(user: str, minute: int) -> Any:
         now = START + minute * MINUTE

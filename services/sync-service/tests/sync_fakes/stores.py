@@ -3,6 +3,7 @@
 `fuse` is asked before and after every write, so that a test may let the process die there.
 """
 
+import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -11,6 +12,7 @@ from contracts.employees import Activity
 from contracts.events import Event
 from contracts.names import JobState, Role
 from sync_service.domain.employee import Change, Employee
+from sync_service.domain.keeping import apart
 from sync_service.domain.roles import GROUP_ROLES
 from sync_service.domain.runs import Run
 from sync_service.domain.standing import Numbers, Standing
@@ -99,6 +101,15 @@ class MemoryEmployees:
             ordered = [entry for entry in ordered if last is not None and _order(entry) < _order(last)]
         return ordered[:limit]
 
+    async def relog(self, tenant: str, entries: Sequence[Activity]) -> int:
+        before = len(self.log)
+        for entry in entries:
+            taken = self.log.get((tenant, entry.id))
+            if taken is None or taken.at != entry.at:
+                back = apart(entry)
+                self.log.setdefault((tenant, back.id), back)
+        return len(self.log) - before
+
     async def erase(self, tenant: str, user: str, known_before: datetime) -> int:
         self.fuse("erase")
         record = self.records.get((tenant, user))
@@ -170,6 +181,9 @@ class MemoryRuns:
         self.fuse("run saved")
         return saved
 
+    async def show(self, events: Sequence[Event]) -> None:
+        self.events += events
+
     async def page(self, tenant: str, after: str | None, limit: int) -> Sequence[Run]:
         def order(run: Run) -> tuple[datetime, str]:
             return (run.requested_at, run.id)
@@ -209,6 +223,8 @@ class MemoryStandings:
         if (known.version if known else 0) != standing.version:
             return None
         saved = replace(standing, version=standing.version + 1)
+        if standing.version == 0:
+            saved = replace(saved, life=saved.life or uuid.uuid4().hex)
         self.standings[standing.tenant] = saved
         self.events += events
         self.fuse("standing saved")

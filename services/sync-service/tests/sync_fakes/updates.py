@@ -49,6 +49,9 @@ class MemoryErasures:
         self.events += events
         return erasure
 
+    async def bring_back(self, erasure: Erasure) -> None:
+        self.stored.setdefault((erasure.tenant, erasure.id), erasure)
+
     async def note(self, erasure: Erasure) -> None:
         self.stored[erasure.tenant, erasure.id] = erasure
 

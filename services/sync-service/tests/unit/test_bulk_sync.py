@@ -6,6 +6,7 @@ import pytest
 from sync_fakes.service import TENANT, MemoryService
 
 from chassis.testing.clock import START
+from contracts.events import JobProgressed
 from contracts.names import DirectoryState, JobState, Role, SyncKind
 
 ADMINS = "KlarKonform-Contoso-Admin"
@@ -204,3 +205,30 @@ async def test_the_end_of_a_sync_is_recorded_and_the_next_one_planned(service: M
     assert [event.NAME for event in service.runs.events] == ["queued", "queued", "started", "started"] + [
         "succeeded"
     ] * 2
+
+
+async def test_how_far_a_sync_is_is_told_from_time_to_time(service: MemoryService) -> None:
+    def slow(step: str) -> None:
+        service.clock._elapsed += 0.6 if step == "users told" else 0.0
+
+    for number in range(20):
+        service.directory.put(f"person{number:02}", primary_mail=f"person{number:02}@contoso.example")
+    service.fuse = slow
+    run = await service.sync()
+    marks = [event for event in service.runs.events if isinstance(event, JobProgressed)]
+    assert [mark.counts.listed for mark in marks if mark.scope == "run"] == [6, 12, 18, 24]
+    assert {(mark.id, mark.phase, mark.expected) for mark in marks} == {(run.id, "listing", None)}
+    assert [mark.scope for mark in marks] == ["run", "job"] * 4
+    versions = [mark.version for mark in marks if mark.scope == "run"]
+    assert versions == sorted(set(versions))
+    assert versions[-1] < run.version
+
+
+async def test_of_named_users_it_is_known_how_many_there_are(service: MemoryService) -> None:
+    def slow(step: str) -> None:
+        service.clock._elapsed += 1.0 if step == "user" else 0.0
+
+    service.fuse = slow
+    await service.sync(SyncKind.USERS, users=("anna", "bert"))
+    marks = [event for event in service.runs.events if isinstance(event, JobProgressed) and event.scope == "run"]
+    assert [(mark.counts.listed, mark.expected, mark.phase) for mark in marks] == [(1, 2, "users"), (2, 2, "users")]

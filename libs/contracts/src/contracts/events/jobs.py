@@ -117,6 +117,9 @@ class JobProgressed(JobEvent):
     NAME: ClassVar[str] = "progressed"
 
     phase: str = ""
+    expected: int | None = Field(
+        default=None, description="items there are to look at in all; null: nobody knows before the end"
+    )
 
 
 class JobHeld(JobEvent):

@@ -1,13 +1,16 @@
 """What keeps restore points, and what keeps the documents: floors, legal holds, exports into repositories."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from contracts.audit_chain import AuditHead
 from contracts.documents import TenantDocuments
+from contracts.employees import Activity
 from contracts.events import Event
 from contracts.names import LegalHoldState
+from contracts.operations.employees import Erasure
+from contracts.operations.kept_directory import BringBack, BroughtBack, KeptDirectory
 from contracts.views import (
     BackupConfiguration,
     FloorChange,
@@ -98,6 +101,26 @@ class AuditHeads(Protocol):
 
     async def __call__(self, tenant: str) -> AuditHead:
         """Raises ProblemError, also when monitor-service does not answer."""
+        ...
+
+
+class EmployeeDirectory(Protocol):
+    """What sync-service knows of a tenant's employees. All of it raises ProblemError, also when nobody answers."""
+
+    async def page(self, tenant: str, after: str | None) -> KeptDirectory:
+        """Give employees worth keeping, in the order of their ids behind `after`."""
+        ...
+
+    def erasures(self, tenant: str) -> AsyncIterator[Erasure]:
+        """Give who was erased, the latest first."""
+        ...
+
+    def activity(self, tenant: str) -> AsyncIterator[Activity]:
+        """Give the activity log, the latest entry first."""
+        ...
+
+    async def bring_back(self, tenant: str, part: BringBack) -> BroughtBack:
+        """Hand back a part of what was kept."""
         ...
 
 

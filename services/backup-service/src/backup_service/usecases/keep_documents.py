@@ -12,6 +12,7 @@ from backup_engine import Repository, RepositoryError, Snapshot
 from backup_service.ports import Repositories
 from backup_service.ports.custody import AuditHeads, KeptDocuments, Registrations
 from backup_service.usecases.audit_seals import seals_of
+from backup_service.usecases.keep_employees import KeepEmployees
 from chassis.clock import Clock
 from chassis.vault import VaultError
 from contracts.problem import ProblemError
@@ -37,6 +38,7 @@ class KeepDocuments:
         audit_heads: AuditHeads,
         clock: Clock,
         *,
+        employees: KeepEmployees,
         interval: timedelta,
         new_id: Callable[[], str],
     ) -> None:
@@ -44,6 +46,7 @@ class KeepDocuments:
         self._repositories = repositories
         self._registrations = registrations
         self._audit_heads = audit_heads
+        self._employees = employees
         self._clock = clock
         self._interval = interval
         self._new_id = new_id
@@ -83,11 +86,22 @@ class KeepDocuments:
             }
         for service, document in documents.items():
             await asyncio.to_thread(repository.documents.put, service, self._new_id(), document)
+        silent = None
+        for others in (self._employees.export, self._seal):
+            try:
+                await others(target.tenant, repository)
+            except ProblemError as error:  # one service that is silent keeps nothing of the other's back
+                silent = error
+        if silent is not None:
+            raise silent
         now = self._clock.now()
-        # Last, and dated by the day: a repeat of the same day seals nothing twice.
-        seal = {**(await self._audit_heads(target.tenant)).model_dump(mode="json"), "sealed_on": now.date().isoformat()}
-        await asyncio.to_thread(repository.documents.put, seals_of(now), self._new_id(), seal)
         await self._kept.kept(target, now, now + self._interval)
+
+    async def _seal(self, tenant: str, repository: Repository) -> None:
+        """Dated by the day: a repeat of the same day seals nothing twice."""
+        now = self._clock.now()
+        seal = {**(await self._audit_heads(tenant)).model_dump(mode="json"), "sealed_on": now.date().isoformat()}
+        await asyncio.to_thread(repository.documents.put, seals_of(now), self._new_id(), seal)
 
     async def _recover(self, target: StorageTarget, recovery: TargetRecovery, repository: Repository) -> None:
         """Configurations with their ids, so that backups go on where they ended; restore points as storage has them."""
@@ -98,12 +112,14 @@ class KeepDocuments:
         snapshots = await asyncio.to_thread(repository.snapshots)
         points = [point for snapshot in snapshots if (point := _restore_point(target.tenant, snapshot)) is not None]
         await self._kept.relist(points)
+        employees = await self._employees.bring_back(target.tenant, repository)
         done = recovery.model_copy(
             update={
                 "state": "done",
                 "finished_at": self._clock.now(),
                 "configurations": len(configurations),
                 "restore_points": len(points),
+                "employees": employees,
             }
         )
         await self._kept.recovered(target, done)

@@ -24,6 +24,7 @@ from contracts.streams import EVT
 from sync_service.adapters.employee_documents import activity_of, document, employee_of, entry
 from sync_service.adapters.mongo_store import Store, key
 from sync_service.domain.employee import Change, Employee
+from sync_service.domain.keeping import apart
 from sync_service.domain.roles import GROUP_ROLES
 from sync_service.domain.standing import Numbers
 from sync_service.ports import EmployeeFilter
@@ -91,11 +92,7 @@ class MongoEmployees:
         """Log, publish, and take away what was waiting in these documents. Raises BusUnreachable."""
         entries = [item for found in documents for item in found["unlogged"]]
         if entries:
-            try:
-                await self._activity.insert_many(entries, ordered=False)
-            except BulkWriteError as error:
-                if any(fault["code"] != _DUPLICATE for fault in error.details["writeErrors"]):
-                    raise
+            await self._logged(entries)
         await self._publish([event for found in documents for event in found[pending.PENDING]])
         if documents:
             await self._employees.bulk_write([_taken(found) for found in documents], ordered=False)
@@ -162,6 +159,21 @@ class MongoEmployees:
             narrow["order"] = {"$lt": last["order"] if last is not None else ""}
         found = self._activity.find(narrow).sort("order", DESCENDING).limit(limit)
         return [activity_of(each) async for each in found]
+
+    async def relog(self, tenant: str, entries: Sequence[Activity]) -> int:
+        wanted = {"_id": {"$in": [key(tenant, each.id) for each in entries]}}
+        taken = {found["id"]: found["at"] async for found in self._activity.find(wanted, {"id": 1, "at": 1})}
+        back = [entry(tenant, apart(each)) for each in entries if taken.get(each.id) != each.at]
+        return await self._logged(back) if back else 0
+
+    async def _logged(self, entries: Sequence[Document]) -> int:
+        """Write entries of the log; gives how many were not there."""
+        try:
+            return len((await self._activity.insert_many(entries, ordered=False)).inserted_ids)
+        except BulkWriteError as error:
+            if any(fault["code"] != _DUPLICATE for fault in error.details["writeErrors"]):
+                raise
+            return int(error.details["nInserted"])
 
     async def erase(self, tenant: str, user: str, known_before: datetime) -> int:
         narrow: Document = {"tenant": tenant, "employee": user}

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 
+import structlog
 from pymongo import DESCENDING
 from pymongo.errors import DuplicateKeyError
 
 from chassis import pending
-from chassis.bus import Bus
+from chassis.bus import Bus, BusUnreachable
 from chassis.clock import Clock
 from chassis.documents import SCHEMA, Document, upgraded
 from chassis.pending import PendingEvents
@@ -21,12 +22,15 @@ from sync_service.adapters.mongo_employees import SOURCE
 from sync_service.adapters.mongo_store import SCHEMA_VERSION, Store, key
 from sync_service.domain.runs import Run
 
+log = structlog.get_logger(__name__)
+
 
 class MongoRuns:
     """Implements ports.Runs."""
 
     def __init__(self, store: Store, bus: Bus, clock: Clock, grace: float = 5.0) -> None:
         self._runs = store.runs
+        self._bus = bus
         self._clock = clock
         self.pending = PendingEvents(store.runs, bus, clock, grace)
 
@@ -62,6 +66,13 @@ class MongoRuns:
         if events:
             await self.pending.flush(identity)
         return saved
+
+    async def show(self, events: Sequence[Event]) -> None:
+        try:
+            for event in events:
+                await self._bus.publish(event)
+        except BusUnreachable as error:
+            log.warning("progress of a sync could not be told", reason=str(error))
 
     async def page(self, tenant: str, after: str | None, limit: int) -> Sequence[Run]:
         narrow: Document = {"tenant": tenant}

@@ -1,5 +1,6 @@
 """Where each tenant's sync stands, in MongoDB; each write is one document, its events included."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -16,6 +17,9 @@ from sync_service.adapters.mongo_employees import SOURCE
 from sync_service.adapters.mongo_store import SCHEMA_VERSION, Store
 from sync_service.domain.standing import Numbers, Round, Standing
 
+_BEFORE_LIVES = "first"
+"""The life of a standing that was stored when lives had no names."""
+
 
 class MongoStandings:
     """Implements ports.Standings; `_id` is the tenant."""
@@ -30,7 +34,7 @@ class MongoStandings:
         return None if found is None else _standing(found)
 
     async def save(self, standing: Standing, events: Sequence[Event] = ()) -> Standing | None:
-        saved = replace(standing, version=standing.version + 1)
+        saved = replace(standing, version=standing.version + 1, life=standing.life or secrets.token_hex(8))
         fields = _stored(saved)
         known = {name: value for name, value in fields.items() if value is not None}
         if not await self._documents.save(standing.tenant, known, events, dropped=fields.keys() - known.keys()):
@@ -50,6 +54,7 @@ def _stored(standing: Standing) -> Document:
     document = asdict(standing)
     document["settings"] = standing.settings.model_dump(mode="json")
     document["numbers"]["roles"] = {role.value: count for role, count in standing.numbers.roles.items()}
+    document["recovered"] = list(standing.recovered)
     document["role_groups"] = {role.value: group for role, group in standing.role_groups.items()}
     return document
 
@@ -70,6 +75,8 @@ def _standing(found: Document) -> Standing:
         last_sync_at=known.get("last_sync_at"),
         last_whole_at=known.get("last_whole_at"),
         next_at=known.get("next_at"),
+        life=known.get("life", _BEFORE_LIVES),
+        recovered=tuple(known.get("recovered", ())),
     )
 
 

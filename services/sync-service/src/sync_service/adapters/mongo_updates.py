@@ -1,6 +1,7 @@
 """Profile updates and erasures in MongoDB; each write is one document."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
 
@@ -80,6 +81,18 @@ class MongoErasures:
         await self._erasures.insert_one(pending.new_document(document, events, SOURCE, self._clock.now()))
         await self.pending.flush(identity)
         return erasure
+
+    async def bring_back(self, erasure: Erasure) -> None:
+        identity = key(erasure.tenant, erasure.id)
+        document = {
+            "_id": identity,
+            SCHEMA: _VERSION,
+            "id": erasure.id,
+            **_present(asdict(erasure)),
+            pending.PENDING: [],
+        }
+        with suppress(DuplicateKeyError):
+            await self._erasures.insert_one(document)
 
     async def note(self, erasure: Erasure) -> None:
         change: Document = {"$set": {"activities": erasure.activities}}

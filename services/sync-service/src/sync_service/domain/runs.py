@@ -17,6 +17,7 @@ from contracts.events import (
     JobFailed,
     JobHeld,
     JobPartial,
+    JobProgressed,
     JobQueued,
     JobStarted,
     JobSucceeded,
@@ -89,6 +90,12 @@ def went_on(run: Run, counts: SyncCounts, now: datetime, lease: timedelta) -> St
     return after, tuple(_told(JobStarted, after, now)) if run.hold is not None else ()
 
 
+def progressed(run: Run, phase: str, now: datetime) -> tuple[Event, ...]:
+    """How far it has come. How many users there are in all is known only where they are named."""
+    expected = len(run.users) if run.kind.names_users else None
+    return tuple(_told(JobProgressed, replace(run, version=run.version - 1), now, phase=phase, expected=expected))
+
+
 def held(run: Run, reason: HoldReason, detail: str, now: datetime, due_at: datetime) -> Step:
     """It waits for something outside, and burns no attempt."""
     after = replace(run, state=JobState.WAITING, session="", hold=reason, detail=detail, due_at=due_at)
@@ -131,7 +138,7 @@ def _duration(run: Run) -> float:
 
 
 def _told(event: type[JobEvent], run: Run, now: datetime, **more: Any) -> Iterator[Event]:
-    """The event of the run and of its job; the version is the one the run is saved with."""
+    """The event of the run and of its job; the version is the one the run will be saved with."""
     for scope in ("run", "job"):
         yield event(
             tenant=run.tenant,

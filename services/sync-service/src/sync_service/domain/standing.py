@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from chassis.ids import derived
 from contracts.employees import SyncSettings
 from contracts.names import Role
 
@@ -39,6 +40,8 @@ class Standing:
     everybody). `groups_link` likewise for the members of groups. `role_groups` pins the group of each role by its
     object id, so that nobody becomes an administrator by another group of the same name. `numbers` are those of the end
     of the last sync: to count a large tenant anew takes longer than a question may.
+    `life` names the time from when it is stored first until the documents are lost, `recovered` earlier ones of which
+    nothing is to be brought back (any more).
     """
 
     tenant: str
@@ -54,11 +57,29 @@ class Standing:
     last_sync_at: datetime | None = None
     last_whole_at: datetime | None = None
     next_at: datetime | None = None
+    life: str = ""
+    recovered: tuple[str, ...] = ()
 
     def scheduled(self, now: datetime) -> "Standing":
         """The next run by the clock; none when the schedule is off."""
         hours = self.settings.every_hours
         return replace(self, next_at=None if hours is None else now + timedelta(hours=hours))
+
+    def governed_by(self, settings: SyncSettings, now: datetime) -> "Standing":
+        """The standing under other settings, with what follows from them."""
+        after = replace(self, settings=settings)
+        if settings.every_hours != self.settings.every_hours:
+            after = after.scheduled(now)
+        if settings.guests and not self.settings.guests:
+            after = after.wanting_everybody()  # change tracking told of the guests there are long ago
+        if settings.group_pattern != self.settings.group_pattern:
+            after = replace(after, roles_due=True, role_groups={})
+        return after
+
+    def reborn(self, lost: str) -> "Standing":
+        """The standing after all of the life `lost` was brought back: a new life, of which nothing is kept yet."""
+        lives = tuple(life for life in (lost, self.life) if life)
+        return replace(self, life=derived(self.tenant, *lives), recovered=(*self.recovered, *lives))
 
     def wanting_everybody(self) -> "Standing":
         """The next round lists everybody: change tracking cannot tell what is wanted."""

@@ -13,6 +13,10 @@ class Erasures(Protocol):
         """Store a new one with its events in one write, and give it."""
         ...
 
+    async def bring_back(self, erasure: Erasure) -> None:
+        """Store one that was lost, without telling of it again; nothing happens when it is known."""
+        ...
+
     async def note(self, erasure: Erasure) -> None:
         """Store how far a known one has come."""
         ...

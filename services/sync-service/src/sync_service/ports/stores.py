@@ -77,6 +77,13 @@ class Employees(Protocol):
         """Give up to `limit` entries, newest first, older than the entry `after`."""
         ...
 
+    async def relog(self, tenant: str, entries: Sequence[Activity]) -> int:
+        """Put back entries of the log that were lost; gives how many, none of those that are there.
+
+        They come back under other ids: theirs are given again by records that begin anew.
+        """
+        ...
+
     async def erase(self, tenant: str, user: str, known_before: datetime) -> int:
         """Remove the record and its entries of the activity log; gives how many entries.
 
@@ -98,6 +105,10 @@ class Runs(Protocol):
 
     async def save(self, run: Run, events: Sequence[Event] = ()) -> Run | None:
         """Store with its events and give it with its new version; None when somebody was faster."""
+        ...
+
+    async def show(self, events: Sequence[Event]) -> None:
+        """Tell how far a run has come. What is lost is not told again: the next mark replaces it."""
         ...
 
     async def page(self, tenant: str, after: str | None, limit: int) -> Sequence[Run]:

@@ -1,7 +1,5 @@
 """Change how a tenant is synchronised."""
 
-from dataclasses import replace
-
 from chassis.clock import Clock
 from contracts.auditing import AuditAction, recorded
 from contracts.caller import Caller
@@ -24,13 +22,7 @@ class ChangeSettings:
         for _ in range(_ATTEMPTS):
             standing = await self._standings.get(tenant) or Standing(tenant)
             settings = _changed(standing.settings, change)
-            after = replace(standing, settings=settings)
-            if settings.every_hours != standing.settings.every_hours:
-                after = after.scheduled(self._clock.now())
-            if settings.guests and not standing.settings.guests:
-                after = after.wanting_everybody()  # change tracking told of the guests there are long ago
-            if settings.group_pattern != standing.settings.group_pattern:
-                after = replace(after, roles_due=True, role_groups={})
+            after = standing.governed_by(settings, self._clock.now())
             audit = recorded(
                 AuditAction.SYNC_CHANGE_SETTINGS,
                 tenant,

@@ -33,7 +33,9 @@ class Claim:
         standings: Standings,
         clock: Clock,
         lease: timedelta,
+        progress: float,
     ) -> None:
+        """`progress` is how many seconds lie between two marks that tell how far it has come."""
         self.run = run
         self.standing = standing
         self.directory = directory
@@ -41,7 +43,9 @@ class Claim:
         self._standings = standings
         self._clock = clock
         self._lease = lease
+        self._progress = progress
         self._requests = directory.requests
+        self._shown_at = clock.monotonic()
 
     @property
     def tenant(self) -> str:
@@ -66,8 +70,11 @@ class Claim:
                 raise ClaimLost
             self.standing = latest
 
-    async def count(self, counts: SyncCounts) -> None:
-        """Add to what the run did, and say that this worker is alive. Raises ClaimLost."""
+    async def count(self, counts: SyncCounts, phase: str) -> None:
+        """Add to what the run did, and say that this worker is alive. Raises ClaimLost.
+
+        `phase` is what it is at; from time to time everybody who listens is told.
+        """
         requests = self.directory.requests
         spent = counts + SyncCounts(requests=requests - self._requests)
         self._requests = requests
@@ -75,6 +82,9 @@ class Claim:
         if saved is None:
             raise ClaimLost
         self.run = saved
+        if self._clock.monotonic() - self._shown_at >= self._progress:
+            self._shown_at = self._clock.monotonic()
+            await self._runs.show(runs.progressed(saved, phase, self._clock.now()))
 
 
 def taken(standing: Standing, session: str) -> Standing:

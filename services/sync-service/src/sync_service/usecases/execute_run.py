@@ -28,12 +28,13 @@ class Pace:
     """Durations in seconds.
 
     A worker that gave no sign for `lease` is dead. `ladder`: before the 2nd, 3rd … attempt, and there is none after it.
-    `busy`: until another look at a run that has to wait for another one of its tenant.
+    `busy`: until another look at a run that has to wait for another one of its tenant. `progress`: between two marks.
     """
 
     lease: float
     ladder: tuple[float, ...]
     busy: float
+    progress: float
 
 
 class ExecuteRun:
@@ -100,6 +101,7 @@ class ExecuteRun:
                 standings=self._standings,
                 clock=self._clock,
                 lease=timedelta(seconds=self._pace.lease),
+                progress=self._pace.progress,
             )
             warnings = await self._work[run.kind](claim)
         if await self._runs.save(*transitions.finished(claim.run, warnings, self._clock.now())) is None:

@@ -93,14 +93,15 @@ class SyncEverybody:
         async for page in claim.directory.pages(claim.standing.link):
             counts = await self._steps.apply.page(page, given, read_at=read_at, whole=whole)
             await claim.advance(_past(page))
-            await claim.count(counts)
+            await claim.count(counts, "listing")
             read_at = claim.now()
 
     async def _unseen(self, claim: Claim) -> None:
         # The clock of who began the round may be ahead of ours.
         given, since = _circumstances(claim), min(_open(claim.standing).started_at, claim.now())
         while missing := await self._employees.unseen(claim.tenant, since, _AT_ONCE):
-            await claim.count(await self._steps.apply.singly([record.id for record in missing], given))
+            counts = await self._steps.apply.singly([record.id for record in missing], given)
+            await claim.count(counts, "missing")
 
     async def _roles(self, claim: Claim) -> RoleGroups | None:
         """Set roles if anything says that they may differ; None when nothing does."""
@@ -114,11 +115,11 @@ class SyncEverybody:
             return None
         found = await self._steps.roles.find(claim.standing, claim.directory)
         async for changed in self._steps.roles.everybody(claim.tenant, found, claim.directory, claim.author):
-            await claim.count(SyncCounts(role_changes=changed))
+            await claim.count(SyncCounts(role_changes=changed), "roles")
         return found
 
     async def _close(self, claim: Claim, found: RoleGroups | None) -> None:
-        await claim.count(SyncCounts())  # the requests since the last page
+        await claim.count(SyncCounts(), "closing")  # the requests since the last page
         numbers, round_ = await self._employees.numbers(claim.tenant), _open(claim.standing)
         now = claim.now()
 

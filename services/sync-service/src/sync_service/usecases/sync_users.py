@@ -8,6 +8,8 @@ from sync_service.usecases.assign_roles import AssignRoles
 from sync_service.usecases.claim import Claim
 from sync_service.usecases.link_recreated import LinkRecreated
 
+_PHASE = "users"
+
 
 async def _nothing() -> None:
     """Their groups are looked at in any case."""
@@ -34,7 +36,7 @@ class SyncUsers:
     async def __call__(self, claim: Claim) -> tuple[str, ...]:
         """Import and refresh; gives no warnings. A worker that takes over goes on behind the last one counted."""
         for user in _left(claim):
-            await claim.count(await self.one(user, _circumstances(claim), claim.standing))
+            await claim.count(await self.one(user, _circumstances(claim), claim.standing), _PHASE)
         await self._link(claim.tenant, claim.author)
         return ()
 
@@ -42,9 +44,9 @@ class SyncUsers:
         """Refresh who is here; anybody else counts as not found."""
         for user in _left(claim):
             if await self._employees.get(claim.tenant, user) is None:
-                await claim.count(SyncCounts(listed=1, not_found=1))
+                await claim.count(SyncCounts(listed=1, not_found=1), _PHASE)
             else:
-                await claim.count(await self._apply.singly([user], _circumstances(claim)))
+                await claim.count(await self._apply.singly([user], _circumstances(claim)), _PHASE)
         return ()
 
     async def one(self, user: str, given: Circumstances, standing: Standing) -> SyncCounts:
