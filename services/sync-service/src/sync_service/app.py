@@ -110,12 +110,7 @@ def build_with(
         },
         judge=judge,
         clock=clock,
-        pace=Pace(
-            lease=settings.sync_lease,
-            ladder=settings.sync_retry_ladder,
-            busy=settings.sync_busy,
-            progress=settings.progress_interval,
-        ),
+        pace=_pace(settings),
         new_session=new_session,
     )
     request = RequestSync(runs, standings, clock)
@@ -142,6 +137,15 @@ def build_with(
     questions = Questions(read, request, ChangeSettings(standings, clock), clock)
     keeping = Keeping(KeepDirectory(employees, erasures, standings, clock))
     return App(execute, request, questions, changes, keeping, change_profile, protect, background)
+
+
+def _pace(settings: SyncSettings) -> Pace:
+    return Pace(
+        lease=settings.sync_lease,
+        ladder=settings.sync_retry_ladder,
+        busy=settings.sync_busy,
+        progress=settings.progress_interval,
+    )
 
 
 async def main(settings: SyncSettings, drain: Drain) -> None:
