@@ -174,10 +174,10 @@ async def test_a_standing_has_a_life_from_its_first_day(stores: Stores) -> None:
     assert len(lives - {""}) == 2
     first = await stores.standings.get("contoso")
     assert first is not None
-    reborn = await stores.standings.save(first.reborn("lost"))
+    reborn = await stores.standings.save(first.reborn("new", "lost"))
     assert reborn is not None
     assert await stores.standings.get("contoso") == reborn
-    assert (reborn.life == first.life, reborn.recovered) == (False, ("lost", first.life))
+    assert (reborn.life, reborn.recovered) == ("new", ("lost", first.life))
 
 
 async def test_employees_are_found_by_what_a_sync_asks_for(stores: Stores) -> None:

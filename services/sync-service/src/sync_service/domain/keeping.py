@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import datetime
 
-from chassis.ids import derived
 from contracts.employees import Activity, LocalFields
 from contracts.events import EmployeeImported, EmployeeUpdated
 from contracts.names import DirectoryState
@@ -64,8 +63,9 @@ def brought_back(tenant: str, known: Employee | None, lost: KeptEmployee, now: d
 
 
 def apart(entry: Activity) -> Activity:
-    """The entry under another id: the one it had is given again by a record that begins anew at version 1."""
-    return entry.model_copy(update={"id": derived(entry.id, entry.at.isoformat())})
+    """The entry under an id that tells its time: the one it had is given again by a record that begins anew."""
+    mark = f"-{int(entry.at.timestamp() * 1000)}"
+    return entry if entry.id.endswith(mark) else entry.model_copy(update={"id": entry.id + mark})
 
 
 def _unknown(tenant: str, lost: KeptEmployee) -> Employee:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from chassis.ids import derived
 from contracts.employees import SyncSettings
 from contracts.names import Role
 
@@ -76,10 +75,10 @@ class Standing:
             after = replace(after, roles_due=True, role_groups={})
         return after
 
-    def reborn(self, lost: str) -> "Standing":
-        """The standing after all of the life `lost` was brought back: a new life, of which nothing is kept yet."""
-        lives = tuple(life for life in (lost, self.life) if life)
-        return replace(self, life=derived(self.tenant, *lives), recovered=(*self.recovered, *lives))
+    def reborn(self, life: str, lost: str) -> "Standing":
+        """The standing after all of the life `lost` was brought back: in a new life, of which nothing is kept yet."""
+        over = tuple(one for one in (lost, self.life) if one)
+        return replace(self, life=life, recovered=(*self.recovered, *over))
 
     def wanting_everybody(self) -> "Standing":
         """The next round lists everybody: change tracking cannot tell what is wanted."""

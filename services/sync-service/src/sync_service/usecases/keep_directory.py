@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from chassis.clock import Clock
+from chassis.ids import derived
 from contracts.employees import SyncSettings
 from contracts.operations.employees import Erasure as ErasureView
 from contracts.operations.kept_directory import BringBack, BroughtBack, KeptDirectory, KeptEmployee
@@ -106,7 +107,8 @@ class KeepDirectory:
             if part.settings is not None and before.settings == SyncSettings():
                 after = before.governed_by(part.settings, now)
             groups = {**part.role_groups, **after.role_groups}
-            after = replace(after.wanting_everybody(), role_groups=groups, next_at=now).reborn(part.life)
+            after = replace(after.wanting_everybody(), role_groups=groups, next_at=now)
+            after = after.reborn(derived(tenant, part.life, before.life), part.life)
             if await self._standings.save(after) is not None:
                 return
         raise conflict("a sync goes on; try again shortly")
