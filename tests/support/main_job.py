@@ -105,14 +105,14 @@ class MainJob:
         return sum(routes.values())
 
     def simulator(self, method: str, operation: str, body: Json | None = None) -> Json:
-        """An operation of the simulator's control API; its answer."""
+        """An operation of the simulator's control API; its answer, {} for one without a body."""
         context = ssl.create_default_context(cafile=self.stack.home.ca_bundle)
         token = (self.stack.home.root / "simulator" / "control.token").read_text().strip()
         url = f"https://127.0.0.1:{self.stack.ports['simulator']}/_simulator/{operation}"
         headers = {"Authorization": f"Bearer {token}"}
         answer = httpx.request(method, url, json=body, headers=headers, verify=context, trust_env=False)
         answer.raise_for_status()
-        found: Json = answer.json()
+        found: Json = answer.json() if answer.content else {}
         return found
 
     def kill(self, process: str) -> None:

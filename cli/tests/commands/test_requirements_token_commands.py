@@ -79,6 +79,16 @@ def test_R_B10_a_problem_is_told_with_tenant_time_cause_measure_and_support_cont
         assert word in out
 
 
+def test_R_B10_an_app_that_was_switched_off_is_not_answered_with_a_new_consent(contoso: Any, tenantkeep: Any) -> None:
+    off = {"problem": ErrorClass.CONSENT_REQUIRED, "detail": "unauthorized_client AADSTS7000112", "problem_since": AT}
+    contoso.tokens = [BACKUP.model_copy(update={"status": TokenStatus.CONSENT_REQUIRED, **off})]
+    for command in (("token", "list"), ("token", "show", "exchange-backup"), ("tenant", "show", "contoso")):
+        shown = tenantkeep(*command).output
+        assert "switches it on again" in " ".join(shown.split())
+        assert "tenantkeep tenant consent" not in shown
+        assert "generate a new token with consent" not in shown.lower()
+
+
 def test_R_B17_the_record_is_shown_with_who_consented_and_how_that_is_known(contoso: Any, tenantkeep: Any) -> None:
     contoso.records = (
         TokenRecord(

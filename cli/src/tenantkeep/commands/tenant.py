@@ -10,7 +10,7 @@ from contracts.api import CertificateBody, CredentialBody, TenantBody
 from contracts.names import Profile, TokenStatus
 from contracts.texts import Text, render
 from contracts.views import Tenant, TokenView
-from tenantkeep.commands import figures, labels
+from tenantkeep.commands import figures, labels, token_pages
 from tenantkeep.commands.choose import tenant_of
 from tenantkeep.commands.client import Gateway, connect
 from tenantkeep.commands.clock import Clock, SystemClock
@@ -254,7 +254,7 @@ def _show(screen: Screen, tenant: Tenant, tokens: list[TokenView], file: Path | 
 def _token_row(token: TokenView, language: str) -> tuple[str, ...]:
     problem = ""
     if token.problem is not None:
-        title, remedy = labels.error_title(token.problem, language), labels.error_remedy(token.problem, language)
+        title, remedy = labels.error_title(token.problem, language), token_pages.next_step(token, language)
         problem = f"{title} → {remedy} {token.detail}".strip()
     elif token.without:
         problem = f"{render(labels.WITHOUT, language)} {', '.join(token.without)}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from contracts.entra_errors import APP_DISABLED, by_number
 from contracts.names import TokenStatus
 from contracts.texts import Text, render
 from contracts.token_texts import CONSENT_SOURCES, CREDENTIALS, NEXT_STEPS, RECORD_ENDS
@@ -49,10 +50,19 @@ def _row(token: TokenView, screen: Screen) -> tuple[str, ...]:
 
 
 def next_step(token: TokenView, language: str) -> str:
-    """What helps, of the problem if there is one."""
+    """What helps, of the problem if there is one; Microsoft's own number says it more exactly than our classes."""
+    exact = None if token.problem is None else by_number(token.detail)
+    told = "" if exact is None else render(exact, language)
     if token.problem is not None and token.status is not TokenStatus.CONSENT_REQUIRED:
-        return labels.error_remedy(token.problem, language)
-    return render(NEXT_STEPS[token.status], language).format(token.profile)
+        return told or labels.error_remedy(token.problem, language)
+    if _disabled(token):
+        return told
+    return f"{told} {render(NEXT_STEPS[token.status], language).format(token.profile)}".strip()
+
+
+def _disabled(token: TokenView) -> bool:
+    """Nothing that is done here, and no consent, helps against that."""
+    return f"AADSTS{APP_DISABLED}" in token.detail
 
 
 def details(screen: Screen, token: TokenDetails) -> None:
@@ -85,12 +95,13 @@ def details(screen: Screen, token: TokenDetails) -> None:
 def _problem(screen: Screen, token: TokenDetails) -> None:
     assert token.problem is not None
     language = screen.language
+    remedy = labels.error_remedy(token.problem, language)
     rows = [
         (labels.PROBLEM, f"{labels.error_title(token.problem, language)} {token.detail}".strip()),
         (labels.TENANT, token.tenant),
         (labels.SINCE, figures.moment(token.problem_since)),
         (labels.CAUSE, labels.error_cause(token.problem, language)),
-        (labels.MEASURE, labels.error_remedy(token.problem, language)),
+        (labels.MEASURE, next_step(token, language) if _disabled(token) else remedy),
     ]
     for label, value in rows:
         screen.say(Text("{}: {}", "{}: {}"), screen.text(label), value)

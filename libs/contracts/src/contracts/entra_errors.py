@@ -37,6 +37,9 @@ _TOO_MANY = Text(
     "Microsoft lehnt vorübergehend ab, weil zu viele Anmeldungen in kurzer Zeit kamen: einige Minuten warten.",
 )
 
+APP_DISABLED = 7000112
+"""Looks like a missing consent to programs, and no consent heals it."""
+
 BY_NUMBER: dict[int, Text] = {
     7000222: Text(
         "The client secret has ended: make a new one and set it.",
@@ -65,7 +68,7 @@ BY_NUMBER: dict[int, Text] = {
         "Die App gibt es in diesem Mandanten nicht, oder ihre Unternehmensanwendung wurde gelöscht: Client-ID prüfen, "
         "dann Genehmigung anfordern.",
     ),
-    7000112: Text(
+    APP_DISABLED: Text(
         "Sign-in of the enterprise application is switched off: an administrator of the tenant switches it on again.",
         "Die Anmeldung der Unternehmensanwendung ist deaktiviert: Ein Administrator des Mandanten muss sie aktivieren.",
     ),
@@ -129,7 +132,10 @@ def explained(detail: str) -> Text | None:
 
     What we refuse ourselves names an `id_token`.
     """
+    return by_number(detail) or next((BY_WORD[word] for word in detail.split() if word in BY_WORD), None)
+
+
+def by_number(detail: str) -> Text | None:
+    """The same by the AADSTS number alone, which is more exact than any class of errors."""
     number = _NUMBER.search(detail)
-    if number is not None and int(number[1]) in BY_NUMBER:
-        return BY_NUMBER[int(number[1])]
-    return next((BY_WORD[word] for word in detail.split() if word in BY_WORD), None)
+    return None if number is None else BY_NUMBER.get(int(number[1]))

@@ -38,6 +38,7 @@ class OnboardingCause(StrEnum):
     CONSENT_EXPIRED = "consent_expired"
     CONSENT_NOT_EFFECTIVE = "consent_not_effective"
     CONSENT_WITHDRAWN = "consent_withdrawn"
+    APP_DISABLED = "app_disabled"
     PERMISSIONS_UNCHECKED = "permissions_unchecked"
     PERMISSIONS_MISSING = "permissions_missing"
     NO_STORAGE_TARGET = "no_storage_target"
@@ -58,6 +59,7 @@ class NextStep(StrEnum):
     OPEN_CONSENT_LINK = "open_consent_link"
     ASK_HIGHER_ROLE = "ask_higher_role"
     CHECK_REGISTRATION = "check_registration"
+    ENABLE_APP = "enable_app"
     WAIT = "wait"
     CHECK_PERMISSIONS = "check_permissions"
     ADD_STORAGE_TARGET = "add_storage_target"
@@ -81,6 +83,7 @@ NEXT_STEPS: dict[OnboardingCause, NextStep] = {
     OnboardingCause.CONSENT_EXPIRED: NextStep.ASK_CONSENT,
     OnboardingCause.CONSENT_NOT_EFFECTIVE: NextStep.WAIT,
     OnboardingCause.CONSENT_WITHDRAWN: NextStep.ASK_CONSENT,
+    OnboardingCause.APP_DISABLED: NextStep.ENABLE_APP,
     OnboardingCause.PERMISSIONS_UNCHECKED: NextStep.CHECK_PERMISSIONS,
     OnboardingCause.PERMISSIONS_MISSING: NextStep.ASK_CONSENT,
     OnboardingCause.NO_STORAGE_TARGET: NextStep.ADD_STORAGE_TARGET,

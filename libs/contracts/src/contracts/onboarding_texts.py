@@ -63,6 +63,10 @@ CAUSES: dict[OnboardingCause, Text] = {
         "The consent was effective and is gone: somebody removed the app or its permissions.",
         "Die Zustimmung war wirksam und fehlt jetzt: Jemand hat die App oder ihre Berechtigungen entfernt.",
     ),
+    OnboardingCause.APP_DISABLED: Text(
+        "The enterprise application of {profile} is switched off in the customer's tenant.",
+        "Die Unternehmensanwendung von {profile} ist im Mandanten des Kunden deaktiviert.",
+    ),
     OnboardingCause.PERMISSIONS_UNCHECKED: Text(
         "The permissions of {profile} have not been checked yet.",
         "Die Berechtigungen von {profile} sind noch nicht geprüft.",
@@ -117,6 +121,12 @@ NEXT: dict[NextStep, Text] = {
         "tenantkeep tenant consent {profile} --tenant {tenant}",
         "Client-ID und Umleitungs-URI der App-Registrierung prüfen, dann erneut bitten: "
         "tenantkeep tenant consent {profile} --tenant {tenant}",
+    ),
+    NextStep.ENABLE_APP: Text(
+        "An administrator of the customer enables sign-in for it: Entra admin center, Enterprise applications, "
+        "Properties. It then goes on by itself.",
+        "Ein Administrator des Kunden aktiviert ihre Anmeldung: Entra Admin Center, Unternehmensanwendungen, "
+        "Eigenschaften. Danach geht es von selbst weiter.",
     ),
     NextStep.WAIT: Text("Nothing to do; it goes on by itself.", "Nichts zu tun; es geht von selbst weiter."),
     NextStep.CHECK_PERMISSIONS: Text(

@@ -15,10 +15,12 @@ from cryptography.x509.oid import NameOID
 
 from chassis import tls
 from chassis.clock import SystemClock
+from contracts import rpc
 from contracts.entra_errors import explained
 from contracts.errors import ErrorClass
 from contracts.events.tokens import ConsentChanged, TokenRejected
 from contracts.names import Answer, Profile, TokenStatus
+from contracts.onboarding import NextStep, OnboardingCause
 from contracts.operations.permissions import CheckPermissions
 from contracts.problem import ProblemError
 from token_service.adapters.graph_grants import GraphGrants
@@ -141,6 +143,8 @@ async def test_an_enterprise_application_that_is_switched_off_is_said_so_and_com
     told = explained("unauthorized_client AADSTS7000112")
     assert told is not None
     assert "switched off" in told.en
+    view = await stage.world.ask(stage.world.onboarding.questions.onboarding_get, rpc.Nothing())
+    assert (view.cause, view.next_step) == (OnboardingCause.APP_DISABLED, NextStep.ENABLE_APP)
     await stage.control("POST", f"{APP}/enable")
     assert await stage.later(10) == 1
     assert await stage.status() is TokenStatus.ACTIVE

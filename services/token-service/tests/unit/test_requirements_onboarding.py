@@ -198,6 +198,21 @@ async def test_a_backup_service_without_an_answer_is_unknown_and_takes_nothing_b
     assert (await shown(world)).steps == productive.steps
 
 
+async def test_an_app_that_was_switched_off_is_no_matter_of_consent(world: Any) -> None:
+    await to_productive(world)
+    connection = await world.state()
+    now = world.clock.now()
+    await world.connections.save(
+        connection.failed(ErrorClass.CONSENT_REQUIRED, "unauthorized_client AADSTS7000112", now=now, retry_at=now)
+    )
+    view = await shown(world)
+    assert (view.state, view.cause, view.next_step) == (
+        STEP.INTEGRATION_CONFIGURED,
+        CAUSE.APP_DISABLED,
+        NextStep.ENABLE_APP,
+    )
+
+
 async def test_a_secret_that_microsoft_refuses_is_named(world: Any) -> None:
     await to_productive(world)
     connection = await world.state()

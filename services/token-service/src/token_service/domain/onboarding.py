@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from contracts.entra_errors import APP_DISABLED
 from contracts.errors import ErrorClass
 from contracts.names import ConsentOutcome, Profile, TokenStatus
 from contracts.onboarding import BackupOutcome, OnboardingCause, OnboardingStep, Protection
@@ -36,6 +37,8 @@ _UNANSWERED = {
 
 _ROLE_TOO_LOW = ("AADSTS90093", "AADSTS90094")
 """What Microsoft says when who opened the link may not consent (entra/identity-platform/reference-error-codes)."""
+
+_APP_DISABLED = f"AADSTS{APP_DISABLED}"
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,8 @@ def _consent(connection: Connection, before: Onboarding, now: datetime) -> Missi
     if connection.consent_proven_at is not None and not connection.consent_missing:
         return None
     step, attempt = OnboardingStep.CONSENT_EFFECTIVE, connection.consent
+    if connection.trouble is not None and _APP_DISABLED in connection.trouble.detail:
+        return Missing(step, OnboardingCause.APP_DISABLED, connection.trouble.detail)
     if attempt is None:
         had = step in before.first_reached
         return Missing(step, OnboardingCause.CONSENT_WITHDRAWN if had else OnboardingCause.CONSENT_NOT_ASKED)
