@@ -13,7 +13,7 @@ import httpx
 from jwt import encode
 from stack_fixture import RunningStack, wait_until
 
-from tenantkeep.stack import issuer, objects, trust
+from tenantkeep.stack import issuer, issuer_server, objects, trust
 
 Json = dict[str, Any]
 DONE = {"succeeded", "partial", "failed"}
@@ -49,7 +49,7 @@ class Api:
 
     def token(self, tenants: Sequence[str], roles: Sequence[str] = ("operator",)) -> str:
         """A bearer token of the stack's issuer for a caller of these tenants only."""
-        source = issuer.load(self.stack.home, self.stack.ports["issuer"])
+        source = issuer_server.load(self.stack.home, self.stack.ports["issuer"])
         now = dt.datetime.now(dt.UTC)
         claims = {
             "iss": source.issuer,

@@ -1,130 +1,86 @@
 """The `tenantkeep` command."""
 
-import asyncio
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
 
 import typer
-from pydantic import TypeAdapter, ValidationError
-from rich.table import Table
+from typer.core import TyperGroup
 
-from contracts.names import Slug
-from tenantkeep import commands
-from tenantkeep.doctor.bundle import support_bundle
-from tenantkeep.doctor.command import doctor
-from tenantkeep.exit_codes import ExitCode
-from tenantkeep.stack import launch, objects, stack
-from tenantkeep.stack import status as stack_status
-from tenantkeep.stack.display import console
-from tenantkeep.stack.errors import StackError
-from tenantkeep.stack.home import Home
-from tenantkeep.stack.settings import load
+COMMANDS = {
+    "up": "stack.command:up",
+    "down": "stack.command:down",
+    "status": "stack.command:status",
+    "objects": "stack.command:objects_app",
+    "login": "commands.login:login",
+    "tenant": "commands.tenant:app",
+    "incident": "commands.incident:app",
+    "token": "commands.token:app",
+    "onboard": "commands.onboarding.command:onboard",
+    "handover": "commands.papers.command:handover",
+    "profiles": "commands.profiles:app",
+    "permissions": "commands.profiles:permissions_app",
+    "offboard": "commands.offboarding.command:offboard",
+    "storage": "commands.storage:app",
+    "backup": "commands.backup:app",
+    "jobs": "commands.jobs:app",
+    "employees": "commands.employee_protection:app",
+    "sync": "commands.sync:app",
+    "dead-letters": "commands.dead_letters:app",
+    "audit": "commands.audit:app",
+    "review": "commands.review:app",
+    "source": "commands.source:app",
+    "recover": "recover.command:app",
+    "repository": "recover.repository_command:app",
+    "health": "commands.health:health",
+    "simulator": "commands.simulator:app",
+    "demo": "commands.demo.command:demo",
+    "doctor": "doctor.command:doctor",
+    "support-bundle": "doctor.bundle:support_bundle",
+}
+"""Where each command is; a module is loaded when its command is named, so that each starts fast."""
+
+
+class _Loaded(Mapping[str, Any]):
+    """The table as Typer knows it: by name, a command that is loaded when it is asked for."""
+
+    def __getitem__(self, name: str) -> Any:
+        module, attribute = COMMANDS[name].split(":")
+        found = getattr(import_module(f"tenantkeep.{module}"), attribute)
+        holder = typer.Typer()
+        if isinstance(found, typer.Typer):
+            holder.add_typer(found, name=name)
+        else:
+            holder.command(name)(found)
+        return typer.main.get_group(holder).commands[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class Commands(TyperGroup):
+    """All commands of `tenantkeep`."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = _Loaded()  # type: ignore[assignment]  # Typer changes no command of a group it is given
+
 
 app = typer.Typer(
     name="tenantkeep",
+    cls=Commands,
     help="Backs up and restores Microsoft 365 tenants.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,  # locals may hold secrets
 )
-objects_app = typer.Typer(help="The embedded object store.", no_args_is_help=True)
-app.add_typer(objects_app, name="objects")
-commands.register(app)
-app.command("doctor")(doctor)
-app.command("support-bundle")(support_bundle)
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 
-@contextmanager
-def explained() -> Iterator[None]:
-    """Print what went wrong and what to do next, exit code 1."""
-    try:
-        yield
-    except StackError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(ExitCode.FAILED) from None
-    except OSError as error:
-        place = f": {error.filename}" if error.filename else ""
-        typer.echo(f"{error.strerror or type(error).__name__}{place}", err=True)
-        typer.echo("Check the permissions and the free space of the state folder (TENANTKEEP_HOME).", err=True)
-        raise typer.Exit(ExitCode.FAILED) from None
-
-
-@app.command()
-def up(
-    detach: Annotated[bool, typer.Option("--detach", help="Return when everything is ready.")] = False,
-    only: Annotated[
-        list[str] | None, typer.Option(help="Start these processes only (comma-separated; for developers).")
-    ] = None,
-) -> None:
-    """Start the embedded stack: servers, simulator and services on this machine."""
-    chosen = [name for item in only or [] for name in item.split(",") if name]
-    with explained():
-        settings = load()
-        if detach:
-            launch.up_detached(settings, chosen)
-        else:
-            asyncio.run(launch.up(settings, chosen))
-
-
-@app.command()
-def down() -> None:
-    """Stop the embedded stack; its state stays."""
-    with explained():
-        count = launch.down(load())
-    typer.echo(f"stopped ({count} processes)")
-
-
-@app.command()
-def status(as_json: Json = False) -> None:
-    """Show each process of the embedded stack; exit code 0 when all are ready, else 1."""
-    with explained():
-        home = Home(load().home)
-        found = asyncio.run(stack_status.ask(home, stack.running_ports(home)))
-    if as_json:
-        typer.echo(json.dumps(asdict(found), indent=2))
-    elif not found.processes:
-        typer.echo(f"No stack runs in {home.root}. Start one: tenantkeep up")
-    else:
-        console().print(_status_table(found.processes))
-        console().print(f"Logs: {home.logs}", style="dim", soft_wrap=True)
-    raise typer.Exit(ExitCode.SUCCEEDED if found.ready else ExitCode.FAILED)
-
-
-def _status_table(processes: list[stack_status.ProcessStatus]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for title in ("process", "state", "pid", "ports", "uptime", "restarts"):
-        table.add_column(title, overflow="fold")
-    for process in processes:
-        table.add_row(
-            process.name,
-            f"[green]{process.state}[/]" if process.ready else f"[red]{process.state} {process.detail}[/]",
-            "" if process.pid is None else str(process.pid),
-            " ".join(str(port) for port in process.ports.values()),
-            "" if process.uptime_seconds is None else f"{process.uptime_seconds:.0f} s",
-            str(process.restarts),
-        )
-    return table
-
-
-@objects_app.command()
-def identity(tenant: Annotated[str, typer.Argument(help="Slug of the tenant.")], as_json: Json = False) -> None:
-    """Give a tenant its own access key to its own prefix of the embedded object store."""
-    try:
-        slug = TypeAdapter(Slug).validate_python(tenant)
-    except ValidationError:
-        raise typer.BadParameter("a tenant is 1 to 32 of a-z, 0-9 and -") from None
-    with explained():
-        home = Home(load().home)
-        made = asyncio.run(objects.create_tenant_identity(home, stack.running_ports(home), slug))
-    if as_json:
-        typer.echo(json.dumps(made, indent=2))
-        return
-    for name, value in made.items():
-        typer.echo(f"{name}: {value}")
+@app.callback()
+def tenantkeep() -> None:
+    """Backs up and restores Microsoft 365 tenants."""
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tenantkeep.stack.issuer import Issuer, application
+from tenantkeep.stack.issuer_server import Issuer, application
 
 SECRET = "invented-secret"
 NOW = dt.datetime.now(dt.UTC)

@@ -9,7 +9,7 @@ from contracts.api import ExportBody
 from contracts.names import ExportFormat
 from contracts.texts import Text
 from contracts.views import RestorePoint
-from tenantkeep.commands import browsing, configurations, figures, labels, restore, upkeep
+from tenantkeep.commands import browsing, configurations, figures, holds, labels, restore, retention, upkeep
 from tenantkeep.commands.choose import named, restore_point, tenant_of
 from tenantkeep.commands.client import connect
 from tenantkeep.commands.download import to_folder, to_zip
@@ -23,6 +23,8 @@ configurations.add_to(app)
 restore.add_to(app)
 upkeep.add_to(app)
 browsing.add_to(app)
+app.add_typer(holds.app, name="hold")
+app.add_typer(retention.app, name="retention")
 
 _HOUR = 3600.0
 

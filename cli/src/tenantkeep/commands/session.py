@@ -13,7 +13,8 @@ from contracts.texts import Text
 from tenantkeep.commands import trust
 from tenantkeep.commands.errors import CommandError, Unreachable
 from tenantkeep.exit_codes import ExitCode
-from tenantkeep.stack import files, issuer, secrets, stack
+from tenantkeep.stack import files, issuer, secrets
+from tenantkeep.stack import ports as stack_ports
 from tenantkeep.stack.home import Home
 
 _RENEW_BEFORE = 60.0
@@ -91,7 +92,7 @@ def load(home: Home) -> EmbeddedSession | RemoteSession:
 def access(home: Home, session: EmbeddedSession | RemoteSession, ca_file: Path | None) -> Access:
     """Resolve a session; `ca_file` (from TENANTKEEP_CA_FILE) wins over what the session says."""
     if isinstance(session, EmbeddedSession):
-        ports = stack.running_ports(home)
+        ports = stack_ports.running(home)
         operator = secrets.read_pair(secrets.operator_client(home))
         return Access(
             f"https://127.0.0.1:{ports['gateway']}",

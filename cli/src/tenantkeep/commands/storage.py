@@ -21,7 +21,8 @@ from tenantkeep.commands.recover_target import recover
 from tenantkeep.commands.storage_bodies import invalid_fields, rate_limit, sftp_target, tested
 from tenantkeep.commands.storage_credentials import credentials
 from tenantkeep.exit_codes import ExitCode
-from tenantkeep.stack import objects, stack
+from tenantkeep.stack import objects
+from tenantkeep.stack import ports as stack_ports
 from tenantkeep.stack.home import Home
 
 app = typer.Typer(help="Where backups are stored.", no_args_is_help=True)
@@ -164,7 +165,7 @@ app.command("credentials")(credentials)
 
 def embedded_target(home: Home, tenant: str, name: str) -> StorageTargetBody:
     """A target in the embedded object store: the tenant's own prefix and its own access key."""
-    made = asyncio.run(objects.create_tenant_identity(home, stack.running_ports(home), tenant))
+    made = asyncio.run(objects.create_tenant_identity(home, stack_ports.running(home), tenant))
     return StorageTargetBody(
         name=name,
         endpoint=made["endpoint"],

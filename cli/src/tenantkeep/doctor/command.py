@@ -20,8 +20,8 @@ from tenantkeep.doctor import machine, running
 from tenantkeep.doctor.finding import ANSWERS, AREAS, Answer, Finding, bad, good, unknown
 from tenantkeep.exit_codes import ExitCode
 from tenantkeep.stack import home as homes
+from tenantkeep.stack import ports as stack_ports
 from tenantkeep.stack import settings as stack_settings
-from tenantkeep.stack import stack
 from tenantkeep.stack.home import Home
 
 _CHECK = Text("Check", "Prüfung")
@@ -55,7 +55,7 @@ def examine(home: Home) -> list[Finding]:
     is_running = homes.is_locked(home)
     found = list(machine.check(home, settings, running=is_running))
     if is_running:
-        found += asyncio.run(running.check(home, stack.running_ports(home), settings))
+        found += asyncio.run(running.check(home, stack_ports.running(home), settings))
     elif home.stamp.is_file():
         found.append(unknown("processes", str(home.root), "no stack runs in this folder", _NOT_RUNNING))
     return found + _gateway(home)

@@ -5,7 +5,7 @@ from typing import Any
 from contracts import foreign_sources
 from contracts.bus_users import ACCOUNT, BUS_USERS, BusUser
 from contracts.foreign_sources import Door, ForeignSource, Register
-from tenantkeep.stack import secrets
+from tenantkeep.stack import bus_keys
 from tenantkeep.stack.home import Home
 
 Accounts = dict[str, dict[str, Any]]
@@ -52,4 +52,4 @@ def _user(home: Home, user: BusUser) -> dict[str, Any]:
     }
     if user.responds:
         permissions["allow_responses"] = True
-    return {"nkey": secrets.nats_public_key(home, user.name), "permissions": permissions}
+    return {"nkey": bus_keys.public_key(home, user.name), "permissions": permissions}

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any
 
 from contracts.bus_users import BOOTSTRAP
-from tenantkeep.stack import bus_accounts, files, register, secrets
+from tenantkeep.stack import bus_accounts, bus_keys, files, register
 from tenantkeep.stack.errors import StackError
 from tenantkeep.stack.home import Home
 from tenantkeep.stack.ports import Ports
@@ -121,7 +121,7 @@ async def _sign_in(home: Home, port: int) -> None:
         if not info.get("jetstream"):
             raise NotReady("JetStream is not enabled yet")
         await writer.start_tls(trusted, server_hostname="127.0.0.1")
-        signature = base64.urlsafe_b64encode(secrets.nats_signature(home, BOOTSTRAP.name, info["nonce"]))
+        signature = base64.urlsafe_b64encode(bus_keys.signature(home, BOOTSTRAP.name, info["nonce"]))
         connect = {
             "verbose": False,
             "pedantic": False,
@@ -129,7 +129,7 @@ async def _sign_in(home: Home, port: int) -> None:
             "lang": "python",
             "version": "1",
             "protocol": 1,
-            "nkey": secrets.nats_public_key(home, BOOTSTRAP.name),
+            "nkey": bus_keys.public_key(home, BOOTSTRAP.name),
             "sig": signature.rstrip(b"=").decode(),
         }
         writer.write(f"CONNECT {json.dumps(connect)}\r\nPING\r\n".encode())

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # it ships no types
 
 from tenantkeep.stack.errors import PortTaken, StackError
+from tenantkeep.stack.home import Home
 from tenantkeep.stack.settings import StackSettings
 
 _PREFIX = "port_"
@@ -65,6 +66,14 @@ def recall(remembered: Path) -> Ports:
         raise StackError(
             f"{remembered} cannot be read ({error}).", remedy="Delete this file; `tenantkeep up` writes it again."
         ) from error
+
+
+def running(home: Home) -> Ports:
+    """The ports of the stack that runs in this folder, or ran there last."""
+    ports = recall(home.ports)
+    if not ports:
+        raise StackError(f"There is no stack in {home.root}.", remedy="Start one: tenantkeep up")
+    return ports
 
 
 def is_free(port: int) -> bool:

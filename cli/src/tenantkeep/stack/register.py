@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import nkeys
 from pydantic import ValidationError
 
 from contracts.foreign_sources import ForeignSource, Register
-from tenantkeep.stack import files, secrets
+from tenantkeep.stack import bus_keys, files
 from tenantkeep.stack.errors import StackError
 
 
@@ -51,8 +50,8 @@ def add(path: Path, name: str, tenants: tuple[str, ...], credentials: Path) -> A
             changed = ForeignSource.model_validate({**known.model_dump(), "tenants": tenants})
             _save(path, register.with_(changed))
             return Added(changed, None)
-        seed = bytes(nkeys.encode_seed(os.urandom(secrets.SEED_BYTES), nkeys.PREFIX_BYTE_USER))
-        public_key = bytes(nkeys.from_seed(seed).public_key).decode()
+        seed = bus_keys.new_seed()
+        public_key = bus_keys.public_key_of(seed)
         now = datetime.now(UTC).replace(microsecond=0)
         source = ForeignSource(name=name, tenants=tenants, public_key=public_key, created_at=now)
         _write_once(credentials, seed)

@@ -13,10 +13,10 @@ from tenantkeep.stack import (
     files,
     issuer,
     nats,
+    new_secrets,
     objects,
     pki,
     process,
-    secrets,
     services,
     simulator,
     vault,
@@ -182,21 +182,13 @@ class Stack:
 def furnish(home: Home) -> None:
     """Keys, passwords and certificates; what exists stays."""
     pki.ensure(home, _CERTIFICATES)
-    secrets.ensure(
+    new_secrets.ensure(
         home,
         bus_users=tuple(user.name for user in BUS_USERS),
         database_users=tuple(documents.DATABASES),
         vault_roles=tuple(POLICIES),
     )
     pki.write_bundle(home)
-
-
-def running_ports(home: Home) -> Ports:
-    """The ports of the stack that runs in this folder, or ran there last."""
-    ports = stack_ports.recall(home.ports)
-    if not ports:
-        raise StackError(f"There is no stack in {home.root}.", remedy="Start one: tenantkeep up")
-    return ports
 
 
 def _selection(settings: StackSettings, only: Sequence[str]) -> frozenset[str]:

@@ -10,8 +10,8 @@ import httpx
 from contracts.names import Profile, Source
 from tenantkeep.commands import trust
 from tenantkeep.commands.tenant import AppsFile
+from tenantkeep.stack import ports as stack_ports
 from tenantkeep.stack import simulator as stack_simulator
-from tenantkeep.stack import stack
 from tenantkeep.stack.home import Home
 
 _SERIES = "seriesMaster"
@@ -42,7 +42,7 @@ class Outlook:
     """Reads with the app that may read all mailboxes; one token for all of it. Raises httpx.HTTPError."""
 
     def __init__(self, home: Home, apps: AppsFile) -> None:
-        url = stack_simulator.url(stack.running_ports(home))
+        url = stack_simulator.url(stack_ports.running(home))
         self._http = httpx.Client(base_url=f"{url}/v1.0/", verify=trust.context(home.ca_bundle), trust_env=False)
         app = apps.apps[Profile.EXCHANGE_BACKUP]
         form = {

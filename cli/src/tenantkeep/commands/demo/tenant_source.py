@@ -12,8 +12,8 @@ import httpx
 from contracts.texts import Text
 from tenantkeep.commands import simulator, trust
 from tenantkeep.commands.errors import CommandError
+from tenantkeep.stack import ports as stack_ports
 from tenantkeep.stack import simulator as stack_simulator
-from tenantkeep.stack import stack
 from tenantkeep.stack.home import Home
 
 TENANT = "contoso"
@@ -105,7 +105,7 @@ class TenantSource:
         return summary
 
     def _control(self, method: str, path: str) -> httpx.Response:
-        url = stack_simulator.url(stack.running_ports(self._home))
+        url = stack_simulator.url(stack_ports.running(self._home))
         token = (self._home.simulator / "control.token").read_text().strip()
         with httpx.Client(verify=trust.context(self._home.ca_bundle), trust_env=False, timeout=10) as http:
             answer = http.request(method, f"{url}/_simulator/{path}", headers={"authorization": f"Bearer {token}"})

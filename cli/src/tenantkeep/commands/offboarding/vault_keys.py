@@ -14,7 +14,8 @@ from contracts.texts import Text
 from tenantkeep.commands import settings, trust
 from tenantkeep.commands.errors import CommandError, Unreachable
 from tenantkeep.exit_codes import ExitCode
-from tenantkeep.stack import secrets, stack, vault
+from tenantkeep.stack import ports as stack_ports
+from tenantkeep.stack import secrets, vault
 
 ROLE = "shredder"
 _TIMEOUT = 10.0
@@ -33,7 +34,7 @@ class ShredderAccess:
 def embedded_access() -> ShredderAccess:
     """The embedded stack's own vault."""
     home = settings.home()
-    return ShredderAccess(vault.url(stack.running_ports(home)), ROLE, secrets.vault_secret_id(home, ROLE), home.ca)
+    return ShredderAccess(vault.url(stack_ports.running(home)), ROLE, secrets.vault_secret_id(home, ROLE), home.ca)
 
 
 def destroy(access: ShredderAccess, tenant: str, keys: Sequence[str]) -> None:
