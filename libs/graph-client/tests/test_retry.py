@@ -213,9 +213,20 @@ async def test_a_second_401_is_final(world: Make, no: Make) -> None:
 
 async def test_a_success_that_is_no_json_object_is_a_bad_response(world: Make, ok: Make) -> None:
     for body in (b"<html>", b"[1]"):
-        w = world(ok(body=body))
+        w = world(*[ok(body=body)] * 3)
         with pytest.raises(BadResponse):
             await w.run(w.client.get(MAIL))
+
+
+async def test_a_cut_answer_to_a_question_is_asked_for_again_and_nothing_is_done_twice(world: Make, ok: Make) -> None:
+    cut = ok(body=b'{"id": "m')
+    w = world(cut, cut, ok(body={"id": "m1"}))
+    assert await w.run(w.client.get(MAIL)) == {"id": "m1"}
+    assert len(w.transport.seen) == 3
+    w = world(cut)
+    with pytest.raises(BadResponse):
+        await w.run(w.client.post(MAIL, {}))
+    assert len(w.transport.seen) == 1
 
 
 async def test_an_upload_carries_no_token_and_shows_no_url(world: Make, ok: Make, no: Make) -> None:

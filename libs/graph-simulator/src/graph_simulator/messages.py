@@ -10,7 +10,7 @@ from datetime import datetime
 
 from graph_simulator import mime_properties
 from graph_simulator.database import next_seq, state_secret, transaction
-from graph_simulator.folders import DELETIONS, find_folder
+from graph_simulator.folders import DELETIONS, children, find_folder, touch
 from graph_simulator.identifiers import immutable_id, regular_id
 from graph_simulator.times import iso, now
 
@@ -206,6 +206,19 @@ def delete(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
                 (row["pk"],),
             )
         connection.execute("DELETE FROM message WHERE pk = ?", (row["pk"],))
+
+
+def delete_folder(connection: sqlite3.Connection, folder: sqlite3.Row) -> None:
+    """Delete a folder with all it contains."""
+    with transaction(connection):
+        for child in children(connection, folder["pk"]):
+            delete_folder(connection, child)
+        for row in connection.execute("SELECT * FROM message WHERE folder_pk = ?", (folder["pk"],)).fetchall():
+            delete(connection, row)
+        scope, seq = f"u{folder['user_pk']}", next_seq(connection)
+        connection.execute("INSERT INTO tombstone VALUES (?, ?, ?, ?)", (scope, seq, folder["id"], folder["id"]))
+        connection.execute("DELETE FROM folder WHERE pk = ?", (folder["pk"],))
+        touch(connection, folder["parent_pk"])
 
 
 def normalized_property(property_id: str) -> str:

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -167,7 +168,11 @@ class MemoryCalendars:
         entry = self._entry(owner.partition(".")[0])
         return [facts for facts, _ in entry.attached.get(owner, [])]
 
-    async def content(self, mailbox: str, attachment: EventAttachment) -> AsyncIterator[bytes]:
+    @asynccontextmanager
+    async def content(self, mailbox: str, attachment: EventAttachment) -> AsyncIterator[AsyncIterator[bytes]]:
+        yield self._arriving(attachment)
+
+    async def _arriving(self, attachment: EventAttachment) -> AsyncIterator[bytes]:
         self._call()
         if attachment.id in self._planner.unreadable:
             raise self._planner.unreadable[attachment.id]

@@ -1,10 +1,12 @@
 """The simulated tenant inside the test's own process: real adapters, the real client, no sockets; steps count."""
 
 import random
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import unquote
 
 import httpx
 
@@ -33,6 +35,8 @@ class SimulatedTenant:
         self._fuse = fuse
         self.asked: list[str] = []
         """Method and path of every request."""
+        self.before: dict[str, Callable[[], object]] = {}
+        """What people do just before the first request whose path matches; once."""
 
     def add_user(self, name: str) -> tuple[int, str]:
         """Key and id of a new user with a mailbox."""
@@ -55,7 +59,7 @@ class SimulatedTenant:
                 budget=Budget(clock, rng, Limits(backoff_base=0.001, backoff_cap=0.001)),
                 clock=clock,
                 rng=rng,
-                transport=_InProcess(http, self._fuse, self.asked),
+                transport=_InProcess(http, self._on_its_way),
             )
 
     @asynccontextmanager
@@ -67,6 +71,12 @@ class SimulatedTenant:
     async def restore(self, tenant: str) -> AsyncIterator[GraphRestore]:
         async with self.client() as client:
             yield GraphRestore(client)
+
+    def _on_its_way(self, request: Request) -> None:
+        self._fuse.step()
+        self.asked.append(f"{request.method} {request.path}")
+        for pattern in [one for one in self.before if re.search(one, unquote(request.path))]:
+            self.before.pop(pattern)()
 
     def _token(self, profile: str) -> str:
         app = directory.find_app(self.connection, self.tenant.id, profile)
@@ -89,14 +99,12 @@ class _Issued:
 class _InProcess:
     """Implements graph_client.rings.Transport."""
 
-    def __init__(self, http: httpx.AsyncClient, fuse: Fuse, asked: list[str]) -> None:
+    def __init__(self, http: httpx.AsyncClient, notice: Callable[[Request], None]) -> None:
         self._http = http
-        self._fuse = fuse
-        self._asked = asked
+        self._notice = notice
 
     async def send(self, request: Request) -> Response:
-        self._fuse.step()
-        self._asked.append(f"{request.method} {request.path}")
+        self._notice(request)
         answer = await self._http.request(
             request.method, request.url, headers=dict(request.headers), content=request.content
         )

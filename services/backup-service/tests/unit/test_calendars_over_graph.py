@@ -1,67 +1,22 @@
 """A mailbox's calendars from the simulated Microsoft 365 into a restore point, and what that costs in requests."""
 
 import json
-import random
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+from backup_fakes.served import ServedTenant
 
 from backup_engine.model import ItemRow
 from backup_service.adapters.graph_calendars import IMMUTABLE
-from backup_service.adapters.graph_tenants import workloads
 from backup_service.domain.calendar import EVENT, EVENT_ATTACHMENT, EVENT_FIELDS, plain
-from backup_service.ports import Workloads
 from contracts.names import JobState, Source
-from graph_client import Budget, GraphClient, Limits, MemoryPool, SystemClock, segment
+from graph_client import GraphClient, segment
 from graph_simulator.testing import SimulatorProcess, seed
 
 EVENTS = 60
 ANNA = "anna.gross@contoso.onmicrosoft.com"
-
-
-class Tokens:
-    """Client credentials, asked for once."""
-
-    def __init__(self, server: SimulatorProcess, known: dict[str, Any]) -> None:
-        self._server = server
-        self._known = known
-        self._token = ""
-
-    async def token(self) -> str:
-        if not self._token:
-            app = self._known["apps"]["exchange-restore"]
-            form = {"grant_type": "client_credentials", "scope": "https://graph.microsoft.com/.default", **app}
-            async with httpx.AsyncClient(verify=self._server.tls(), trust_env=False) as client:
-                url = f"{self._server.url}/{self._known['tenant_id']}/oauth2/v2.0/token"
-                self._token = (await client.post(url, data=form)).raise_for_status().json()["access_token"]
-        return self._token
-
-    async def rejected(self, token: str) -> None:
-        self._token = ""
-
-
-class SimulatedTenants:
-    """The part of ports.Tenants that a backup uses, on the simulator."""
-
-    def __init__(self, server: SimulatorProcess, known: dict[str, Any]) -> None:
-        self._server = server
-        self._tokens = Tokens(server, known)
-        clock = SystemClock()
-        limits = Limits(backoff_base=0.01, backoff_cap=0.05)
-        self._budget = Budget(clock, random.Random(5), limits, MemoryPool(clock, limits))
-
-    @asynccontextmanager
-    async def backup(self, tenant: str) -> AsyncIterator[Workloads]:
-        async with self.client() as client:
-            yield workloads(client)
-
-    def client(self) -> GraphClient:
-        url, tls = self._server.graph_url, self._server.tls()
-        return GraphClient(url, self._tokens, verify=tls, budget=self._budget)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +31,7 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Simula
 
 @pytest.fixture
 def office(simulator: tuple[SimulatorProcess, Any], worker: Any) -> Any:
-    worker.tenants = SimulatedTenants(*simulator)
+    worker.tenants = ServedTenant(*simulator)
     worker.jobs.sources = (Source.CALENDAR,)
     worker.parallel = 4
     users = simulator[0].control("GET", "tenants/contoso/users")["users"]

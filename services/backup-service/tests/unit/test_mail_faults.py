@@ -1,22 +1,17 @@
 """A whole backup against the simulated Microsoft 365 while it misbehaves: every fault has the outcome it deserves."""
 
 import json
-import random
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+from backup_fakes.served import ServedTenant
 
 from backup_service.adapters import graph_mail
-from backup_service.adapters.graph_tenants import workloads
-from backup_service.ports import Workloads
 from contracts.errors import ErrorClass
 from contracts.names import HoldReason, JobState
-from graph_client import Budget, GraphClient, Limits, MemoryPool, SystemClock
 from graph_simulator.testing import SimulatorProcess, seed
 
 # Every test resets connections on purpose; a transport that is collected late belongs to the fault, not to us.
@@ -28,46 +23,6 @@ DELTA = r"/messages/delta$"
 HTML = "<html><body><h1>Bad Gateway</h1></body></html>"
 
 
-class Tokens:
-    """Client credentials; a refused token is replaced."""
-
-    def __init__(self, server: SimulatorProcess, known: dict[str, Any]) -> None:
-        self._server = server
-        self._known = known
-        self._token = ""
-        self.refused = 0
-
-    async def token(self) -> str:
-        if not self._token:
-            app = self._known["apps"]["exchange-backup"]
-            form = {"grant_type": "client_credentials", "scope": "https://graph.microsoft.com/.default", **app}
-            async with httpx.AsyncClient(verify=self._server.tls(), trust_env=False) as client:
-                url = f"{self._server.url}/{self._known['tenant_id']}/oauth2/v2.0/token"
-                self._token = (await client.post(url, data=form)).raise_for_status().json()["access_token"]
-        return self._token
-
-    async def rejected(self, token: str) -> None:
-        self.refused += 1
-        self._token = ""
-
-
-class SimulatedTenants:
-    """ports.Tenants on the simulator, with a common budget as the workers have it."""
-
-    def __init__(self, server: SimulatorProcess, known: dict[str, Any]) -> None:
-        self.server = server
-        self.tokens = Tokens(server, known)
-        clock = SystemClock()
-        limits = Limits(backoff_base=0.01, backoff_cap=0.05)
-        self._budget = Budget(clock, random.Random(5), limits, MemoryPool(clock, limits))
-
-    @asynccontextmanager
-    async def backup(self, tenant: str) -> AsyncIterator[Workloads]:
-        tls = self.server.tls()
-        async with GraphClient(self.server.graph_url, self.tokens, verify=tls, budget=self._budget) as client:
-            yield workloads(client)
-
-
 class Office:
     """One mailbox of the simulated tenant, what is in it, and a worker who backs it up."""
 
@@ -75,7 +30,7 @@ class Office:
         self._server = server
         self.manifest = manifest
         self.worker = worker
-        self.worker.tenants = SimulatedTenants(server, known)
+        self.worker.tenants = ServedTenant(server, known)
         self.worker.parallel = 4
         users = server.control("GET", "tenants/contoso/users")["users"]
         self.user = next(user for user in users if user["messages"] == MAILS)
@@ -247,10 +202,10 @@ async def test_a_delta_that_never_answers_is_gone_around(office: Office) -> None
 
 
 async def test_a_run_outlives_the_revocation_of_its_token(office: Office) -> None:
-    await office.worker.tenants.tokens.token()
+    await office.worker.tenants.tokens["exchange-backup"].token()
     office._server.control("POST", "tenants/contoso/revoke-tokens")
     assert (await office.worker.backup()).state is JobState.SUCCEEDED
-    assert office.worker.tenants.tokens.refused >= 1
+    assert office.worker.tenants.tokens["exchange-backup"].refused >= 1
     assert await office.stored() == office.seeded()
 
 

@@ -1,6 +1,8 @@
 """The frame that all sources share, with a source beside mail that is nothing but a notebook."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, ClassVar
 
 import pytest
@@ -63,10 +65,14 @@ class Notebook:
             await frame.mark_progress()
         for key, pieces in sorted(self.scans.items()):
             if frame.known(key) is None:
-                await frame.put_stream(NewItem(key, SCAN, "1", "top"), self._arriving(key, pieces))
+                await frame.put_stream(NewItem(key, SCAN, "1", "top"), partial(self._open, key, pieces))
                 await frame.mark_progress()
         held = [row.key for kind in (NOTE, SCAN) for row in frame.keys(kind)]
         await frame.remove([key for key in held if key not in self.notes.keys() | self.scans.keys()])
+
+    @asynccontextmanager
+    async def _open(self, key: str, pieces: list[bytes]) -> AsyncIterator[AsyncIterator[bytes]]:
+        yield self._arriving(key, pieces)
 
     async def _arriving(self, key: str, pieces: list[bytes]) -> AsyncIterator[bytes]:
         for number, piece in enumerate(pieces):

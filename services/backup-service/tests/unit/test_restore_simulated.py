@@ -1,21 +1,17 @@
 """A whole restore against the simulated Microsoft 365: what arrives, what it costs, and what a dry run leaves alone."""
 
 import json
-import random
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+from backup_fakes.served import ServedTenant
 
-from backup_service.adapters.graph_restore import GraphRestore
-from backup_service.adapters.graph_tenants import workloads
 from backup_service.domain.mail_digest import facts
 from contracts.names import JobState
 from contracts.restoring import RestoreConflict, RestorePlace, RestoreSelection
-from graph_client import Budget, GraphClient, Limits, MemoryPool, SystemClock, segment
+from graph_client import segment
 from graph_simulator.testing import SimulatorProcess, seed
 
 MAILS = 12
@@ -23,68 +19,30 @@ PREFER = ('IdType="ImmutableId"',)
 ORIGINAL = {"place": RestorePlace.ORIGINAL}
 
 
-class Tokens:
-    """Client credentials of one app, asked for once."""
-
-    def __init__(self, server: SimulatorProcess, known: dict[str, Any], app: str) -> None:
-        self._server = server
-        self._form = {"grant_type": "client_credentials", "scope": "https://graph.microsoft.com/.default"}
-        self._form |= known["apps"][app]
-        self._url = f"{server.url}/{known['tenant_id']}/oauth2/v2.0/token"
-        self._token = ""
-
-    async def token(self) -> str:
-        if not self._token:
-            async with httpx.AsyncClient(verify=self._server.tls(), trust_env=False) as client:
-                answer = await client.post(self._url, data=self._form)
-            self._token = answer.raise_for_status().json()["access_token"]
-        return self._token
-
-    async def rejected(self, token: str) -> None:
-        self._token = ""
-
-
 class Office:
     """A simulated mailbox, a worker that backs it up and restores it, and another mailbox."""
 
     def __init__(self, server: SimulatorProcess, known: dict[str, Any], worker: Any) -> None:
         self.server = server
-        self._known = known
-        self._budget = Budget(SystemClock(), random.Random(5), Limits(), MemoryPool(SystemClock(), Limits()))
+        self.tenant = ServedTenant(server, known)
         users = sorted(server.control("GET", "tenants/contoso/users")["users"], key=lambda user: -user["messages"])
         self.user, self.other = users[0]["id"], users[1]["id"]
         self.worker = worker
-        worker.tenants, worker.resource, worker.parallel = self, self.user, 4
-
-    @asynccontextmanager
-    async def client(self, app: str) -> AsyncIterator[GraphClient]:
-        tokens = Tokens(self.server, self._known, app)
-        async with GraphClient(self.server.graph_url, tokens, verify=self.server.tls(), budget=self._budget) as client:
-            yield client
-
-    @asynccontextmanager
-    async def backup(self, tenant: str) -> AsyncIterator[Any]:
-        async with self.client("exchange-backup") as client:
-            yield workloads(client)
-
-    @asynccontextmanager
-    async def restore(self, tenant: str) -> AsyncIterator[GraphRestore]:
-        async with self.client("exchange-restore") as client:
-            yield GraphRestore(client)
+        worker.tenants, worker.resource, worker.parallel = self.tenant, self.user, 4
 
     async def take_back(self, user: str = "", **order: Any) -> Any:
         point = (await self.worker.snapshot()).id
         return await self.worker.deliver(self.worker.queue_restore(point, user or self.user, **order))
 
     async def delete(self, *messages: str) -> None:
-        async with self.client("exchange-restore") as client:
+        async with self.tenant.client() as client:
             for message in messages:
                 await client.delete(f"/users/{self.user}/messages/{segment(message)}", prefer=PREFER)
 
     async def mails(self, user: str) -> list[str]:
         """Every mail with its folder's name, by what it says."""
         found: list[str] = []
-        async with self.backup("contoso") as reading:
+        async with self.tenant.backup("contoso") as reading:
             mail = reading.mail
             names = {folder.id: folder.name for folder in await mail.folders(user)}
             for folder, name in names.items():
@@ -141,7 +99,7 @@ async def test_replace_takes_back_what_was_changed(office: Office) -> None:
     before = await office.mails(office.user)
     await office.worker.backup()
     changed = sorted(await office.worker.mirror())[:3]
-    async with office.client("exchange-restore") as client:
+    async with office.tenant.client() as client:
         for message in changed:
             path = f"/users/{office.user}/messages/{segment(message)}"
             await client.patch(path, {"categories": ["Ransom"]}, prefer=PREFER)

@@ -8,7 +8,6 @@ import sqlite3
 from starlette.responses import Response
 
 from graph_simulator import folders, messages
-from graph_simulator.database import next_seq, transaction
 from graph_simulator.web import delta
 from graph_simulator.web.call import Call, Json
 from graph_simulator.web.message_view import folder_id
@@ -93,8 +92,7 @@ async def delete_folder(call: Call) -> Response:
     folder = call.folder(call.user()["pk"])
     if folder["well_known"] is not None:
         raise GraphProblem(400, "ErrorDeleteDistinguishedFolder", "Distinguished folders cannot be deleted.")
-    with transaction(call.connection):
-        _delete_tree(call.connection, folder)
+    messages.delete_folder(call.connection, folder)
     return Response(status_code=204)
 
 
@@ -156,16 +154,3 @@ def _display_name(body: Json) -> str:
 
 def _exists() -> GraphProblem:
     return GraphProblem(409, "ErrorFolderExists", "A folder with the specified name already exists.")
-
-
-def _delete_tree(connection: sqlite3.Connection, folder: sqlite3.Row) -> None:
-    for child in folders.children(connection, folder["pk"]):
-        _delete_tree(connection, child)
-    rows = connection.execute("SELECT * FROM message WHERE folder_pk = ?", (folder["pk"],)).fetchall()
-    for row in rows:
-        messages.delete(connection, row)
-    seq = next_seq(connection)
-    scope = f"u{folder['user_pk']}"
-    connection.execute("INSERT INTO tombstone VALUES (?, ?, ?, ?)", (scope, seq, folder["id"], folder["id"]))
-    connection.execute("DELETE FROM folder WHERE pk = ?", (folder["pk"],))
-    folders.touch(connection, folder["parent_pk"])

@@ -5,6 +5,7 @@ Facts: learn.microsoft.com/graph/api/user-list-calendars, /calendargroup-list-ca
 """
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from backup_service.domain.calendar import (
@@ -96,11 +97,9 @@ class GraphCalendars:
         page = await self._client.get(path, params={"$select": _ATTACHMENT_FIELDS}, prefer=(IMMUTABLE,))
         return [_attachment(entry, owner) for entry in page.get("value", ())]
 
-    async def content(self, mailbox: str, attachment: EventAttachment) -> AsyncIterator[bytes]:
+    def content(self, mailbox: str, attachment: EventAttachment) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         path = f"{_event(mailbox, attachment.owner)}/attachments/{segment(attachment.id)}/$value"
-        async with self._client.stream(path, prefer=(IMMUTABLE,)) as pieces:
-            async for piece in pieces:
-                yield piece
+        return self._client.stream(path, prefer=(IMMUTABLE,))
 
     async def _listed(
         self, mailbox: str, calendar: str, params: Mapping[str, str]

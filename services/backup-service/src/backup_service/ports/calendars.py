@@ -1,6 +1,7 @@
 """Calendars, as the use cases need them."""
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from backup_service.domain.calendar import Calendar, EventAttachment, FoundEvent, WholeEvent
@@ -37,8 +38,8 @@ class Calendars(Protocol):
         """What an event, or one day of a series, has attached, without the bytes."""
         ...
 
-    def content(self, mailbox: str, attachment: EventAttachment) -> AsyncIterator[bytes]:
-        """The bytes of a file, or the MIME of an attached item."""
+    def content(self, mailbox: str, attachment: EventAttachment) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """The bytes of a file, or the MIME of an attached item, as they arrive. Raises Unreachable."""
         ...
 
 

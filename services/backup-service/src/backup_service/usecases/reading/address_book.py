@@ -9,7 +9,7 @@ from backup_service.domain.address_book import GROUP, KINDS, Entry, EntryPage
 from backup_service.ports import Workloads
 from backup_service.usecases.reading.frame import Frame
 from backup_service.usecases.uninterrupted import uninterrupted
-from graph_client.errors import Forbidden, ItemUnreadable, NotFound, ResyncRequired
+from graph_client.errors import GraphError, NotFound, ResyncRequired
 
 log = structlog.get_logger()
 
@@ -107,11 +107,11 @@ class AddressBookSource:
         if entry.kind == GROUP:
             try:
                 entry = entry.with_members(await self._book.members(entry.id))
-            except (ItemUnreadable, Forbidden) as error:
-                self._frame.fail(entry.id, error)
-                return
             except NotFound:
                 await self._remove(entry.id)
+                return
+            except GraphError as error:
+                self._frame.blame(entry.id, error)
                 return
         known, version = self._frame.known(entry.id), entry.version()
         if known is None or known.version != version or entry.id in self._frame.again:

@@ -1,7 +1,8 @@
 """Calendars of one mailbox: every event of every calendar, with the days of series that differ and all attachments."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import structlog
@@ -9,13 +10,13 @@ import structlog
 from backup_engine.model import NewItem
 from backup_service.domain.calendar import CALENDAR, EVENT, EVENT_ATTACHMENT, Calendar, FoundEvent, WholeEvent
 from backup_service.ports import Workloads
+from backup_service.usecases.item_errors import OF_A_CONTAINER, class_of, reason
 from backup_service.usecases.reading.event_attachments import EventAttachments
 from backup_service.usecases.reading.frame import Frame
-from backup_service.usecases.reading.item_errors import class_of, reason
 from backup_service.usecases.reading.list_around import UNLISTABLE, list_around
 from backup_service.usecases.uninterrupted import uninterrupted
 from contracts.errors import ErrorClass
-from graph_client.errors import BodyTooLarge, Forbidden, ItemUnreadable, NotFound, Unreachable
+from graph_client.errors import DeltaLoop, GraphError, NotFound, Unreachable
 
 log = structlog.get_logger()
 
@@ -41,6 +42,7 @@ class CalendarSource:
         self._attachments = EventAttachments(workloads.calendars, frame)
         self._done: dict[str, int] = frame.progress.setdefault("done", {})
         self._missing: dict[str, str] = frame.progress.setdefault("missing", {})
+        self._vanished: dict[str, FoundEvent] = {}
         self._again: set[str] = set()
         self._slots = asyncio.Semaphore(frame.parallel)
 
@@ -64,43 +66,68 @@ class CalendarSource:
         """One bad calendar never costs its mailbox: it is listed as missing, and what is stored of it stays."""
         stored = await uninterrupted(self._stored_in, calendar.id)
         try:
-            named = await self._take_all(calendar, stored)
-        except NotFound:
-            log.info("calendar is gone; its events are removed at the next run")
-            return
-        except (Forbidden, ItemUnreadable) as error:
-            self._frame.miss(calendar.id, class_of(error), reason(error))
-            return
-        except Unreachable as error:
-            if error.status != UNLISTABLE:
-                raise
-            await self._go_around(calendar, stored)
+            try:
+                named = await self._take_all(calendar, stored)
+                named -= await self._settle_vanished(calendar)
+            except DeltaLoop:
+                log.warning("the list of the calendar goes in circles; its events are listed by their places")
+                await self._go_around(calendar, stored)
+                return
+            except Unreachable as error:
+                if error.status != UNLISTABLE:
+                    raise
+                log.warning("a page of the calendar cannot be listed; its events are listed around the damaged ones")
+                await self._go_around(calendar, stored)
+                return
+        except OF_A_CONTAINER as error:
+            await self._blame_calendar(calendar, error)
             return
         self._missing.update(dict.fromkeys(stored - named, calendar.id))
         self._done[calendar.id] = 1
 
+    async def _blame_calendar(self, calendar: Calendar, error: GraphError) -> None:
+        """Is it gone, or is it bad? Where all calendars are refused, asking for their list says so."""
+        listed = await self._calendars.calendars(self._frame.resource)
+        if calendar.id in {other.id for other in listed}:
+            self._frame.miss(calendar.id, class_of(error), reason(error))
+        else:
+            log.info("calendar is gone; its events are removed at the next run")
+
     async def _take_all(self, calendar: Calendar, stored: set[str]) -> set[str]:
-        """Store what is new or has changed; return the ids that the calendar has."""
+        """Store what is new or has changed; return the ids that the calendar has.
+
+        What others delete while pages are turned pushes an event from one page to the one that was read: what only one
+        of two lists names is there as well.
+        """
         if not stored:
-            return await self._take_pages(calendar)
+            paged, pages = await self._take_pages(calendar)
+            listed = (await self._identities(calendar))[0] if pages > 1 else {}
+            await self._take_many(calendar, [found for key, found in listed.items() if key not in paged])
+            return {*paged, *listed}
         named, pages = await self._identities(calendar)
         if pages > 1 and stored - named.keys():
-            # What others delete while pages are turned pushes an event from one page to the one that was read.
             named |= (await self._identities(calendar))[0]
         changed = [found for found in named.values() if not self._is_current(calendar, found)]
         few, share = _RATHER_WHOLE
         if len(changed) > max(few, share * len(named)):
-            return named.keys() | await self._take_pages(calendar)
-        for start in range(0, len(changed), _TOGETHER):
-            await self._take(calendar, changed[start : start + _TOGETHER])
+            paged, _ = await self._take_pages(calendar)
+            changed = [found for found in changed if found.id not in paged]
+            named |= paged
+        await self._take_many(calendar, changed)
         return set(named)
 
-    async def _take_pages(self, calendar: Calendar) -> set[str]:
-        named: set[str] = set()
+    async def _take_pages(self, calendar: Calendar) -> tuple[dict[str, FoundEvent], int]:
+        named: dict[str, FoundEvent] = {}
+        pages = 0
         async for page in self._calendars.events(self._frame.resource, calendar.id):
             await self._take(calendar, [found for found in page if not self._is_current(calendar, found)])
-            named.update(found.id for found in page)
-        return named
+            named.update((found.id, replace(found, document=None)) for found in page)
+            pages += 1
+        return named, pages
+
+    async def _take_many(self, calendar: Calendar, changed: Sequence[FoundEvent]) -> None:
+        for start in range(0, len(changed), _TOGETHER):
+            await self._take(calendar, changed[start : start + _TOGETHER])
 
     async def _identities(self, calendar: Calendar) -> tuple[dict[str, FoundEvent], int]:
         named: dict[str, FoundEvent] = {}
@@ -111,8 +138,7 @@ class CalendarSource:
         return named, pages
 
     async def _go_around(self, calendar: Calendar, stored: set[str]) -> None:
-        """Some event of the calendar cannot be listed: store the others, and say which places are missing."""
-        log.warning("a page of the calendar cannot be listed; its events are listed around the damaged ones")
+        """List the calendar by places: store what can be listed, and say which places are missing."""
         places: list[int] = []
         named: set[str] = set()
         async for found in list_around(self._calendars, self._frame.resource, calendar.id):
@@ -121,6 +147,7 @@ class CalendarSource:
                 continue
             await self._take(calendar, [each for each in found if not self._is_current(calendar, each)])
             named.update(each.id for each in found)
+        named -= await self._settle_vanished(calendar, listable=not places)
         before = len(self._frame.failed)
         for unseen in sorted(stored - named):
             await self._ask(calendar, unseen)
@@ -135,8 +162,23 @@ class CalendarSource:
             await self._calendars.event(self._frame.resource, event, is_series=False)
         except NotFound:
             self._missing[event] = calendar.id
-        except (ItemUnreadable, Forbidden) as error:
-            self._frame.fail(event, error)
+        except GraphError as error:
+            self._frame.blame(event, error)
+
+    async def _settle_vanished(self, calendar: Calendar, *, listable: bool = True) -> set[str]:
+        """Events that were listed and not found when they were read; return those that are gone.
+
+        Exchange says so of events that exist, too: each is asked for once more, and then another list decides.
+        """
+        doubted, self._vanished = self._vanished, {}
+        await self._take_many(calendar, [*doubted.values()])
+        gone, self._vanished = {*self._vanished}, {}
+        listed = (await self._identities(calendar))[0].keys() & gone if gone and listable else set()
+        for event in listed:
+            self._frame.fail(event, NotFound("listed, but not found"))
+        for event in gone - listed:
+            self._frame.gone(event)
+        return gone - listed
 
     async def _take(self, calendar: Calendar, changed: Iterable[FoundEvent]) -> None:
         async with asyncio.TaskGroup() as group:
@@ -151,12 +193,10 @@ class CalendarSource:
             try:
                 event = await self._whole(found)
             except NotFound:
-                # Deleted between the listing and the read: not an error.
-                self._frame.gone(found.id)
-                self._missing[found.id] = calendar.id
+                self._vanished[found.id] = found
                 return
-            except (ItemUnreadable, Forbidden, BodyTooLarge) as error:
-                self._frame.fail(found.id, error)
+            except GraphError as error:
+                self._frame.blame(found.id, error)
                 return
             self._missing.pop(found.id, None)
             item = NewItem(event.id, EVENT, event.change_key, calendar.id, {})

@@ -13,18 +13,19 @@ from backup_service.domain.contacts import (
     DEFAULT,
     PHOTO,
     Contact,
-    ContactFolder,
     ContactPage,
     contact_of,
     image_type,
     photo_key,
 )
 from backup_service.ports import Workloads
+from backup_service.usecases.item_errors import OF_A_CONTAINER, class_of, reason
+from backup_service.usecases.reading.contact_folders import ContactFolders
 from backup_service.usecases.reading.frame import Frame
 from backup_service.usecases.reading.list_around import UNLISTABLE, list_around
 from backup_service.usecases.uninterrupted import uninterrupted
 from contracts.errors import ErrorClass
-from graph_client.errors import BodyTooLarge, Forbidden, ItemUnreadable, NotFound, ResyncRequired, Unreachable
+from graph_client.errors import DeltaLoop, GraphError, NotFound, ResyncRequired, Unreachable
 
 log = structlog.get_logger()
 
@@ -32,10 +33,10 @@ log = structlog.get_logger()
 class ContactSource:
     """Reads the contacts of one mailbox.
 
-    Its cursor: `links`, one per folder, the default folder's under ""; `default`, the id of that folder once a contact
-    in it has told; `full_look_at`, when all folders were last compared as a whole. Its progress: `full`, the comparison
-    of this job; `done`, the folders whose round is over; `moved_out`, ids that a folder reported as removed: moved ones
-    turn up elsewhere under the same immutable id, so removals count at the end only.
+    Its cursor: `links`, one per folder, the default folder's under ""; `full_look_at`, when all folders were last
+    compared as a whole. Its progress: `full`, the comparison of this job; `done`, the folders whose round is over;
+    `moved_out`, ids that a folder reported as removed: moved ones turn up elsewhere under the same immutable id, so
+    removals count at the end only.
     """
 
     kinds: ClassVar[frozenset[str]] = frozenset({CONTACT_FOLDER, CONTACT, PHOTO})
@@ -43,6 +44,7 @@ class ContactSource:
     def __init__(self, workloads: Workloads, frame: Frame) -> None:
         self._contacts = workloads.contacts
         self._frame = frame
+        self._folders = ContactFolders(workloads.contacts, frame)
         self._links: dict[str, str] = frame.cursor.setdefault("links", {})
         self._done: dict[str, int] = frame.progress.setdefault("done", {})
         self._moved_out: dict[str, str] = frame.progress.setdefault("moved_out", {})
@@ -50,33 +52,16 @@ class ContactSource:
 
     async def read(self) -> None:
         full = self._frame.progress.setdefault("full", self._frame.long_ago(self._frame.cursor.get("full_look_at")))
-        folders = await self._contacts.folders(self._frame.resource)
-        for found in folders:
-            await self._keep_folder(found)
-        if not self._default:
-            self._frame.cursor["default"] = await uninterrupted(self._stored_default)
+        folders = await self._folders.read()
         await self._retry_unread(self._frame.again)
-        ids = [found.id for found in folders]
-        for folder in (DEFAULT, *ids):
+        for folder in (DEFAULT, *folders):
             if folder not in self._done:
                 await self._read_folder(folder, full=full)
-        await self._apply_removals({*ids, self._default})
+        await self._apply_removals({*folders, self._folders.default})
         if full:
             self._frame.cursor["full_look_at"] = self._frame.now().isoformat()
         # Graph does not count the contacts of a folder: what was found is the only denominator there is.
         self._frame.expected = self._frame.found()
-
-    @property
-    def _default(self) -> str:
-        """Id of the default folder; empty while no contact has told it."""
-        return str(self._frame.cursor.get("default", ""))
-
-    def _stored_default(self) -> str:
-        return next((row.key for row in self._frame.keys(CONTACT_FOLDER) if row.meta["is_default"]), "")
-
-    async def _keep_folder(self, folder: ContactFolder) -> None:
-        meta = {"name": folder.name, "is_default": folder.is_default}
-        await self._frame.put_record(folder.id, CONTACT_FOLDER, folder.parent, meta)
 
     async def _retry_unread(self, keys: Collection[str]) -> None:
         """Contacts and pictures that could not be read before: no delta names them again."""
@@ -85,38 +70,53 @@ class ContactSource:
                 contact = await self._contacts.contact(self._frame.resource, key)
             except NotFound:
                 self._gone(key)
-            except (ItemUnreadable, Forbidden) as error:
-                self._frame.fail(key, error)
+            except GraphError as error:
+                self._frame.blame(key, error)
             else:
                 await self._store(contact)
         await self._frame.flush()
 
     async def _read_folder(self, folder: str, *, full: bool) -> None:
+        """One bad folder never costs its mailbox: it is listed as missing, and what is stored of it stays."""
         try:
-            link = self._links.get(folder)
-            await self._follow(folder, link, set() if link else await self._stored_in(folder))
-            if full and link:
-                await self._compare(folder)
-        except NotFound:
-            # Deleted since the folders were listed; the next run sees a tree without it and removes its contacts.
-            log.info("contact folder is gone; its contacts are removed at the next run")
-        except ResyncRequired:
-            log.info("delta cursor has expired; the contact folder is enumerated again")
-            self._links.pop(folder, None)
-            await self._follow(folder, None, await self._stored_in(folder))
+            if await self._read_changes(folder, full=full):
+                self._done[folder] = 1
+        except OF_A_CONTAINER as error:
+            # Where all of them are refused, asking for the folders says so.
+            if folder in {DEFAULT, *(found.id for found in await self._folders.listed())}:
+                self._frame.miss(folder or CONTACT_FOLDER, class_of(error), reason(error))
+            else:
+                log.info("contact folder is gone; its contacts are removed at the next run")
+
+    async def _read_changes(self, folder: str, *, full: bool) -> bool:
+        """Take in what changed; False when the folder had to be listed, and another run has to look again."""
+        try:
+            try:
+                link = self._links.get(folder)
+                await self._follow(folder, link, set() if link else await self._stored_in(folder))
+                if full and link:
+                    await self._compare(folder)
+            except ResyncRequired:
+                log.info("delta cursor has expired; the contact folder is enumerated again")
+                self._links.pop(folder, None)
+                await self._follow(folder, None, await self._stored_in(folder))
+        except (DeltaLoop, ResyncRequired):
+            log.warning("the contact folder's change tracking comes to no end; it is listed instead")
+            await self._go_around(folder)
+            return False
         except Unreachable as error:
             if error.status != UNLISTABLE:
                 raise
+            log.warning("a page of the contact folder cannot be listed; it is listed around the damaged ones")
             await self._go_around(folder)
-            return
-        self._done[folder] = 1
+            return False
+        return True
 
     async def _go_around(self, folder: str) -> None:
-        """Some contact of the folder cannot be listed: store the others, and say which places are missing.
+        """List the folder without its delta; store what can be listed, and say which places are missing.
 
         No delta link comes of this, so the folder is listed again at every run until Exchange can list it.
         """
-        log.warning("a page of the contact folder cannot be listed; its contacts are listed around the damaged ones")
         self._links.pop(folder, None)
         unseen, places = await self._stored_in(folder), list[int]()
         async for found in list_around(self._contacts, self._frame.resource, folder):
@@ -139,7 +139,7 @@ class ContactSource:
         listed: dict[str, str] = {}
         async for page in self._contacts.change_keys(self._frame.resource, folder):
             listed.update(page)
-        stored = {row.key: row.version for row in await uninterrupted(self._rows, self._id_of(folder))}
+        stored = {row.key: row.version for row in await uninterrupted(self._rows, self._folders.id_of(folder))}
         missed = {key for key, version in listed.items() if stored.get(key) != version}
         missed |= stored.keys() - listed.keys() - self._moved_out.keys()
         if missed:
@@ -162,28 +162,24 @@ class ContactSource:
             unseen.difference_update(contact.id for contact in page.contacts)
             if page.delta_link:
                 # A full enumeration names what is there, not what is gone: what it did not name has left the folder.
-                self._moved_out.update(dict.fromkeys(unseen, self._id_of(folder)))
+                self._moved_out.update(dict.fromkeys(unseen, self._folders.id_of(folder)))
             if resumable or page.delta_link:
                 self._links[folder] = page.link
             await self._frame.mark_progress()
         return named
 
-    def _id_of(self, folder: str) -> str:
-        return folder or self._default
-
     async def _stored_in(self, folder: str) -> set[str]:
-        return {row.key for row in await uninterrupted(self._rows, self._id_of(folder))}
+        return {row.key for row in await uninterrupted(self._rows, self._folders.id_of(folder))}
 
     def _rows(self, folder: str) -> list[ItemRow]:
         return list(self._frame.keys(CONTACT, folder)) if folder else []
 
     async def _store_page(self, folder: str, page: ContactPage) -> None:
-        if folder == DEFAULT and page.contacts and not self._default:
-            self._frame.cursor["default"] = page.contacts[0].folder
-            await self._keep_folder(await self._contacts.default_folder(self._frame.resource, self._default))
+        if folder == DEFAULT and page.contacts:
+            await self._folders.learn_default(page.contacts[0].folder)
         for removed in page.removed:
             known = self._frame.known(removed)
-            if known is not None and known.parent == self._id_of(folder):
+            if known is not None and known.parent == self._folders.id_of(folder):
                 self._moved_out[removed] = known.parent
         for contact in page.contacts:
             self._moved_out.pop(contact.id, None)
@@ -209,8 +205,8 @@ class ContactSource:
         key = photo_key(contact.id)
         try:
             photo = await self._contacts.photo(self._frame.resource, contact.id)
-        except (ItemUnreadable, Forbidden, BodyTooLarge) as error:
-            self._frame.fail(key, error)
+        except GraphError as error:
+            self._frame.blame(key, error)
             return
         if photo is not None:
             picture = NewItem(key, PHOTO, contact.change_key, contact.id, {"content_type": image_type(photo)})

@@ -2,17 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Collection
+from functools import partial
 
 from backup_engine.model import NewItem
 from backup_service.domain.calendar import EVENT_ATTACHMENT, EventAttachment, WholeEvent
 from backup_service.ports.calendars import Calendars
 from backup_service.usecases.reading.frame import Frame
 from backup_service.usecases.uninterrupted import uninterrupted
-from graph_client.errors import BodyTooLarge, Forbidden, GraphError, ItemUnreadable, NotFound, Refused
+from graph_client.errors import GraphError, NotFound
 
 _REFERENCE = "reference"
-_OF_ONE_ITEM = (ItemUnreadable, Forbidden, BodyTooLarge, Refused, NotFound)
-"""NotFound too: what was taken off meanwhile gave its event a new change key, and the next run sees it so."""
 
 
 class EventAttachments:
@@ -50,8 +49,8 @@ class EventAttachments:
         for owner in event.attachment_owners():
             try:
                 found = await self._calendars.attachments(self._frame.resource, owner)
-            except _OF_ONE_ITEM as error:
-                self._failed[event.id] = error
+            except GraphError as error:
+                self._blame(event.id, error)
                 whole = False
                 continue
             listed.update(attachment.id for attachment in found)
@@ -78,9 +77,15 @@ class EventAttachments:
             return
         item = NewItem(attachment.id, EVENT_ATTACHMENT, attachment.version, attachment.owner, meta)
         try:
-            await self._frame.put_stream(item, self._calendars.content(self._frame.resource, attachment))
-        except _OF_ONE_ITEM as error:
-            self._failed[event] = error
+            await self._frame.put_stream(item, partial(self._calendars.content, self._frame.resource, attachment))
+        except GraphError as error:
+            self._blame(event, error)
+
+    def _blame(self, event: str, error: GraphError) -> None:
+        """NotFound too: what was taken off meanwhile gave its event a new change key, and the next run sees it so."""
+        if not isinstance(error, NotFound) and not self._frame.is_of_one_item(error):
+            raise error
+        self._failed[event] = error
 
     def _by_event(self) -> dict[str, set[str]]:
         """In a thread."""

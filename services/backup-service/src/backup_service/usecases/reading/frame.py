@@ -1,6 +1,6 @@
 """What a source works against: its part of the cursor, the session, the ledger of what failed, the numbers."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -8,13 +8,14 @@ from backup_engine.model import FailedItem, ItemRow, Meta, NewItem, Skipped
 from backup_engine.session import Session
 from backup_service.domain.cursor import Section
 from backup_service.domain.jobs import Claim
+from backup_service.usecases.item_errors import Suspicion, class_of, reason
 from backup_service.usecases.reading.checkpoints import BackupPace, Checkpoints
-from backup_service.usecases.reading.item_errors import class_of, reason
-from backup_service.usecases.reading.streamed import streamed
+from backup_service.usecases.reading.streamed import Opened, streamed_again
 from backup_service.usecases.uninterrupted import uninterrupted
 from chassis.clock import Clock
 from contracts.errors import ErrorClass
 from contracts.events import Counts
+from graph_client.errors import GraphError
 
 _TOGETHER = 16
 _BYTES_TOGETHER = 1 << 20
@@ -60,6 +61,7 @@ class Frame:
         self._held = held
         self._checkpoints = checkpoints
         self._counts = counts
+        self._suspicion = Suspicion()
         # Fetched and not yet stored; nothing of it outlives a flush.
         self._waiting: list[tuple[NewItem, bytes, bool]] = []
         self._waiting_bytes = 0
@@ -97,14 +99,18 @@ class Frame:
         """Keep a small item, such as an event's JSON: many of them share a page in the repository."""
         await self._put(item, body, paged=True)
 
-    async def put_stream(self, item: NewItem, pieces: AsyncIterator[bytes]) -> None:
-        """Keep an item of any length as its bytes arrive. Raises what `pieces` raises, and has kept nothing then."""
+    async def put_stream(self, item: NewItem, open_: Opened) -> None:
+        """Keep an item of any length as its bytes arrive. Raises what the stream raises, and has kept nothing then.
+
+        A stream that breaks off is opened again a few times.
+        """
         new = self._session.known(item.key) is None
 
         def put(arriving: Iterable[bytes]) -> int:
             return self._session.put_stream(item, arriving).size
 
-        size = await streamed(put, pieces)
+        size = await streamed_again(put, open_)
+        self._suspicion.cleared()
         self._held += new
         self._stored(item.key, size)
 
@@ -136,6 +142,16 @@ class Frame:
             bodies += row is not None and row.has_body
             self._session.remove(key)
         return bodies
+
+    def blame(self, key: str, error: GraphError) -> None:
+        """List the item as failed if the error is its own. Raises the error if it is of Microsoft 365 as a whole."""
+        if not self.is_of_one_item(error):
+            raise error
+        self.fail(key, error)
+
+    def is_of_one_item(self, error: GraphError) -> bool:
+        """No, where Graph is away or refuses the job; ask once per error: what happens in a row counts."""
+        return self._suspicion.falls_on_item(error)
 
     def fail(self, key: str, error: Exception) -> None:
         """One bad item never costs its mailbox: it is listed, and is among `again` at every run.
@@ -198,6 +214,7 @@ class Frame:
         return {**tally, **now}
 
     async def _put(self, item: NewItem, body: bytes, *, paged: bool) -> None:
+        self._suspicion.cleared()
         self._waiting.append((item, body, paged))
         self._waiting_bytes += len(body)
         if len(self._waiting) >= _TOGETHER or self._waiting_bytes >= _BYTES_TOGETHER:

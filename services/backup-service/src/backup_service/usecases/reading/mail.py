@@ -8,13 +8,14 @@ import structlog
 
 from backup_service.domain.mail import FOLDER, MAIL, ChangePage, Folder, Message
 from backup_service.ports import Workloads
+from backup_service.usecases.item_errors import OF_A_CONTAINER, class_of, reason
 from backup_service.usecases.reading.frame import Frame
 from backup_service.usecases.reading.list_around import UNLISTABLE, list_around
 from backup_service.usecases.reading.mail_content import MailContent
 from backup_service.usecases.reading.mail_folders import MailFolders
 from backup_service.usecases.uninterrupted import uninterrupted
 from contracts.errors import ErrorClass
-from graph_client.errors import DeltaLoop, Forbidden, ItemUnreadable, NotFound, ResyncRequired, Unreachable
+from graph_client.errors import DeltaLoop, GraphError, NotFound, ResyncRequired, Unreachable
 
 log = structlog.get_logger()
 
@@ -74,8 +75,8 @@ class MailSource:
             message = await self._mail.message(self._frame.resource, item)
         except NotFound:
             self._gone(item)
-        except (ItemUnreadable, Forbidden) as error:
-            self._frame.fail(item, error)
+        except GraphError as error:
+            self._frame.blame(item, error)
         else:
             self._moved_out.pop(item, None)
             await self._take(message, always=always)
@@ -86,7 +87,22 @@ class MailSource:
             self._gone(message.id)
 
     async def _read_folder(self, folder: Folder, stored: set[str]) -> bool:
-        """Follow the folder's delta; False when some of it cannot be listed, and another run has to look again."""
+        """Take in what changed; False when some of it cannot be listed, and another run has to look again.
+
+        One bad folder never costs its mailbox: it is listed as missing, and what is stored of it stays.
+        """
+        try:
+            return await self._read_changes(folder, stored)
+        except OF_A_CONTAINER as error:
+            if isinstance(error, NotFound) and await self._mail.folder_by_id(self._frame.resource, folder.id) is None:
+                log.info("folder is gone; its mail is removed at the next run")
+                return True
+            # Where all of them are refused, asking for the folders says so.
+            await self._mail.folders(self._frame.resource, full=False)
+            self._frame.miss(folder.id, class_of(error), reason(error))
+            return False
+
+    async def _read_changes(self, folder: Folder, stored: set[str]) -> bool:
         try:
             try:
                 await self._follow(folder, self._links.get(folder.id), stored)
@@ -94,12 +110,9 @@ class MailSource:
                 log.info("delta cursor has expired; the folder is enumerated again")
                 self._links.pop(folder.id, None)
                 await self._follow(folder, None, await self._stored_of(folder))
-        except NotFound:
-            # Deleted since the folders were listed; the next run sees a tree without it and removes its mail.
-            log.info("folder is gone; its mail is removed at the next run")
-        except DeltaLoop:
-            log.warning("the folder's change tracking goes in circles; it is listed instead")
-            await self._go_around(folder)
+        except (DeltaLoop, ResyncRequired):
+            log.warning("the folder's change tracking comes to no end; it is listed instead")
+            return await self._go_around(folder)
         except Unreachable as error:
             if error.status != UNLISTABLE:
                 raise

@@ -2,21 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
-
-import structlog
 
 from backup_engine.model import ItemRow, NewItem
 from backup_service.domain.mail import MAIL, Message
 from backup_service.ports import Mail
 from backup_service.usecases.reading.frame import Frame
 from backup_service.usecases.reading.mail_references import FolderReferences
-from graph_client.errors import BodyTooLarge, Forbidden, ItemUnreadable, NotFound, Unreachable
-
-log = structlog.get_logger()
-
-_STREAMS = 3
-"""How often the stream of one mail may break off before the job makes a pause."""
+from graph_client.errors import BodyTooLarge, GraphError, NotFound
 
 
 class MailContent:
@@ -52,16 +46,31 @@ class MailContent:
         """Read a mail and keep it, or list why it cannot be read. False: it is not there any more."""
         async with self._slots:
             try:
-                if message.partial:
-                    message = await self._mail.message(self._frame.resource, message.id)
-                await self._keep(message)
+                return await self._fetch(message)
+            except GraphError as error:
+                self._frame.blame(message.id, error)
+                return True
+
+    async def _fetch(self, message: Message) -> bool:
+        try:
+            if message.partial:
+                message = await self._mail.message(self._frame.resource, message.id)
+            await self._keep(message)
+        except NotFound:
+            # Deleted between the listing and the read is no error. But Exchange says so of mails that exist, too.
+            try:
+                message = await self._mail.message(self._frame.resource, message.id)
             except NotFound:
-                # Deleted between the listing and the read: not an error.
                 self._frame.gone(message.id)
                 return False
-            except (ItemUnreadable, Forbidden) as error:
-                self._frame.fail(message.id, error)
-            return True
+            await self._read_again(message)
+        return True
+
+    async def _read_again(self, message: Message) -> None:
+        try:
+            await self._keep(message)
+        except NotFound as error:
+            self._frame.fail(message.id, error)
 
     async def _keep(self, message: Message) -> None:
         meta: dict[str, Any] = dict(message.sidecar)
@@ -71,22 +80,10 @@ class MailContent:
         try:
             body = await self._mail.mime(self._frame.resource, message.id)
         except BodyTooLarge:
-            await self._keep_large(item)
+            # Passed on as it arrives: a few of them at once would fill the memory of a worker.
+            await self._frame.put_stream(item, partial(self._mail.mime_stream, self._frame.resource, message.id))
         else:
             await self._frame.put_item(item, body)
-
-    async def _keep_large(self, item: NewItem) -> None:
-        """Pass it on as it arrives: a few of them at once would fill the memory of a worker."""
-        for tries_left in reversed(range(_STREAMS)):
-            try:
-                async with self._mail.mime_stream(self._frame.resource, item.key) as pieces:
-                    await self._frame.put_stream(item, pieces)
-            except Unreachable:
-                if not tries_left:
-                    raise
-                log.info("the stream of a large mail broke off; it is read again from the start")
-            else:
-                return
 
 
 def _may_have_other_content(message: Message, known: ItemRow) -> bool:

@@ -3,15 +3,41 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
+import structlog
+
 from backup_service.usecases.uninterrupted import to_its_end
+from graph_client.errors import Unreachable
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
+Opened = Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]
+"""Opens a body; each call reads it from the start."""
+
+_STREAMS = 3
+"""How often one body may break off before the job makes a pause."""
 
 
 class Abandoned(Exception):
     """The caller is leaving: the stream was not read to its end."""
+
+
+async def streamed_again(call: Callable[[Iterable[bytes]], T], open_: Opened) -> T:
+    """As `streamed`; a body that breaks off is read again from its start."""
+    for _ in range(_STREAMS - 1):
+        try:
+            return await _opened(call, open_)
+        except Unreachable:
+            log.info("a stream broke off; it is read again from the start")
+    return await _opened(call, open_)
+
+
+async def _opened(call: Callable[[Iterable[bytes]], T], open_: Opened) -> T:
+    async with open_() as pieces:
+        return await streamed(call, pieces)
 
 
 async def streamed(call: Callable[[Iterable[bytes]], T], pieces: AsyncIterator[bytes]) -> T:

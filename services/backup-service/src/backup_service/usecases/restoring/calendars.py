@@ -249,8 +249,9 @@ class _Events:
                 if each.type == "reference":
                     continue
                 digest = hashlib.sha256()
-                async for piece in self._target.content(self._frame.mailbox, each):
-                    digest.update(piece)
+                async with self._target.content(self._frame.mailbox, each) as pieces:
+                    async for piece in pieces:
+                        digest.update(piece)
                 attached[owner].append(f"{self._parts.shown_name(each)}/{digest.hexdigest()}")
         return facts(whole, attached)
 

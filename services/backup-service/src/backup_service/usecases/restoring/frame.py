@@ -13,6 +13,7 @@ from backup_service.domain.jobs import Claim
 from backup_service.domain.mail import MAIL, Mailbox
 from backup_service.domain.restore_order import RestoreOrder
 from backup_service.ports import Jobs
+from backup_service.usecases.item_errors import Suspicion
 from backup_service.usecases.restoring.problems import Problems
 from backup_service.usecases.restoring.supply import Supply, readable
 from chassis.clock import Clock
@@ -20,18 +21,28 @@ from contracts.errors import ErrorClass
 from contracts.events import Counts
 from contracts.names import Source
 from contracts.restoring import RestoredSource, RestoreReport
-from graph_client.errors import BadResponse, BodyTooLarge, Forbidden, GraphError, ItemUnreadable, NotFound, Refused
+from graph_client.errors import (
+    BadResponse,
+    BodyTooLarge,
+    Forbidden,
+    GraphError,
+    ItemUnreadable,
+    NotFound,
+    Refused,
+    Unreachable,
+)
 
 RestoreOne = Callable[[ItemRow, bytes], Awaitable[None]]
 
-_COSTS_ONE_ITEM: dict[type[GraphError], ErrorClass] = {
-    Refused: ErrorClass.INTERNAL,
-    BadResponse: ErrorClass.INTERNAL,
-    NotFound: ErrorClass.NOT_FOUND,
-    ItemUnreadable: ErrorClass.CORRUPT_SOURCE_ITEM,
-    BodyTooLarge: ErrorClass.UNSUPPORTED_ITEM,
-}
-"""What costs one item and not its mailbox."""
+_COSTS_ONE_ITEM: tuple[tuple[type[GraphError], ErrorClass], ...] = (
+    (Refused, ErrorClass.INTERNAL),
+    (BadResponse, ErrorClass.INTERNAL),
+    (Unreachable, ErrorClass.INTERNAL),
+    (NotFound, ErrorClass.NOT_FOUND),
+    (ItemUnreadable, ErrorClass.CORRUPT_SOURCE_ITEM),
+    (BodyTooLarge, ErrorClass.UNSUPPORTED_ITEM),
+)
+"""What may cost one item and not its mailbox."""
 
 _ITEMS = frozenset({MAIL, EVENT, CONTACT, *address_book.KINDS})
 """Kinds of what people name; the others are containers and parts of these."""
@@ -99,6 +110,7 @@ class RestoreFrame:
         self._items, self._folders = frozenset(named.items), frozenset(named.folders)
         self._unseen = set(named.items) | set(named.folders)
         self._refused: dict[Source, Forbidden] = {}
+        self._suspicion = Suspicion()
         # When only items are named: these, and everything that is no item of its own.
         self._around: list[ItemRow] | None = None
 
@@ -170,12 +182,25 @@ class RestoreFrame:
             row, body = found
             try:
                 await restore(row, body)
-            except tuple(_COSTS_ONE_ITEM) as error:
-                self.problem(tally, row.key, _COSTS_ONE_ITEM[type(error)], f"Microsoft 365 refused it: {error}")
+                self._suspicion.cleared()
+            except GraphError as error:
+                self.problem(tally, row.key, self._cost_of_one_item(error), f"Microsoft 365 refused it: {error}")
             except IntegrityError as error:
                 self.problem(tally, row.key, ErrorClass.INTEGRITY, f"what is stored is damaged: {error}")
             self._bytes += len(body)
             await self.show()
+
+    def _cost_of_one_item(self, error: GraphError) -> ErrorClass:
+        """The class of an error that is this item's alone. Raises the error if it is not.
+
+        Without a usable answer nobody knows what was created: the job waits, and an attempt that looks first decides.
+        """
+        unsure = isinstance(error, Unreachable) and not self.resumes
+        if isinstance(error, Forbidden) or unsure:
+            raise error
+        if not isinstance(error, NotFound) and not self._suspicion.falls_on_item(error):
+            raise error
+        return next(found for kind, found in _COSTS_ONE_ITEM if isinstance(error, kind))
 
     def problem(self, tally: Tally, key: str, error: ErrorClass, detail: str) -> None:
         """List an item that is not restored, or not as it was."""
