@@ -13,6 +13,7 @@ pytestmark = pytest.mark.integration
 
 TENANT = "vault-trial"
 KV = f"tenants/{TENANT}"
+APP_KEY = f"app.{TENANT}.directory.1"
 SECRETS = [
     f"{KV}/intake/one",
     f"{KV}/credentials/directory",
@@ -47,6 +48,10 @@ COMMANDS = [
     ("POST", f"transit/keys/tenant-{TENANT}/rotate"),
     ("POST", f"transit/keys/tenant-{TENANT}/config"),
     ("POST", "transit/keys/other"),
+    *((method, f"transit/keys/{APP_KEY}") for method in ("GET", "POST", "DELETE")),
+    *(("POST", f"transit/{verb}/{APP_KEY}") for verb in ("sign", "verify", "decrypt", "encrypt", "hmac")),
+    *(("GET", f"transit/{verb}/{APP_KEY}") for verb in ("export/signing-key", "export/public-key", "backup")),
+    *(("POST", f"transit/keys/{APP_KEY}/{verb}") for verb in ("rotate", "config")),
     *(("GET", path) for path in ("sys/policies/acl/gateway", "sys/mounts", "sys/auth", "sys/audit", "sys/raw/core")),
     *(("PUT", path) for path in ("sys/policies/acl/gateway", "sys/seal", "sys/step-down")),
     ("POST", "sys/rekey/init"),
@@ -87,6 +92,9 @@ MAY: dict[str, set[tuple[str, str]]] = {
         # Without parameters: the first harmless, the second nothing. With any that matters: below.
         ("POST", f"transit/keys/tenant-{TENANT}/rotate"),
         ("POST", f"transit/keys/tenant-{TENANT}/config"),
+        *((method, f"transit/keys/{APP_KEY}") for method in ("GET", "POST", "DELETE")),
+        *(("POST", f"transit/keys/{APP_KEY}/{verb}") for verb in ("rotate", "config")),
+        ("POST", f"transit/sign/{APP_KEY}"),
     },
     "backup-service": {
         ("GET", f"kv/data/{KV}/storage/one"),
@@ -177,6 +185,46 @@ def test_a_tenants_key_is_destroyed_by_the_operators_own_role_alone(
     assert client.post(f"{key}/config", headers=shredder, json={"deletion_allowed": True}).is_success
     assert client.delete(key, headers=service).status_code == httpx.codes.FORBIDDEN
     assert client.delete(key, headers=shredder).is_success
+    assert client.get(key, headers=service).status_code == httpx.codes.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("verb", "body"),
+    [
+        ("", {"type": "rsa-3072", "exportable": True}),
+        ("", {"type": "rsa-3072", "allow_plaintext_backup": True}),
+        ("", {"type": "rsa-2048"}),
+        ("", {"type": "ed25519"}),
+        *(("/config", {name: True}) for name in ("exportable", "allow_plaintext_backup")),
+        ("/config", {"min_decryption_version": 2}),
+        ("/trim", {"min_available_version": 2}),
+        ("/import", {"type": "rsa-3072", "ciphertext": "vGVzdA=="}),
+        ("/import_version", {"ciphertext": "vGVzdA=="}),
+    ],
+    ids=str,
+)
+def test_an_apps_key_is_made_in_one_way_and_never_leaves(
+    servers: RunningStack, client: httpx.Client, verb: str, body: dict[str, object]
+) -> None:
+    token = _token(client, servers, "token-service")
+    key = f"transit/keys/{APP_KEY}-made"
+    assert client.post(key, headers=token, json={"type": "rsa-3072"}).is_success
+    before = client.get(key, headers=token).json()["data"]
+    assert (before["type"], before["exportable"], before["allow_plaintext_backup"]) == ("rsa-3072", False, False)
+    assert client.post(f"{key}{verb}", headers=token, json=body).status_code == httpx.codes.FORBIDDEN
+    assert client.get(key, headers=token).json()["data"] == before
+
+
+def test_an_apps_key_is_destroyed_by_token_service_and_not_in_passing(
+    servers: RunningStack, client: httpx.Client
+) -> None:
+    service, shredder = (_token(client, servers, role) for role in ("token-service", "shredder"))
+    key = f"transit/keys/{APP_KEY}-gone"
+    assert client.post(key, headers=service, json={"type": "rsa-3072"}).is_success
+    assert client.delete(key, headers=service).status_code == httpx.codes.BAD_REQUEST
+    for method, path, body in (("POST", f"{key}/config", {"deletion_allowed": True}), ("DELETE", key, None)):
+        assert client.request(method, path, headers=shredder, json=body).status_code == httpx.codes.FORBIDDEN
+        assert client.request(method, path, headers=service, json=body).is_success
     assert client.get(key, headers=service).status_code == httpx.codes.NOT_FOUND
 
 

@@ -48,7 +48,7 @@ from contracts.permissions import ConsentGiverView, ProfileView
 from contracts.problem import Problem, unavailable
 from contracts.reviews import Review, ReviewState
 from contracts.sign_in import SignInLink
-from contracts.tokens import Probe, TokenCheck, TokenDetails, TokenNote, TokenRecord
+from contracts.tokens import Probe, TokenCheck, TokenDetails, TokenNote, TokenRecord, VaultKeyOffer
 from contracts.views import (
     BackupConfiguration,
     ConsentLink,
@@ -107,6 +107,20 @@ OFFBOARDING = (
     "order_shredding",
     "attest_recovery_key",
 )
+
+
+def offered(profile: str) -> VaultKeyOffer:
+    return VaultKeyOffer(
+        tenant="contoso",
+        profile=Profile(profile),
+        number=2,
+        certificate="-----BEGIN CERTIFICATE-----\nMIID\n-----END CERTIFICATE-----\n",
+        thumbprint="AB" * 20,
+        thumbprint_sha256="CD" * 32,
+        expires_at=NOW + timedelta(days=365),
+        offered_at=NOW,
+        offered_by="anna",
+    )
 
 
 @dataclass
@@ -173,6 +187,8 @@ class FakeGateway:
             "list_tokens": lambda r: self._page(r, self.tokens),
             "set_credential": self._credential,
             "set_certificate": self._credential,
+            "offer_vault_key": lambda r: offered(r.path_params["profile"]),
+            "set_vault_key": self._credential,
             "start_consent": self._start_consent,
             "list_incidents": lambda r: self._page(r, [self.incident]),
             "open_incident": lambda _: self.incident,

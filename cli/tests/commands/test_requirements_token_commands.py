@@ -61,6 +61,25 @@ def test_R_B2_generating_shows_the_preflight_list_and_what_exists_before_anythin
     assert "hush" not in done.output
 
 
+def test_a_key_made_in_the_vault_is_uploaded_by_its_certificate_and_then_used(
+    contoso: Any, tenantkeep: Any, secret: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "exchange-backup.pem"
+    done = tenantkeep("profiles", "certificate", "exchange-backup", "--out", str(file), "--lang", "de")
+    assert done.exit_code == 0, done.output
+    assert file.read_text().startswith("-----BEGIN CERTIFICATE-----")
+    for word in ("AB" * 20, "2027-11-22", "token generate exchange-backup --vault-key"):
+        assert word in done.output
+    assert "BEGIN CERTIFICATE" in tenantkeep("profiles", "certificate", "exchange-backup").output
+    contoso.bodies.clear()
+    command = ("token", "generate", "exchange-backup", "--vault-key", "--yes")
+    assert tenantkeep(*command, "--client-secret-file", str(secret)).exit_code == 2
+    done = tenantkeep(*command)
+    assert done.exit_code == 0, done.output
+    ((path, body),) = contoso.bodies
+    assert (path.rpartition("/")[2], body) == ("vault-key", {"client_id": "app-1"})
+
+
 def test_R_B10_a_problem_is_told_with_tenant_time_cause_measure_and_support_contact(
     contoso: Any, tenantkeep: Any
 ) -> None:

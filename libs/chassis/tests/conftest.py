@@ -14,7 +14,8 @@ from chassis.testing.servers import BaoProcess, MongoUser, SecantusProcess
 KEEPER_POLICY = """
 path "kv/data/*" { capabilities = ["create", "read", "update"] }
 path "kv/metadata/*" { capabilities = ["create", "read", "update", "delete", "list"] }
-path "transit/keys/*" { capabilities = ["create", "read", "update"] }
+path "transit/keys/*" { capabilities = ["create", "read", "update", "delete"] }
+path "transit/sign/*" { capabilities = ["update"] }
 path "transit/datakey/plaintext/*" { capabilities = ["update"] }
 path "transit/encrypt/*" { capabilities = ["update"] }
 path "transit/decrypt/*" { capabilities = ["update"] }

@@ -1,11 +1,15 @@
 """The promises of chassis.vault.Vault, on the memory vault and on OpenBao alike."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding as paddings
+from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 
 from chassis import http
@@ -145,3 +149,40 @@ class TestTransit:
             await place.vault.transit_encrypt(place.name, bytes(32))
         with pytest.raises(VaultNotFound):
             await place.vault.transit_decrypt(place.name, "vault:v1:bm90IGEgY2lwaGVydGV4dA==")
+
+
+class TestSigning:
+    async def test_a_key_signs_in_both_ways_and_its_public_half_tells(self, place: Place) -> None:
+        await place.vault.transit_create_signing_key(place.name)
+        public = serialization.load_pem_public_key((await place.vault.transit_public_key(place.name)).encode())
+        assert isinstance(public, rsa.RSAPublicKey)
+        assert public.key_size == 3072
+        text, sha256 = b"what an app says of itself" * 40, hashes.SHA256()
+        pss = paddings.PSS(paddings.MGF1(sha256), sha256.digest_size)
+        public.verify(await place.vault.transit_sign(place.name, text, "pss"), text, pss, sha256)
+        public.verify(await place.vault.transit_sign(place.name, text, "pkcs1v15"), text, paddings.PKCS1v15(), sha256)
+
+    async def test_creating_it_again_keeps_it(self, place: Place) -> None:
+        await place.vault.transit_create_signing_key(place.name)
+        public = await place.vault.transit_public_key(place.name)
+        await place.vault.transit_create_signing_key(place.name)
+        assert await place.vault.transit_public_key(place.name) == public
+
+    async def test_a_destroyed_key_is_gone_and_may_be_destroyed_again(self, place: Place) -> None:
+        await place.vault.transit_destroy_signing_key(place.name)
+        await place.vault.transit_create_signing_key(place.name)
+        public = await place.vault.transit_public_key(place.name)
+        for _ in range(2):
+            await place.vault.transit_destroy_signing_key(place.name)
+        assert await place.vault.transit_has_key(place.name) is False
+        with pytest.raises(VaultNotFound):
+            await place.vault.transit_sign(place.name, b"", "pss")
+        with pytest.raises(VaultNotFound):
+            await place.vault.transit_public_key(place.name)
+        await place.vault.transit_create_signing_key(place.name)
+        assert await place.vault.transit_public_key(place.name) != public
+
+    async def test_two_who_destroy_it_at_once_both_succeed(self, place: Place) -> None:
+        await place.vault.transit_create_signing_key(place.name)
+        await asyncio.gather(*(place.vault.transit_destroy_signing_key(place.name) for _ in range(4)))
+        assert await place.vault.transit_has_key(place.name) is False

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from chassis.rpc import Call
 from chassis.testing.clock import ManualClock
 from chassis.testing.vault import MemoryVault
-from chassis.vault import VaultUnreachable
-from contracts import rpc, views
+from chassis.vault import SignaturePadding, Vault, VaultUnreachable
+from contracts import rpc, tokens, views
 from contracts.caller import Caller
 from contracts.contacts import Contacts
 from contracts.errors import ErrorClass
@@ -23,10 +23,12 @@ from contracts.events import Event, TokenRefreshed
 from contracts.names import Answer, JobState, Profile
 from contracts.offboarding import Holdings
 from contracts.onboarding import BackupOutcome, Protection
+from contracts.operations import tokens as asked
 from contracts.profiles import PROFILES
+from token_service.adapters.transit_keys import TransitKeys
 from token_service.app import App, build_with
 from token_service.domain.connection import Connection, RenewalPolicy
-from token_service.domain.credential import ClientCertificate, Credential
+from token_service.domain.credential import ClientCertificate, ClientSecret, Credential, VaultKey
 from token_service.domain.incident import Incident
 from token_service.domain.offboarding import Offboarding
 from token_service.domain.onboarding import LookPolicy, Onboarding
@@ -207,8 +209,11 @@ class FakeBackups:
 class FakeAuthority:
     """An Entra with a few tenants; `apps` maps (tenant id, client id) to the secret."""
 
-    def __init__(self, clock: ManualClock) -> None:
+    def __init__(self, clock: ManualClock, vault: Vault) -> None:
         self._clock = clock
+        self._vault = vault
+        self.certificates: set[str] = set()
+        """What was uploaded to any app (PEM)."""
         self.tenants = {CONTOSO, FABRIKAM}
         self.apps = {(CONTOSO, "app-1"): "right", (CONTOSO, "app-2"): "right-2", (FABRIKAM, "app-1"): "right-3"}
         self.lifetime = 3600.0
@@ -230,13 +235,25 @@ class FakeAuthority:
         secret = self.apps.get((entra_tenant_id, client_id))
         if secret is None or not self.consented:
             return Refused(ErrorClass.CONSENT_REQUIRED, "unauthorized_client AADSTS700016")
-        if isinstance(credential, ClientCertificate):
-            if credential.private_key != f"key of {secret}":
-                return Refused(ErrorClass.TOKEN_EXPIRED, "invalid_client AADSTS700027")
-        elif secret != credential.value:
-            return Refused(ErrorClass.TOKEN_EXPIRED, "invalid_client AADSTS7000215")
+        unproven = await self._unproven(credential, secret)
+        if unproven is not None:
+            return unproven
         token = f"token-{client_id}-{self.asked}"
         return Issued(SecretStr(token), self._clock.now() + timedelta(seconds=self.lifetime))
+
+    async def _unproven(self, credential: Credential, secret: str) -> Refused | None:
+        number = "AADSTS700027"
+        match credential:
+            case ClientSecret(value=value):
+                good, number = value == secret, "AADSTS7000215"
+            case ClientCertificate(private_key=key):
+                good = key == f"key of {secret}"
+            case VaultKey(certificate=certificate, key=name):
+                if not await self._vault.transit_has_key(name):
+                    return Refused(ErrorClass.NO_VALID_TOKEN, "the key is not in the vault any more")
+                await self._vault.transit_sign(name, b"assertion", "pss")
+                good = certificate in self.certificates
+        return None if good else Refused(ErrorClass.TOKEN_EXPIRED, f"invalid_client {number}")
 
 
 class FakeWorkloads:
@@ -369,6 +386,8 @@ class BreakableVault(MemoryVault):
     """A vault that may be away."""
 
     down = False
+    keeps_keys = False
+    """It goes away just before a key is destroyed."""
 
     async def kv_read(self, path: str) -> tuple[dict[str, object], int] | None:
         if self.down:
@@ -384,6 +403,16 @@ class BreakableVault(MemoryVault):
         if self.down:
             raise VaultUnreachable("POST", path, "sealed")
         return await super().kv_write(path, data, cas)
+
+    async def transit_sign(self, name: str, data: bytes, padding: SignaturePadding) -> bytes:
+        if self.down:
+            raise VaultUnreachable("POST", name, "sealed")
+        return await super().transit_sign(name, data, padding)
+
+    async def transit_destroy_signing_key(self, name: str) -> None:
+        if self.down or self.keeps_keys:
+            raise VaultUnreachable("DELETE", name, "sealed")
+        await super().transit_destroy_signing_key(name)
 
     async def kv_delete(self, path: str) -> None:
         if self.down:
@@ -407,7 +436,7 @@ class World:
         self.tenants = MemoryTenants()
         self.connections = MemoryConnections()
         self.vault = BreakableVault(self.clock)
-        self.authority = FakeAuthority(self.clock)
+        self.authority = FakeAuthority(self.clock, self.vault)
         self.workloads = FakeWorkloads()
         self.announced = Announced()
         self.states = (f"state-{number}" for number in count(1))
@@ -475,6 +504,8 @@ class World:
             authority_url="https://login.example",
             graph_scope="https://graph.microsoft.com/.default",
             new_state=lambda: next(self.states),
+            certify=TransitKeys(self.vault, self.clock).certificate,
+            key_life=timedelta(days=365),
         )
 
     def onboarding_replica(self) -> OnboardingApp:
@@ -509,6 +540,18 @@ class World:
     ) -> views.TokenView:
         wish = rpc.SetCredential(profile=Profile.EXCHANGE_BACKUP, client_id=client_id, intake=intake)
         return await self.app.questions.credential_set(self.call(wish, tenant))
+
+    async def offer_key(self, *, upload: bool = True) -> tokens.VaultKeyOffer:
+        """Have a key made in the vault; the person uploads its certificate."""
+        question = asked.OfProfile(profile=Profile.EXCHANGE_BACKUP)
+        offer = await self.app.token_questions.vault_key_offer(self.call(question, "contoso"))
+        if upload:
+            self.authority.certificates.add(offer.certificate)
+        return offer
+
+    async def set_vault_key(self, client_id: str = "app-1") -> views.TokenView:
+        question = asked.SetVaultKey(profile=Profile.EXCHANGE_BACKUP, client_id=client_id)
+        return await self.app.token_questions.vault_key_set(self.call(question, "contoso"))
 
     async def set_directory(self) -> views.TokenView:
         wish = rpc.SetCredential(profile=Profile.DIRECTORY, client_id="app-2", intake="i2")

@@ -16,7 +16,7 @@ from contracts.onboarding import OnboardingView
 from contracts.permissions import PermissionCheck, ProfileView
 from contracts.reviews import Review
 from contracts.sign_in import SignInLink
-from contracts.tokens import TokenCheck, TokenDetails
+from contracts.tokens import TokenCheck, TokenDetails, VaultKeyOffer
 from contracts.views import (
     BackupConfiguration,
     ConsentLink,
@@ -105,6 +105,13 @@ class Gateway(EmployeeCalls):
     def set_certificate(self, tenant: str, profile: Profile, body: api.CertificateBody) -> TokenView:
         path = f"/tenants/{_part(tenant)}/profiles/{_part(profile)}/certificate"
         return self._answer(self._send("PUT", path, json=revealed(body)), TokenView)
+
+    def offer_vault_key(self, tenant: str, profile: Profile) -> VaultKeyOffer:
+        return self._post(f"/tenants/{_part(tenant)}/profiles/{_part(profile)}/vault-key", None, VaultKeyOffer)
+
+    def set_vault_key(self, tenant: str, profile: Profile, body: api.VaultKeyBody) -> TokenView:
+        path = f"/tenants/{_part(tenant)}/profiles/{_part(profile)}/vault-key"
+        return self._answer(self._send("PUT", path, json=body.model_dump(mode="json")), TokenView)
 
     def start_consent(self, tenant: str, profile: Profile, body: api.ConsentBody) -> ConsentLink:
         return self._post(f"/tenants/{_part(tenant)}/profiles/{_part(profile)}/consent", body, ConsentLink)

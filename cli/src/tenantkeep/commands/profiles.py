@@ -16,6 +16,7 @@ from tenantkeep.commands.choose import tenant_of
 from tenantkeep.commands.client import connect
 from tenantkeep.commands.options import Json, Lang, TenantName
 from tenantkeep.commands.output import Screen, reported
+from tenantkeep.commands.vault_key import certificate
 from tenantkeep.exit_codes import ExitCode
 
 app = typer.Typer(help="App profiles: their permissions, state and consent.", no_args_is_help=True)
@@ -52,6 +53,8 @@ _FINDINGS = {
 _ENDED = {Answer.YES: ExitCode.SUCCEEDED, Answer.NO: ExitCode.FAILED, Answer.UNKNOWN: ExitCode.STILL_WAITING}
 
 ProfileArgument = Annotated[Profile, typer.Argument(help="App profile.")]
+
+app.command("certificate")(certificate)
 
 
 @app.command("list")

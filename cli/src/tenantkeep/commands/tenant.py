@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
-from contracts.api import CertificateBody, CredentialBody, TenantBody
+from contracts.api import CredentialBody, TenantBody
 from contracts.names import Profile, TokenStatus
 from contracts.texts import Text, render
 from contracts.views import Tenant, TokenView
@@ -16,7 +16,7 @@ from tenantkeep.commands.client import Gateway, connect
 from tenantkeep.commands.clock import Clock, SystemClock
 from tenantkeep.commands.consent import consent
 from tenantkeep.commands.contacts import contacts, show_support
-from tenantkeep.commands.credential_body import credential_body
+from tenantkeep.commands.credential_body import credential_body, set_body
 from tenantkeep.commands.errors import Refused, usage
 from tenantkeep.commands.onboarding.state import onboarding
 from tenantkeep.commands.options import Json, Lang, TenantName, Timeout
@@ -153,10 +153,7 @@ def credential(
     body = credential_body(client_id, client_secret_file, certificate_file, key_file)
     with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
-        if isinstance(body, CertificateBody):
-            gateway.set_certificate(slug, profile, body)
-        else:
-            gateway.set_credential(slug, profile, body)
+        set_body(gateway, slug, profile, body)
         tokens = wait_for_tokens(gateway, slug, [profile], SystemClock(), timeout)
         _show(screen, gateway.tenant(slug), tokens)
     raise typer.Exit(exit_code(tokens) if tokens else ExitCode.STILL_WAITING)

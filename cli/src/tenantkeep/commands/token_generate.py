@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from contracts.api import CertificateBody
 from contracts.names import Profile, TokenStatus
 from contracts.texts import Text
 from contracts.token_texts import PREFLIGHT
@@ -13,7 +12,7 @@ from contracts.views import TokenView
 from tenantkeep.commands import token_pages
 from tenantkeep.commands.choose import tenant_of
 from tenantkeep.commands.client import Gateway, connect
-from tenantkeep.commands.credential_body import credential_body
+from tenantkeep.commands.credential_body import credential_body, set_body
 from tenantkeep.commands.options import Json, Lang, TenantName
 from tenantkeep.commands.output import Screen, reported
 from tenantkeep.exit_codes import ExitCode
@@ -35,6 +34,9 @@ def generate(
     key_file: Annotated[
         Path | None, typer.Option(help="Its private key, PEM without passphrase.", exists=True, dir_okay=False)
     ] = None,
+    vault_key: Annotated[
+        bool, typer.Option("--vault-key", help="The key offered by `profiles certificate`, now that it is uploaded.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Everything is at hand: do not ask.")] = False,
     tenant: TenantName = None,
     lang: Lang = "en",
@@ -45,16 +47,15 @@ def generate(
     Shows first what should be at hand and which tokens exist already.
 
     Example: tenantkeep token generate exchange-backup --client-id 1a2b… --client-secret-file backup.secret
+
+    Example: tenantkeep token generate exchange-backup --client-id 1a2b… --vault-key
     """
     screen = Screen(lang, as_json=as_json)
     with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         before = preflight(screen, gateway, slug, profile, yes=yes)
-        body = credential_body(client_id or before.client_id, client_secret_file, certificate_file, key_file)
-        if isinstance(body, CertificateBody):
-            made = gateway.set_certificate(slug, profile, body)
-        else:
-            made = gateway.set_credential(slug, profile, body)
+        known, files = client_id or before.client_id, (client_secret_file, certificate_file, key_file)
+        made = set_body(gateway, slug, profile, credential_body(known, *files, vault_key=vault_key))
     token_pages.overview(screen, [made])
     screen.say(Text("Verify it: tenantkeep token verify {}", "Prüfen: tenantkeep token verify {}"), profile)
     raise typer.Exit(ExitCode.SUCCEEDED if made.status is TokenStatus.ACTIVE else ExitCode.FAILED)

@@ -16,6 +16,8 @@ TAKE_IT_OFF = Text(
     "Auch bei Microsoft das Geheimnis oder Zertifikat aus der App-Registrierung entfernen.",
 )
 
+_DESTROYED = Text("(key destroyed {})", "(Schlüssel vernichtet {})")
+
 
 def overview(screen: Screen, tokens: Sequence[TokenView]) -> None:
     """One line per profile, with what to do next."""
@@ -117,12 +119,24 @@ def _record(record: TokenRecord, screen: Screen) -> tuple[str, ...]:
     return (
         figures.moment(record.generated_at),
         record.generated_by,
-        screen.text(CREDENTIALS[record.credential]),
+        _signs_in_with(record, screen),
         record.client_id,
         f"{record.consent_by}{source}",
         f"{figures.moment(record.ended_at)} {ended}".strip(),
         record.ended_by,
     )
+
+
+def _signs_in_with(record: TokenRecord, screen: Screen) -> str:
+    """Its kind, the thumbprint by which Microsoft's pages show a certificate, and what became of a key in the vault."""
+    destroyed = screen.text(_DESTROYED).format(figures.moment(record.key_destroyed_at))
+    parts = (
+        screen.text(CREDENTIALS[record.credential]),
+        "" if record.key is None else str(record.key),
+        record.thumbprint,
+        "" if record.key_destroyed_at is None else destroyed,
+    )
+    return " ".join(part for part in parts if part)
 
 
 def check(screen: Screen, found: TokenCheck) -> None:

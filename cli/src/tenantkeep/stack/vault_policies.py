@@ -14,6 +14,9 @@ def _may(*capabilities: str) -> dict[str, Any]:
 # `deletion_allowed`, no `min_decryption_version` that would make what exists unreadable, no key brought from outside.
 _MADE_HERE: dict[str, list[str]] = {"type": ["aes256-gcm96"]}
 
+# An app's key likewise, but for the end of its life: whoever signs with it destroys it when it is replaced.
+_APP_KEY: dict[str, list[Any]] = {"type": ["rsa-3072"], "deletion_allowed": [True]}
+
 _DELETABLE: dict[str, list[bool]] = {"deletion_allowed": [True]}
 
 POLICIES: dict[str, Policy] = {
@@ -36,6 +39,8 @@ POLICIES: dict[str, Policy] = {
         "kv/metadata/tenants/+/sign-in/+": _may("create", "update", "delete"),
         "kv/data/tenants/+/recovery-key": _may("create", "read", "update"),
         "transit/keys/tenant-*": {**_may("create", "update", "read"), "allowed_parameters": _MADE_HERE},
+        "transit/keys/app.*": {**_may("create", "update", "read", "delete"), "allowed_parameters": _APP_KEY},
+        "transit/sign/app.*": _may("update"),
     },
     "sync-service": {
         "kv/data/tenants/+/tokens/directory": _may("read"),

@@ -17,6 +17,7 @@ from chassis.clock import Clock
 from chassis.settings import ServiceSettings
 from chassis.vault import (
     Secret,
+    SignaturePadding,
     VaultConflict,
     VaultDenied,
     VaultError,
@@ -30,6 +31,7 @@ _RENEW_AT = 0.5
 """Share of a token's life after which it is renewed."""
 
 _CAS_MISMATCH = "check-and-set parameter did not match"
+_NO_KEY = ("key not found", "signing key not found")
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,31 @@ class AppRoleVault:
         path = f"transit/decrypt/{name}"
         answer = await self._call("POST", path, {"ciphertext": ciphertext})
         return base64.b64decode(_field(answer, "plaintext", path, str))
+
+    async def transit_create_signing_key(self, name: str) -> None:
+        await self._call("POST", f"transit/keys/{name}", {"type": "rsa-3072"})
+
+    async def transit_public_key(self, name: str) -> str:
+        path = f"transit/keys/{name}"
+        versions = _field(await self._call("GET", path), "keys", path, dict)
+        return str(versions[max(versions, key=int)]["public_key"])
+
+    async def transit_sign(self, name: str, data: bytes, padding: SignaturePadding) -> bytes:
+        path = f"transit/sign/{name}"
+        wanted = {"hash_algorithm": "sha2-256", "signature_algorithm": padding, "salt_length": "hash"}
+        answer = await self._call("POST", path, {"input": base64.b64encode(data).decode(), **wanted})
+        return base64.b64decode(str(_field(answer, "signature", path, str)).rpartition(":")[2])
+
+    async def transit_destroy_signing_key(self, name: str) -> None:
+        path = f"transit/keys/{name}"
+        if not await self.transit_has_key(name):
+            return
+        try:
+            await self._call("POST", f"{path}/config", {"deletion_allowed": True})
+            await self._call("DELETE", path)
+        except (VaultRejected, VaultNotFound):
+            if await self.transit_has_key(name):  # else somebody else was faster
+                raise
 
     async def _call(
         self, method: str, path: str, body: dict[str, Any] | None = None, *, missing_ok: bool = False
@@ -226,6 +253,6 @@ def _error(operation: str, path: str, response: httpx.Response) -> VaultError:
         complaints = " ".join(_complaints(response))
         if _CAS_MISMATCH in complaints:
             kind, detail = VaultConflict, "the version did not match"
-        elif "key not found" in complaints:
+        elif any(words in complaints for words in _NO_KEY):
             kind, detail = VaultNotFound, "no such key"
     return kind(operation, path, detail)

@@ -11,9 +11,12 @@ No error names a secret: they carry the operation, the path and the status.
 """
 
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 Secret = dict[str, Any]
+
+SignaturePadding = Literal["pss", "pkcs1v15"]
+"""Of an RSA signature; with PSS the salt is as long as the hash (RFC 7518, PS256)."""
 
 
 class VaultError(Exception):
@@ -98,6 +101,22 @@ class Vault(Protocol):
 
     async def transit_decrypt(self, name: str, ciphertext: str) -> bytes:
         """Unwrap; raises VaultRejected for a ciphertext of another key, VaultNotFound without key `name`."""
+        ...
+
+    async def transit_create_signing_key(self, name: str) -> None:
+        """Create an RSA key of 3072 bits that never leaves the vault; nothing happens when it exists."""
+        ...
+
+    async def transit_public_key(self, name: str) -> str:
+        """Give the public half of an RSA key as PEM; raises VaultNotFound without key `name`."""
+        ...
+
+    async def transit_sign(self, name: str, data: bytes, padding: SignaturePadding) -> bytes:
+        """Sign the SHA-256 of `data` with RSA key `name`; raises VaultNotFound without it."""
+        ...
+
+    async def transit_destroy_signing_key(self, name: str) -> None:
+        """Destroy it for good, whatever was signed with it; nothing happens when there is none."""
         ...
 
 

@@ -82,6 +82,12 @@ class CertificateBody(Body):
     private_key: SecretStr = Field(min_length=1, max_length=16_384)
 
 
+class VaultKeyBody(Body):
+    """The certificate of the key that is offered was uploaded to this app registration."""
+
+    client_id: str = Field(min_length=1, max_length=128)
+
+
 class TokenNoteBody(Body):
     text: NoteText
 

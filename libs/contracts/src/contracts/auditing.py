@@ -28,6 +28,7 @@ class AuditAction(StrEnum):
     TENANT_SET_RETENTION_FLOOR = "tenant.set-retention-floor"
     PROFILE_ADOPT_CREDENTIAL = "profile.adopt-credential"
     PROFILE_SET_CREDENTIAL = "profile.set-credential"
+    PROFILE_OFFER_KEY = "profile.offer-key"
     PROFILE_ASK_CONSENT = "profile.ask-consent"
     PROFILE_ANSWER_CONSENT = "profile.answer-consent"
     PROFILE_DEACTIVATE = "profile.deactivate"

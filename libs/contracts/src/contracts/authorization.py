@@ -68,6 +68,12 @@ ROUTES: dict[str, Route] = {
     "set_certificate": Route(
         "PUT", "/tenants/{tenant}/profiles/{profile}/certificate", _ALL, AuditAction.PROFILE_SET_CREDENTIAL
     ),
+    "offer_vault_key": Route(
+        "POST", "/tenants/{tenant}/profiles/{profile}/vault-key", _ALL, AuditAction.PROFILE_OFFER_KEY
+    ),
+    "set_vault_key": Route(
+        "PUT", "/tenants/{tenant}/profiles/{profile}/vault-key", _ALL, AuditAction.PROFILE_SET_CREDENTIAL
+    ),
     "start_consent": Route(
         "POST", "/tenants/{tenant}/profiles/{profile}/consent", _ALL, AuditAction.PROFILE_ASK_CONSENT
     ),

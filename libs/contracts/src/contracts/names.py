@@ -231,6 +231,8 @@ class CredentialKind(StrEnum):
 
     SECRET = "secret"  # noqa: S105 - a kind, not a password
     CERTIFICATE = "certificate"
+    VAULT_KEY = "vault-key"
+    """A certificate whose private key was made in the vault and never leaves it."""
 
 
 class ExpirySource(StrEnum):

@@ -32,6 +32,7 @@ NEXT_STEPS: dict[TokenStatus, Text] = {
 CREDENTIALS: dict[CredentialKind, Text] = {
     CredentialKind.SECRET: Text("client secret", "Geheimer Clientschlüssel"),
     CredentialKind.CERTIFICATE: Text("certificate", "Zertifikat"),
+    CredentialKind.VAULT_KEY: Text("key in the vault", "Schlüssel im Tresor"),
 }
 
 RECORD_ENDS: dict[RecordEnd, Text] = {

@@ -33,6 +33,28 @@ class TokenRecord(View):
     ended: RecordEnd | None = Field(default=None, description="null: in use")
     ended_at: AwareDatetime | None = None
     ended_by: str = ""
+    thumbprint: str = Field(default="", description="of its certificate, as Microsoft's pages show it (SHA-1, hex)")
+    key: int | None = Field(default=None, description="number of its key in the vault")
+    key_destroyed_at: AwareDatetime | None = Field(
+        default=None, description="when that key was destroyed; null while it exists"
+    )
+
+
+class VaultKeyOffer(View):
+    """A key that was made in the vault, and its certificate for the app registration. Nothing of it is secret.
+
+    The app signs in with it when it is proven; until then with what it had before.
+    """
+
+    tenant: Slug
+    profile: Profile
+    number: int = Field(description="counts from 1 per profile")
+    certificate: str = Field(description="PEM; upload it to the app registration as it is")
+    thumbprint: str = Field(description="as Microsoft's pages show it (SHA-1, hex)")
+    thumbprint_sha256: str = Field(description="SHA-256, hex")
+    expires_at: AwareDatetime
+    offered_at: AwareDatetime
+    offered_by: str
 
 
 class TokenNote(View):

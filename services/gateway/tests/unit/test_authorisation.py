@@ -24,6 +24,8 @@ MATRIX = {
     "list_tokens": "operator admin user hr accounting",
     "set_credential": "operator admin user hr accounting",
     "set_certificate": "operator admin user hr accounting",
+    "offer_vault_key": "operator admin user hr accounting",
+    "set_vault_key": "operator admin user hr accounting",
     "start_consent": "operator admin user hr accounting",
     "list_incidents": "operator admin user hr accounting",
     "open_incident": "operator admin user hr accounting",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts import api, permissions, views
+from contracts import api, permissions, tokens, views
 from contracts import employees as records
 from contracts import sign_in as contracts_sign_in
 from contracts.authorization import ROUTES
@@ -23,6 +23,8 @@ MODELS: dict[str, tuple[Any, Any]] = {
     "list_tokens": (views.Listing[views.TokenView], None),
     "set_credential": (views.TokenView, api.CredentialBody),
     "set_certificate": (views.TokenView, api.CertificateBody),
+    "offer_vault_key": (tokens.VaultKeyOffer, None),
+    "set_vault_key": (views.TokenView, api.VaultKeyBody),
     "set_recovery_key": (views.Tenant, api.RecoveryKeyBody),
     "start_consent": (views.ConsentLink, api.ConsentBody),
     "start_sign_in": (contracts_sign_in.SignInLink, None),

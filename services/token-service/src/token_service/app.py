@@ -6,6 +6,7 @@ import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from prometheus_client import CollectorRegistry
 
@@ -26,6 +27,7 @@ from token_service.adapters.mongo_connections import MongoConnections
 from token_service.adapters.msal_authority import MsalAuthority
 from token_service.adapters.msal_people import MsalPeople
 from token_service.adapters.prometheus_tokens import TokenMetrics
+from token_service.adapters.transit_keys import TransitKeys
 from token_service.domain.connection import RenewalPolicy
 from token_service.entrypoints import stream
 from token_service.entrypoints.questions import Questions
@@ -48,6 +50,7 @@ from token_service.usecases.consent import Consent
 from token_service.usecases.keep_recovery_key import KeepRecoveryKey
 from token_service.usecases.keep_token import KeepToken
 from token_service.usecases.note_token import NoteToken
+from token_service.usecases.offer_vault_key import Certify, OfferVaultKey
 from token_service.usecases.register_tenant import RegisterTenant
 from token_service.usecases.renew_now import RenewNow
 from token_service.usecases.renew_tokens import RenewTokens
@@ -87,8 +90,13 @@ def build_with(
     authority_url: str,
     graph_scope: str,
     new_state: Callable[[], str],
+    certify: Certify,
+    key_life: timedelta,
 ) -> App:
-    """Wire the use cases to the given ports; `living` refuses tenants that take nothing new any more."""
+    """Wire the use cases to the given ports; `living` refuses tenants that take nothing new any more.
+
+    `certify` makes the certificate of a key in the vault, which lives for `key_life`.
+    """
     metrics = TokenMetrics(connections, clock, registry)
     keep = KeepToken(connections, vault, clock, rng, policy)
     retire = RetireToken(connections, vault, announcements, clock, policy)
@@ -127,23 +135,20 @@ def build_with(
         new_state=new_state,
     )
     verify = VerifyToken(connections, vault, workloads, announcements, clock=clock, rng=rng, policy=policy)
-    token_questions = _token_questions((tenants, connections), (announcements, clock), renew, verify, retire)
+    offer = OfferVaultKey(living, connections, vault, announcements, certify=certify, clock=clock, life=key_life)
+    token_questions = TokenQuestions(
+        tenants=tenants,
+        connections=connections,
+        renew_now=RenewNow(connections, renew, announcements, clock),
+        verify=verify,
+        retire=retire,
+        note=NoteToken(connections, announcements, clock),
+        offer_vault_key=offer,
+        set_credential=set_credential,
+        clock=clock,
+    )
     questions = _questions(tenants, living, connections, vault, clock, set_credential=set_credential, consent=consent)
     return App(questions, token_questions, renew, AnswerRejection(connections, vault, renew, clock, policy), metrics)
-
-
-def _token_questions(
-    stores: tuple[Tenants, Connections],
-    around: tuple[Announcements, Clock],
-    renew: RenewTokens,
-    verify: VerifyToken,
-    retire: RetireToken,
-) -> TokenQuestions:
-    tenants, connections = stores
-    announcements, clock = around
-    renew_now = RenewNow(connections, renew, announcements, clock)
-    note = NoteToken(connections, announcements, clock)
-    return TokenQuestions(tenants, connections, renew_now, verify, retire, note, clock)
 
 
 def _questions(
@@ -174,20 +179,14 @@ async def _stores(
     settings: TokenServiceSettings, clock: Clock
 ) -> AsyncIterator[tuple[documents.Database, Vault, MsalAuthority, GraphWorkloads, GraphRegistrations, MsalPeople]]:
     trust = tls.client_context(settings.ca_file)
-    authority = MsalAuthority(
-        settings.authority_url,
-        settings.graph_scope,
-        trust=trust,
-        proxy=settings.https_proxy,
-        clock=clock,
-    )
     workloads = GraphWorkloads(settings.graph_url, trust=trust, proxy=settings.https_proxy)
     registrations = GraphRegistrations(settings.graph_url, trust=trust, proxy=settings.https_proxy)
-    people = MsalPeople(settings.authority_url, trust=trust, proxy=settings.https_proxy, clock=clock)
     db = documents.connect(settings, DATABASE)
     try:
-        with authority, people:
-            async with workloads, registrations, open_vault(settings, clock) as vault:
+        async with workloads, registrations, open_vault(settings, clock) as vault:
+            keys, url, proxy = TransitKeys(vault, clock), settings.authority_url, settings.https_proxy
+            authority = MsalAuthority(url, settings.graph_scope, trust=trust, proxy=proxy, keys=keys, clock=clock)
+            with authority, MsalPeople(url, trust=trust, proxy=proxy, keys=keys, clock=clock) as people:
                 yield db, vault, authority, workloads, registrations, people
     finally:
         db.client.close()
@@ -218,6 +217,8 @@ def _tokens(
         authority_url=settings.authority_url,
         graph_scope=settings.graph_scope,
         new_state=lambda: secrets.token_urlsafe(32),
+        certify=TransitKeys(vault, clock).certificate,
+        key_life=timedelta(days=settings.vault_key_days),
     )
 
 

@@ -48,6 +48,10 @@ class TokenServiceSettings(ServiceSettings):
         300.0, description="Longest pause between two looks, in seconds; productive tenants have this rhythm."
     )
 
+    vault_key_days: Annotated[int, Field(ge=1, le=1095)] = Field(
+        365, description="Days for which the certificate of an app's key in the vault is valid."
+    )
+
     def onboarding(self) -> LookPolicy:
         """Give the policy these settings describe."""
         return LookPolicy(shortest=self.onboarding_look, longest=self.onboarding_look_longest)

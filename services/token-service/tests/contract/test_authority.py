@@ -1,5 +1,7 @@
 """One suite for the fake and for msal against the simulated Entra ID."""
 
+import asyncio
+import base64
 import http.server
 import json
 import ssl
@@ -9,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import jwt
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -16,11 +19,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from chassis import tls
-from chassis.clock import SystemClock
+from chassis.clock import Clock, SystemClock
+from chassis.testing.clock import ManualClock
+from chassis.testing.vault import MemoryVault
+from chassis.vault import Vault, VaultUnreachable
 from contracts.errors import ErrorClass
 from token_service.adapters.msal_authority import MsalAuthority
 from token_service.adapters.pem import fault_of
-from token_service.domain.credential import ClientCertificate, ClientSecret
+from token_service.adapters.transit_keys import TransitKeys
+from token_service.domain.credential import ClientCertificate, ClientSecret, VaultKey
 from token_service.ports import Authority, Issued, NoAnswer, Refused
 
 SCOPE = "https://graph.microsoft.com/.default"
@@ -41,8 +48,10 @@ class Stage:
         return await self.authority.acquire(told["tenant"], told["client"], told["secret"])
 
 
-def real(url: str, trust: ssl.SSLContext) -> MsalAuthority:
-    return MsalAuthority(url, SCOPE, trust=trust, proxy=None, clock=SystemClock())
+def real(url: str, trust: ssl.SSLContext, vault: Vault | None = None) -> MsalAuthority:
+    clock = SystemClock()
+    keys = TransitKeys(vault or MemoryVault(clock), clock)
+    return MsalAuthority(url, SCOPE, trust=trust, proxy=None, keys=keys, clock=clock)
 
 
 @pytest.fixture(params=["fake", "msal"])
@@ -230,6 +239,69 @@ async def test_an_app_signs_in_with_an_uploaded_certificate(simulator: Any, pair
         assert refused == Refused(ErrorClass.TOKEN_EXPIRED, "invalid_client AADSTS700027")
         broken = await authority.acquire(simulator.tenant_id, app, ClientCertificate("PLANTED", "PLANTED"))
     assert broken == Refused(ErrorClass.NO_VALID_TOKEN, "the certificate is no PEM certificate")
+
+
+async def offered(vault: Vault, clock: Clock, key: str = "app.contoso.directory.1") -> VaultKey:
+    await vault.transit_create_signing_key(key)
+    return VaultKey(await TransitKeys(vault, clock).certificate(key, "Tenantkeep", timedelta(days=365)), key)
+
+
+async def test_msal_signs_in_with_a_key_that_only_the_vault_has(simulator: Any) -> None:
+    clock, app = SystemClock(), simulator.apps["directory"]["client_id"]
+    vault = MemoryVault(clock)
+    credential = await offered(vault, clock)
+    with real(simulator.server.url, tls.client_context(simulator.server.ca_file), vault) as authority:
+
+        async def acquired() -> Any:
+            return await authority.acquire(simulator.tenant_id, app, credential)
+
+        assert await acquired() == Refused(ErrorClass.TOKEN_EXPIRED, "invalid_client AADSTS700027")
+        simulator.server.control(
+            "POST", "tenants/contoso/apps/directory/certificates", {"certificate": credential.certificate}
+        )
+        token = (await acquired()).token.get_secret_value()
+        assert jwt.decode(token, options={"verify_signature": False})["appidacr"] == "2"
+        await vault.transit_destroy_signing_key(credential.key)
+        gone = await acquired()
+    assert gone == Refused(ErrorClass.NO_VALID_TOKEN, "the key is not in the vault any more; have a new one made")
+
+
+async def test_an_assertion_is_short_lived_and_names_its_certificate_by_sha256(simulator: Any) -> None:
+    clock = ManualClock()
+    vault = MemoryVault(clock)
+    credential = await offered(vault, clock)
+    keys, loop = TransitKeys(vault, clock), asyncio.get_running_loop()
+    made = [
+        await asyncio.to_thread(keys.assertion, credential, loop, client_id="app-1", audience="https://login/token")
+        for _ in range(2)
+    ]
+    certificate = x509.load_pem_x509_certificate(credential.certificate.encode())
+    certificate.verify_directly_issued_by(certificate)
+    key, header = certificate.public_key(), jwt.get_unverified_header(made[0])
+    assert isinstance(key, rsa.RSAPublicKey)
+    assert key.key_size == 3072
+    thumbprint = base64.urlsafe_b64encode(certificate.fingerprint(hashes.SHA256())).rstrip(b"=").decode()
+    assert header == {"alg": "PS256", "typ": "JWT", "x5t#S256": thumbprint}
+    by_clock = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
+    told: Any = {"algorithms": ["PS256"], "audience": "https://login/token", "options": by_clock}
+    claims = [jwt.decode(each, key, **told) for each in made]
+    now = int(clock.now().timestamp())
+    assert {name: claims[0][name] for name in ("iss", "sub", "iat", "nbf", "exp")} == {
+        "iss": "app-1",
+        "sub": "app-1",
+        "iat": now,
+        "nbf": now,
+        "exp": now + 300,
+    }
+    assert claims[0]["jti"] != claims[1]["jti"]
+
+
+async def test_a_vault_that_does_not_answer_is_not_taken_for_a_refusal(simulator: Any, world: Any) -> None:
+    credential = await offered(world.vault, SystemClock())
+    world.vault.down = True
+    authority = real(simulator.server.url, tls.client_context(simulator.server.ca_file), world.vault)
+    with authority, pytest.raises(VaultUnreachable):
+        await authority.acquire(simulator.tenant_id, simulator.apps["directory"]["client_id"], credential)
 
 
 @dataclass(frozen=True)

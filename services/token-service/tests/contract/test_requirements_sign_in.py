@@ -23,6 +23,7 @@ from token_service.adapters.graph_person_roles import GraphPersonRoles
 from token_service.adapters.graph_probes import GraphProbes
 from token_service.adapters.id_tokens import IdTokenInvalid, validated
 from token_service.adapters.msal_people import MsalPeople
+from token_service.adapters.transit_keys import TransitKeys
 from token_service.domain.tenant import TenantRecord
 from token_service.ports import Probed
 from token_service.usecases.sign_in import SignIn, effective_scope
@@ -59,7 +60,8 @@ async def bench(simulator: Any, world: Any) -> AsyncIterator[Bench]:
     await world.tenants.add(TenantRecord("contoso", simulator.tenant_id, "Contoso", "", clock.now()))
     states = iter(f"state-{number}-of-256-random-bits" for number in range(9))
     async with httpx.AsyncClient(base_url=simulator.server.graph_url, verify=trust, trust_env=False) as graph:
-        with MsalPeople(simulator.server.url, trust=trust, proxy=None, clock=clock) as people:
+        keys = TransitKeys(vault, clock)
+        with MsalPeople(simulator.server.url, trust=trust, proxy=None, keys=keys, clock=clock) as people:
             sign_in = SignIn(
                 world.tenants,
                 vault,
@@ -108,6 +110,18 @@ async def test_a_sign_in_is_good_once_and_its_secrets_are_gone_with_it(bench: Be
         with pytest.raises(ProblemError) as caught:
             await bench.finish({**posted, "state": state})
         assert caught.value.problem.code == "sign-in-state"
+
+
+async def test_people_sign_in_to_an_app_whose_key_is_in_the_vault(bench: Bench) -> None:
+    key, clock = "app.contoso.directory.1", SystemClock()
+    await bench.vault.transit_create_signing_key(key)
+    pem = await TransitKeys(bench.vault, clock).certificate(key, "Tenantkeep", timedelta(days=1))
+    uploaded = ("POST", "tenants/contoso/apps/directory/certificates", {"certificate": pem})
+    await asyncio.to_thread(bench.simulator.server.control, *uploaded)
+    client_id = bench.simulator.apps[Profile.DIRECTORY]["client_id"]
+    kept = {"client_id": client_id, "certificate": pem, "vault_key": key}
+    await bench.vault.kv_write("tenants/contoso/credentials/directory", kept)
+    assert (await bench.finish(await bench.posted())).name == "admin@contoso.onmicrosoft.com"
 
 
 async def test_a_refusal_and_an_invented_code_sign_nobody_in(bench: Bench) -> None:

@@ -17,7 +17,7 @@ from contracts.errors import ErrorClass
 from contracts.events.tenants import OnboardingChanged
 from contracts.events.tokens import TokenRefreshed
 from contracts.incidents import IncidentStep
-from contracts.names import ConsentOutcome, CredentialKind, ExpirySource, JobState, Profile, RecordEnd
+from contracts.names import ConsentOutcome, ExpirySource, JobState, Profile, RecordEnd
 from contracts.offboarding import Deed, KeyOfRepository, OffboardingDeed, OffboardingState
 from contracts.onboarding import BackupOutcome, OnboardingCause, OnboardingStep
 from token_service.adapters.mongo_connections import MongoConnections
@@ -26,10 +26,11 @@ from token_service.adapters.mongo_offboardings import MongoOffboardings
 from token_service.adapters.mongo_onboardings import MongoOnboardings
 from token_service.adapters.mongo_tenants import MongoTenants
 from token_service.domain.connection import Connection, ConsentAttempt
+from token_service.domain.credential import ClientSecret
 from token_service.domain.incident import Entry, Incident
 from token_service.domain.offboarding import Offboarding
 from token_service.domain.onboarding import Missing, Onboarding
-from token_service.domain.records import CredentialExpiry, Note, Retirement
+from token_service.domain.records import CredentialExpiry, KeyOffer, Note, Retirement
 from token_service.domain.tenant import RecoveryKey, TenantRecord
 from token_service.ports import (
     Connections,
@@ -136,13 +137,15 @@ async def test_a_tenant_of_the_version_before_has_no_recovery_key(database: Any)
 
 def full() -> Connection:
     fresh = Connection("contoso", Profile.DIRECTORY, intake="i1")
-    generated = fresh.generated("app-1", CredentialKind.CERTIFICATE, by="anna", now=AT)
+    offered = fresh.offering(KeyOffer(1, "pem", AT, "anna"))
+    generated = offered.generated("app-1", ClientSecret("right"), by="anna", now=AT)
     ends = CredentialExpiry(AT + timedelta(days=50), ExpirySource.APPLICATION, AT, 60)
     noted = dataclasses.replace(generated, notes=(Note(AT, "anna", "moved"),), expiry=ends)
     renewed = noted.renewed(
         "app-1", "token", now=AT, expires_at=AT + timedelta(hours=1), due_at=AT + timedelta(minutes=40)
     )
-    return renewed.failed(
+    switched = dataclasses.replace(renewed, keys=4, key=3, spent_keys=(2,))
+    return switched.failed(
         ErrorClass.CONSENT_REQUIRED, "AADSTS700016", now=AT, retry_at=AT + timedelta(minutes=41)
     ).claimed(AT + timedelta(minutes=42))
 
@@ -236,7 +239,7 @@ async def test_state_and_event_are_one_write(database: Any) -> None:
 
 async def test_a_document_of_a_newer_release_is_refused(database: Any) -> None:
     await MongoConnections.open(database, ManualClock())
-    await database["connections"].insert_one({"_id": "x/y", "schema_version": 5, "tenant": "x"})
+    await database["connections"].insert_one({"_id": "x/y", "schema_version": 6, "tenant": "x"})
     with pytest.raises(SchemaTooNew):
         await MongoConnections.open(database, ManualClock())
 

@@ -1,5 +1,6 @@
 """Death at every single step: before a write, and after it but before anybody learns that it happened."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,7 +12,10 @@ from contracts.offboarding import OffboardingDeed, OffboardingState
 from contracts.onboarding import OnboardingStep
 
 _STEPS = {
-    "vault": ("kv_read", "kv_write", "kv_metadata", "kv_delete", "transit_create_key"),
+    "vault": (
+        *("kv_read", "kv_write", "kv_metadata", "kv_delete", "transit_create_key"),
+        *("transit_create_signing_key", "transit_public_key", "transit_sign", "transit_destroy_signing_key"),
+    ),
     "tenants": ("add", "get"),
     "connections": ("get", "save", "due"),
     "authority": ("acquire",),
@@ -84,6 +88,37 @@ async def test_a_credential_survives_death_at_any_step(new_world: Callable[[], A
             assert survived == steps > 6
             return
     pytest.fail("the question never ended")
+
+
+@pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
+async def test_a_change_of_keys_survives_death_at_any_step(new_world: Callable[[], Any], after_effect: bool) -> None:  # noqa: FBT001 - pytest hands it in
+    for steps in range(60):
+        world = new_world()
+        await world.register()
+        await world.offer_key()
+        await world.set_vault_key()
+        with pytest.MonkeyPatch.context() as patch:
+            reaper = Reaper(world, patch, steps, after_effect=after_effect)
+            with contextlib.suppress(Died):
+                await world.offer_key()
+                await world.set_vault_key()
+        if not reaper.alive:
+            await world.app.renew.sweep()
+            assert (await world.state()).trouble is None, "whichever key it is, it works"
+            if (await world.state()).key == 1:
+                await world.offer_key()
+            await world.set_vault_key()
+        await world.clock.advance(3000)
+        await world.app.renew.sweep()
+        state = await world.state()
+        name = "app.contoso.exchange-backup.{}".format
+        keys = [number for number in range(1, 5) if await world.vault.transit_has_key(name(number))]
+        assert (state.key, keys, state.spent_keys, state.trouble) == (2, [2], (), None)
+        await assert_consistent(world, list(range(1, state.token.generation + 1)))
+        if reaper.alive:
+            assert steps > 10
+            return
+    pytest.fail("the change never ended")
 
 
 @pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])

@@ -1,4 +1,5 @@
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from contracts import rpc
 from contracts.names import Profile, TokenStatus
 from contracts.problem import ProblemError
+from token_service.adapters.transit_keys import TransitKeys
 from token_service.domain.connection import fingerprint
 
 INTAKE = "tenants/contoso/intake/i1"
@@ -143,7 +145,9 @@ async def test_answers_events_and_state_hold_no_secret(world: Any) -> None:
 
 async def test_a_certificate_is_proven_and_kept_like_a_secret_and_used_for_renewals(world: Any) -> None:
     await world.register()
-    pair = {"certificate": "pem", "private_key": "key of right"}
+    await world.vault.transit_create_signing_key("made-elsewhere")
+    pem = await TransitKeys(world.vault, world.clock).certificate("made-elsewhere", "app", timedelta(days=1))
+    pair = {"certificate": pem, "private_key": "key of right"}
     await world.vault.kv_create(INTAKE, pair)
     view = await world.ask_credential()
     assert view.status is TokenStatus.ACTIVE

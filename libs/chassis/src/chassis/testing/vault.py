@@ -1,12 +1,28 @@
 """A vault in memory that keeps the promises of `chassis.vault.Vault`; the same suite runs on it and on OpenBao."""
 
 import copy
+import functools
 import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding as paddings
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from chassis.clock import Clock
-from chassis.vault import Secret, VaultConflict, VaultNotFound, VaultRejected, whole_seconds
+from chassis.vault import Secret, SignaturePadding, VaultConflict, VaultNotFound, VaultRejected, whole_seconds
+
+_PADDINGS: dict[SignaturePadding, paddings.AsymmetricPadding] = {
+    "pss": paddings.PSS(paddings.MGF1(hashes.SHA256()), hashes.SHA256.digest_size),
+    "pkcs1v15": paddings.PKCS1v15(),
+}
+
+
+@functools.cache
+def _rsa_key(_number: int) -> rsa.RSAPrivateKey:
+    """The n-th key of a vault: each vault has it only once, and a process draws it only once, which takes a while."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=3072)
 
 
 @dataclass
@@ -25,6 +41,8 @@ class MemoryVault:
         self._entries: dict[str, _Entry] = {}
         self._keys: set[str] = set()
         self._wrapped: dict[tuple[str, str], bytes] = {}
+        self._signing_keys: dict[str, rsa.RSAPrivateKey] = {}
+        self._made = 0
 
     async def kv_read(self, path: str) -> tuple[Secret, int] | None:
         entry = self._entries.get(path)
@@ -67,7 +85,7 @@ class MemoryVault:
         self._keys.add(name)
 
     async def transit_has_key(self, name: str) -> bool:
-        return name in self._keys
+        return name in self._keys or name in self._signing_keys
 
     def transit_destroy_key(self, name: str) -> None:
         """What no service may do: an operator's own role does it at the end of a tenant."""
@@ -90,6 +108,26 @@ class MemoryVault:
         if plaintext is None:
             raise VaultRejected("POST", f"transit/decrypt/{name}", "status 400")
         return plaintext
+
+    async def transit_create_signing_key(self, name: str) -> None:
+        if name not in self._signing_keys:
+            self._made += 1
+            self._signing_keys[name] = _rsa_key(self._made)
+
+    async def transit_public_key(self, name: str) -> str:
+        public, info = self._signing_key(name).public_key(), serialization.PublicFormat.SubjectPublicKeyInfo
+        return public.public_bytes(serialization.Encoding.PEM, info).decode()
+
+    async def transit_sign(self, name: str, data: bytes, padding: SignaturePadding) -> bytes:
+        return self._signing_key(name).sign(data, _PADDINGS[padding], hashes.SHA256())
+
+    async def transit_destroy_signing_key(self, name: str) -> None:
+        self._signing_keys.pop(name, None)
+
+    def _signing_key(self, name: str) -> rsa.RSAPrivateKey:
+        if name not in self._signing_keys:
+            raise VaultNotFound("POST", f"transit/sign/{name}", "no such key")
+        return self._signing_keys[name]
 
     def _require(self, name: str) -> None:
         if name not in self._keys:

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from contracts.names import Profile
 from contracts.operations.base import Operation, Question
-from contracts.tokens import NoteText, TokenCheck, TokenDetails
+from contracts.tokens import NoteText, TokenCheck, TokenDetails, VaultKeyOffer
 from contracts.views import TokenView
 
 
@@ -22,11 +22,28 @@ class NoteToken(OfProfile):
     text: NoteText
 
 
+class SetVaultKey(OfProfile):
+    """The certificate of the key that is offered was uploaded to this app registration."""
+
+    client_id: str = Field(min_length=1, max_length=128)
+
+
 TOKEN_GET = Operation("token-service", "token.get", OfProfile, TokenDetails)
 TOKEN_RENEW = Operation("token-service", "token.renew", OfProfile, TokenView)
 TOKEN_VERIFY = Operation("token-service", "token.verify", OfProfile, TokenCheck)
 TOKEN_DEACTIVATE = Operation("token-service", "token.deactivate", RetireToken, TokenView)
 TOKEN_DELETE = Operation("token-service", "token.delete", RetireToken, TokenView)
 TOKEN_NOTE = Operation("token-service", "token.note", NoteToken, TokenDetails)
+VAULT_KEY_OFFER = Operation("token-service", "vault-key.offer", OfProfile, VaultKeyOffer)
+VAULT_KEY_SET = Operation("token-service", "vault-key.set", SetVaultKey, TokenView)
 
-TOKEN_OPERATIONS = (TOKEN_GET, TOKEN_RENEW, TOKEN_VERIFY, TOKEN_DEACTIVATE, TOKEN_DELETE, TOKEN_NOTE)
+TOKEN_OPERATIONS = (
+    TOKEN_GET,
+    TOKEN_RENEW,
+    TOKEN_VERIFY,
+    TOKEN_DEACTIVATE,
+    TOKEN_DELETE,
+    TOKEN_NOTE,
+    VAULT_KEY_OFFER,
+    VAULT_KEY_SET,
+)

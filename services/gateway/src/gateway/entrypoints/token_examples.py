@@ -39,12 +39,27 @@ _DETAILS = {
             "ended": None,
             "ended_at": None,
             "ended_by": "",
+            "thumbprint": "4BD3F1E0A97C25D86E0F1B2A3C4D5E6F70819203",
+            "key": None,
+            "key_destroyed_at": None,
         }
     ],
     "notes": [_NOTE],
 }
 _OFF = {**TOKEN, "status": "deactivated", "expires_at": None, "deactivated_at": "2026-03-02T08:30:00Z"}
 _OFF |= {"credential": None, "generated_at": None, "generated_by": ""}
+
+_OFFER = {
+    "tenant": "contoso",
+    "profile": "exchange-backup",
+    "number": 1,
+    "certificate": "-----BEGIN CERTIFICATE-----\nMIID…\n-----END CERTIFICATE-----\n",
+    "thumbprint": "4BD3F1E0A97C25D86E0F1B2A3C4D5E6F70819203",
+    "thumbprint_sha256": "C0FFEE" * 10 + "C0FF",
+    "expires_at": "2027-03-02T08:00:00Z",
+    "offered_at": "2026-03-02T08:00:00Z",
+    "offered_by": "admin@contoso.example",
+}
 
 _INCIDENT: dict[str, Any] = {
     "tenant": "contoso",
@@ -84,6 +99,8 @@ EXAMPLES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
         },
         None,
     ),
+    "offer_vault_key": (_OFFER, None),
+    "set_vault_key": ({**TOKEN, "credential": "vault-key"}, {"client_id": TOKEN["client_id"]}),
     "deactivate_token": (_OFF, None),
     "delete_token": ({**_OFF, "status": "unknown", "client_id": None}, None),
     "note_token": (_DETAILS, {"text": _NOTE["text"]}),

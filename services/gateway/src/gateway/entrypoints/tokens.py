@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import Path
 
-from contracts.api import TokenNoteBody
+from contracts.api import TokenNoteBody, VaultKeyBody
 from contracts.names import Profile
 from contracts.operations import tokens as asked
-from contracts.tokens import TokenCheck, TokenDetails
+from contracts.tokens import TokenCheck, TokenDetails, VaultKeyOffer
 from contracts.views import TokenView
 from gateway.entrypoints.gate import Api, Asked, Gated, Tenant
 from gateway.usecases.profile_use import users_of
@@ -42,6 +42,29 @@ async def verify_token(gate: Gated, asking: Asked, tenant: Tenant, profile: AppP
     One harmless call per workload. `unproven` says that Graph gave no answer, not that something is wrong.
     """
     return await gate.services.ask(asked.TOKEN_VERIFY, tenant, asked.OfProfile(profile=profile), asking)
+
+
+@api.route("offer_vault_key")
+async def offer_vault_key(gate: Gated, asking: Asked, tenant: Tenant, profile: AppProfile) -> VaultKeyOffer:
+    """Have a key made in the vault for an app profile, and get its certificate to upload.
+
+    The private half never leaves the vault. A repeat gives the same certificate until the key is in use. What the app
+    signs in with stays as it is until `set_vault_key` has proven the new key.
+    """
+    return await gate.services.ask(asked.VAULT_KEY_OFFER, tenant, asked.OfProfile(profile=profile), asking)
+
+
+@api.route("set_vault_key")
+async def set_vault_key(
+    gate: Gated, asking: Asked, tenant: Tenant, profile: AppProfile, body: VaultKeyBody
+) -> TokenView:
+    """Sign in with the key that was offered, now that its certificate is uploaded.
+
+    A token request with the new key proves it; only then it takes the place of what the app signed in with before,
+    whose key in the vault is destroyed. Refused (422) as long as Microsoft does not know the certificate.
+    """
+    question = asked.SetVaultKey(profile=profile, client_id=body.client_id)
+    return await gate.services.ask(asked.VAULT_KEY_SET, tenant, question, asking)
 
 
 @api.route("deactivate_token")

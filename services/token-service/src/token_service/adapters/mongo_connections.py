@@ -16,10 +16,10 @@ from contracts.errors import ErrorClass
 from contracts.events import Event
 from contracts.names import ConsentOutcome, ConsentSource, CredentialKind, ExpirySource, Profile, RecordEnd
 from token_service.domain.connection import Connection, ConsentAttempt, TokenFacts, Trouble
-from token_service.domain.records import CredentialExpiry, Note, Retirement, TokenRecord
+from token_service.domain.records import CredentialExpiry, KeyOffer, Note, Retirement, TokenRecord
 
 _NAME = "connections"
-_VERSION = 3
+_VERSION = 4
 
 
 def _with_consent(document: Document) -> Document:
@@ -32,7 +32,12 @@ def _with_records(document: Document) -> Document:
     return {"without": (), **document, "records": (), "notes": (), "retired": None}
 
 
-_MIGRATIONS: dict[int, Migration] = {1: _with_consent, 2: _with_records}
+def _with_keys(document: Document) -> Document:
+    """No key was made in the vault before; the thumbprints of certificates that came from outside were not kept."""
+    return {"keys": 0, "key": None, "offered": None, "spent_keys": (), **document}
+
+
+_MIGRATIONS: dict[int, Migration] = {1: _with_consent, 2: _with_records, 3: _with_keys}
 _SERVICE = "token-service"
 
 
@@ -98,7 +103,7 @@ def _value(value: Any) -> Any:
 
 def _connection(stored: Document) -> Connection:
     document = upgraded(stored, _VERSION, _MIGRATIONS, _NAME)
-    expiry = document.get("expiry")
+    expiry, offered = document.get("expiry"), document["offered"]
     token, trouble, consent, retired = (document[name] for name in ("token", "trouble", "consent", "retired"))
     return Connection(
         tenant=document["tenant"],
@@ -122,6 +127,10 @@ def _connection(stored: Document) -> Connection:
         notes=tuple(Note(**note) for note in document["notes"]),
         expiry=None if expiry is None else CredentialExpiry(**{**expiry, "source": ExpirySource(expiry["source"])}),
         retired=None if retired is None else Retirement(**{**retired, "end": RecordEnd(retired["end"])}),
+        keys=document["keys"],
+        key=document["key"],
+        offered=None if offered is None else KeyOffer(**offered),
+        spent_keys=tuple(document["spent_keys"]),
     )
 
 

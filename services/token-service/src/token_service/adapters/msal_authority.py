@@ -20,10 +20,12 @@ import msal
 from pydantic import SecretStr
 
 from chassis.clock import Clock
+from chassis.vault import VaultNotFound
 from contracts.errors import ErrorClass
 from graph_client import pause_asked_for
 from token_service.adapters.pem import fault_of
-from token_service.domain.credential import ClientCertificate, ClientSecret, Credential
+from token_service.adapters.transit_keys import TransitKeys
+from token_service.domain.credential import ClientCertificate, ClientSecret, Credential, VaultKey
 from token_service.ports import Issued, NoAnswer, Outcome, Refused
 
 TIMEOUT = httpx.Timeout(connect=2.0, read=5.0, write=5.0, pool=5.0)
@@ -43,13 +45,18 @@ _REFUSALS = {
 }
 _NUMBER = re.compile(r"AADSTS[0-9]{4,8}")
 
+MsalCredential = str | dict[str, Any]
+
 
 class MsalAuthority:
     """An `Authority`. `url` is the platform's base URL; a context manager that closes its connections."""
 
-    def __init__(self, url: str, scope: str, *, trust: ssl.SSLContext, proxy: str | None, clock: Clock) -> None:
+    def __init__(
+        self, url: str, scope: str, *, trust: ssl.SSLContext, proxy: str | None, keys: TransitKeys, clock: Clock
+    ) -> None:
         self._url = url.rstrip("/")
         self._scope = scope
+        self._keys = keys
         self._clock = clock
         self._client = httpx.Client(
             verify=trust,
@@ -68,18 +75,22 @@ class MsalAuthority:
         self._client.__exit__(kind, error, trace)
 
     async def acquire(self, entra_tenant_id: str, client_id: str, credential: Credential) -> Outcome:
-        return await asyncio.to_thread(self._acquire, entra_tenant_id, client_id, credential)
-
-    def _acquire(self, entra_tenant_id: str, client_id: str, credential: Credential) -> Outcome:
-        if isinstance(credential, ClientCertificate):
+        if not isinstance(credential, ClientSecret):
             unusable = fault_of(credential, self._clock.now())
             if unusable is not None:
                 return Refused(ErrorClass.NO_VALID_TOKEN, unusable)
+        proof = for_msal(credential, self._keys, asyncio.get_running_loop())
+        try:
+            return await asyncio.to_thread(self._acquire, entra_tenant_id, client_id, proof)
+        except VaultNotFound:
+            return Refused(ErrorClass.NO_VALID_TOKEN, "the key is not in the vault any more; have a new one made")
+
+    def _acquire(self, entra_tenant_id: str, client_id: str, proof: MsalCredential) -> Outcome:
         wire = Wire(self._client)
         try:
             application = msal.ConfidentialClientApplication(
                 client_id,
-                client_credential=for_msal(credential),
+                client_credential=proof,
                 authority=f"{self._url}/{entra_tenant_id}",
                 instance_discovery=False,
                 http_client=wire,
@@ -142,12 +153,19 @@ def _text(value: Any) -> Any:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def for_msal(credential: Credential) -> str | dict[str, str]:
+def for_msal(credential: Credential, keys: TransitKeys, loop: asyncio.AbstractEventLoop) -> MsalCredential:
+    """What msal takes. With a key in the vault it asks us for each assertion, in its thread, while `loop` runs."""
     match credential:
         case ClientSecret(value=value):
             return value
         case ClientCertificate(certificate=certificate, private_key=key):
             return {"public_certificate": certificate, "private_key": key}
+        case VaultKey():
+
+            def signed(asked: Mapping[str, str]) -> str:
+                return keys.assertion(credential, loop, client_id=asked["client_id"], audience=asked["token_endpoint"])
+
+            return {"client_assertion": signed}
 
 
 def _without_answer(status: int, kind: str, pause: float) -> Outcome:

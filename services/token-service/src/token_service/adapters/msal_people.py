@@ -19,7 +19,8 @@ from pydantic import SecretStr
 
 from chassis.clock import Clock
 from token_service.adapters.id_tokens import OTHER_SIGN_IN, IdTokenInvalid, validated
-from token_service.adapters.msal_authority import TIMEOUT, Wire, detail_of, for_msal
+from token_service.adapters.msal_authority import TIMEOUT, MsalCredential, Wire, detail_of, for_msal
+from token_service.adapters.transit_keys import TransitKeys
 from token_service.ports import AppIdentity, NotSignedIn, SignedIn, SignInBegun
 
 _GRAPH = "https://graph.microsoft.com/"
@@ -30,8 +31,9 @@ _FAILURES = (httpx.HTTPError, msal.exceptions.MsalError, ValueError, KeyError)
 class MsalPeople:
     """A `token_service.ports.People`. `url` is the platform's base URL; a context manager that closes connections."""
 
-    def __init__(self, url: str, *, trust: ssl.SSLContext, proxy: str | None, clock: Clock) -> None:
+    def __init__(self, url: str, *, trust: ssl.SSLContext, proxy: str | None, keys: TransitKeys, clock: Clock) -> None:
         self._url = url.rstrip("/")
+        self._vault_keys = keys
         self._clock = clock
         self._client = httpx.Client(
             verify=trust,
@@ -52,24 +54,31 @@ class MsalPeople:
     async def begin(
         self, app: AppIdentity, scopes: list[str], redirect_uri: str, state: str
     ) -> SignInBegun | NotSignedIn:
-        return await asyncio.to_thread(self._begin, app, scopes, redirect_uri, state)
+        return await asyncio.to_thread(self._begin, app, self._proof(app), scopes, redirect_uri, state)
 
     async def finish(self, app: AppIdentity, kept: SecretStr, answer: Mapping[str, str]) -> SignedIn | NotSignedIn:
-        return await asyncio.to_thread(self._finish, app, kept, answer)
+        return await asyncio.to_thread(self._finish, app, self._proof(app), kept, answer)
 
-    def _begin(self, app: AppIdentity, scopes: list[str], redirect_uri: str, state: str) -> SignInBegun | NotSignedIn:
+    def _proof(self, app: AppIdentity) -> MsalCredential:
+        return for_msal(app.credential, self._vault_keys, asyncio.get_running_loop())
+
+    def _begin(
+        self, app: AppIdentity, proof: MsalCredential, scopes: list[str], redirect_uri: str, state: str
+    ) -> SignInBegun | NotSignedIn:
         try:
-            flow = self._application(app).initiate_auth_code_flow(
+            flow = self._application(app, proof).initiate_auth_code_flow(
                 scopes, redirect_uri=redirect_uri, state=state, response_mode="form_post"
             )
         except _FAILURES as error:
             return NotSignedIn(f"Microsoft's sign-in: {type(error).__name__}")
         return SignInBegun(str(flow["auth_uri"]), SecretStr(json.dumps(flow)))
 
-    def _finish(self, app: AppIdentity, kept: SecretStr, answer: Mapping[str, str]) -> SignedIn | NotSignedIn:
+    def _finish(
+        self, app: AppIdentity, proof: MsalCredential, kept: SecretStr, answer: Mapping[str, str]
+    ) -> SignedIn | NotSignedIn:
         flow = json.loads(kept.get_secret_value())
         try:
-            got = self._application(app).acquire_token_by_auth_code_flow(flow, dict(answer))
+            got = self._application(app, proof).acquire_token_by_auth_code_flow(flow, dict(answer))
             if "error" in got:
                 return NotSignedIn(detail_of(str(got["error"]), str(got.get("error_description", ""))))
             claims = validated(
@@ -100,10 +109,10 @@ class MsalPeople:
         keys: dict[str, Any] = answer.json()
         return keys
 
-    def _application(self, app: AppIdentity) -> Any:
+    def _application(self, app: AppIdentity, proof: MsalCredential) -> Any:
         return msal.ConfidentialClientApplication(
             app.client_id,
-            client_credential=for_msal(app.credential),
+            client_credential=proof,
             authority=f"{self._url}/{app.entra_tenant_id}",
             instance_discovery=False,
             http_client=Wire(self._client),

@@ -2,13 +2,15 @@
 
 import hashlib
 import random
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 from contracts.errors import ErrorClass
-from contracts.names import ConsentOutcome, CredentialKind, Profile, RecordEnd, TokenStatus
-from token_service.domain.records import CredentialExpiry, Note, Retirement, TokenRecord
+from contracts.names import ConsentOutcome, ConsentSource, Profile, RecordEnd, TokenStatus
+from token_service.domain.credential import ClientSecret, Credential, VaultKey, thumbprint_of
+from token_service.domain.records import CredentialExpiry, KeyOffer, Note, Retirement, TokenRecord
 
 Result = Literal["renewed", "refused", "no_answer", "vault", "superseded"]
 """How an attempt to renew a token ended; dashboards key on these words."""
@@ -125,6 +127,13 @@ class Connection:
     """Of the credential in use; None until it was looked for."""
     retired: Retirement | None = None
     """Set until a new token is generated: nothing renews it, and what the vault holds is destroyed when it is due."""
+    keys: int = 0
+    """Numbers given to keys in the vault so far; none is given twice."""
+    key: int | None = None
+    """The one the app signs in with; None: it signs in with something else."""
+    offered: KeyOffer | None = None
+    spent_keys: tuple[int, ...] = ()
+    """Keys in the vault that nothing needs any more; each is destroyed before it leaves this list."""
 
     @property
     def record(self) -> TokenRecord | None:
@@ -186,17 +195,37 @@ class Connection:
             consent_proven_at=self.consent_proven_at if client_id == self.client_id else None,
         )
 
-    def generated(self, client_id: str, kind: CredentialKind, *, by: str, now: datetime) -> "Connection":
+    def offering(self, offer: KeyOffer) -> "Connection":
+        """Wait for the certificate of a new key to be uploaded; a key offered before is not needed any more."""
+        before = None if self.offered is None else self.offered.number
+        return replace(self, keys=offer.number, offered=offer, spent_keys=self._spent(before))
+
+    def generated(self, client_id: str, credential: Credential, *, by: str, now: datetime) -> "Connection":
         """Begin the record of a credential that was just proven; the one before is replaced, and nothing is retired."""
         past = self._ended(RecordEnd.REPLACED, by, now)
-        record = TokenRecord(past[-1].number + 1 if past else 1, client_id, kind, now, by)
-        return replace(self, records=(*past, record)[-_KEPT_RECORDS:], retired=None, expiry=None)
+        number = past[-1].number + 1 if past else 1
+        key = credential.number if isinstance(credential, VaultKey) else None
+        thumbprint = "" if isinstance(credential, ClientSecret) else thumbprint_of(credential.certificate)
+        record = TokenRecord(number, client_id, credential.kind, now, by, thumbprint=thumbprint, key=key)
+        taken = self.offered is not None and self.offered.number == key
+        return replace(
+            self,
+            records=(*past, record)[-_KEPT_RECORDS:],
+            retired=None,
+            expiry=None,
+            key=key,
+            offered=None if taken else self.offered,
+            spent_keys=self._spent(self.key),
+        )
 
     def switched_off(self, retirement: Retirement) -> "Connection":
         """Take the token out of use. Of a deleted one records, notes and generation stay, and nothing else."""
         off = replace(
             self,
             records=self._ended(retirement.end, retirement.by, retirement.at),
+            key=None,
+            offered=None,
+            spent_keys=self._spent(self.key, None if self.offered is None else self.offered.number),
             retired=retirement,
             trouble=None,
             failures=0,
@@ -207,6 +236,24 @@ class Connection:
 
     def _ended(self, end: RecordEnd, by: str, now: datetime) -> tuple[TokenRecord, ...]:
         return (*self.records[:-1], self.records[-1].closed(end, by, now)) if self.records else ()
+
+    def _spent(self, *keys: int | None) -> tuple[int, ...]:
+        return (*self.spent_keys, *(key for key in keys if key is not None))
+
+    def keys_destroyed(self, numbers: Collection[int], now: datetime) -> "Connection":
+        """Record that the vault does not hold these spent keys any more."""
+        records = tuple(
+            replace(record, key_destroyed_at=now) if record.key in numbers else record for record in self.records
+        )
+        left = tuple(number for number in self.spent_keys if number not in numbers)
+        return replace(self, records=records, spent_keys=left)
+
+    def consented_by(self, name: str, source: ConsentSource) -> "Connection":
+        """Write into the record in use who gave the consent."""
+        record = self.record
+        if record is None or (record.consent_by, record.consent_source) == (name, source):
+            return self
+        return replace(self, records=(*self.records[:-1], replace(record, consent_by=name, consent_source=source)))
 
     def emptied(self) -> "Connection":
         """Record that the vault holds nothing of a retired token any more."""

@@ -14,7 +14,10 @@ def intake(tenant: str, reference: str) -> str:
 
 
 def credentials(tenant: str, profile: Profile) -> str:
-    """A proven credential: `{"client_id"}` and what the intake held. Nobody but this service reads it."""
+    """A proven credential: `{"client_id"}` and what the intake held, or `{"certificate", "vault_key"}`.
+
+    Nobody but this service reads it.
+    """
     return f"tenants/{tenant}/credentials/{profile}"
 
 
@@ -36,3 +39,8 @@ def recovery_key(tenant: str) -> str:
 def transit_key(tenant: str) -> str:
     """The key that wraps the data keys of the tenant's repository."""
     return f"tenant-{tenant}"
+
+
+def app_key(tenant: str, profile: Profile, number: int) -> str:
+    """A key that the profile's app signs in with. The dots keep tenants apart: no slug has one."""
+    return f"app.{tenant}.{profile}.{number}"

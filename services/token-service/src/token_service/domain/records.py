@@ -10,7 +10,8 @@ from contracts.names import ConsentSource, CredentialKind, ExpirySource, RecordE
 class TokenRecord:
     """One credential from the token that proved it until its end; renewals belong to the record of their credential.
 
-    `number` counts from 1 per profile and is never given twice.
+    `number` counts from 1 per profile and is never given twice. Of a certificate `thumbprint` is what Microsoft's pages
+    show (SHA-1, hex). `key` numbers a key in the vault; it is destroyed after the record ended.
     """
 
     number: int
@@ -23,10 +24,23 @@ class TokenRecord:
     ended: RecordEnd | None = None
     ended_at: datetime | None = None
     ended_by: str = ""
+    thumbprint: str = ""
+    key: int | None = None
+    key_destroyed_at: datetime | None = None
 
     def closed(self, end: RecordEnd, by: str, now: datetime) -> "TokenRecord":
         """End the record; one that has ended keeps its first end."""
         return self if self.ended else replace(self, ended=end, ended_at=now, ended_by=by)
+
+
+@dataclass(frozen=True)
+class KeyOffer:
+    """A key in the vault whose certificate (PEM) waits to be uploaded; it signs nothing else before it is proven."""
+
+    number: int
+    certificate: str
+    at: datetime
+    by: str
 
 
 WARNINGS = (7, 30, 60)

@@ -8,11 +8,13 @@ from contracts import tokens, views
 from contracts.operations import tokens as asked
 from contracts.problem import not_found
 from token_service.domain.connection import Connection
-from token_service.entrypoints.token_views import check_view, details_view, token_view
+from token_service.entrypoints.token_views import check_view, details_view, offer_view, token_view
 from token_service.ports import Connections, Tenants
 from token_service.usecases.note_token import NoteToken
+from token_service.usecases.offer_vault_key import OfferVaultKey
 from token_service.usecases.renew_now import RenewNow
 from token_service.usecases.retire_token import RetireToken
+from token_service.usecases.set_credential import SetCredential
 from token_service.usecases.verify_token import VerifyToken
 
 
@@ -24,6 +26,8 @@ class TokenQuestions:
     verify: VerifyToken
     retire: RetireToken
     note: NoteToken
+    offer_vault_key: OfferVaultKey
+    set_credential: SetCredential
     clock: Clock
 
     def bind(self, server: RpcServer) -> None:
@@ -34,6 +38,8 @@ class TokenQuestions:
         server.answer(asked.TOKEN_DEACTIVATE, self.token_deactivate)
         server.answer(asked.TOKEN_DELETE, self.token_delete)
         server.answer(asked.TOKEN_NOTE, self.token_note)
+        server.answer(asked.VAULT_KEY_OFFER, self.vault_key_offer)
+        server.answer(asked.VAULT_KEY_SET, self.vault_key_set)
 
     async def token_get(self, call: Call[asked.OfProfile]) -> tokens.TokenDetails:
         """Show a profile without a token, too: it is unknown, not absent."""
@@ -57,6 +63,14 @@ class TokenQuestions:
     async def token_note(self, call: Call[asked.NoteToken]) -> tokens.TokenDetails:
         tenant, profile = call.one_tenant(), call.question.profile
         return await self._details(await self.note(tenant, profile, call.question.text, call.caller))
+
+    async def vault_key_offer(self, call: Call[asked.OfProfile]) -> tokens.VaultKeyOffer:
+        tenant, profile = call.one_tenant(), call.question.profile
+        return offer_view(tenant, profile, await self.offer_vault_key(tenant, profile, call.caller))
+
+    async def vault_key_set(self, call: Call[asked.SetVaultKey]) -> views.TokenView:
+        tenant, wish = call.one_tenant(), call.question
+        return self._view(await self.set_credential.vault_key(tenant, wish.profile, wish.client_id, call.caller))
 
     async def _details(self, connection: Connection) -> tokens.TokenDetails:
         tenant = await self.tenants.get(connection.tenant)

@@ -4,11 +4,15 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
 from contracts import tokens, views
 from contracts.names import ExpirySource, Profile
 from contracts.tokens import Probe
 from token_service.domain.connection import Connection, ConsentAttempt
-from token_service.domain.records import TokenRecord
+from token_service.domain.credential import thumbprint_of
+from token_service.domain.records import KeyOffer, TokenRecord
 from token_service.ports import Effective, NotEffective, Unproven
 from token_service.usecases.verify_token import Verdict
 
@@ -48,6 +52,21 @@ def details_view(connection: Connection, now: datetime, support_contact: str) ->
         support_contact=support_contact,
         records=tuple(_record_view(record) for record in reversed(connection.records)),
         notes=tuple(tokens.TokenNote(at=note.at, by=note.by, text=note.text) for note in reversed(connection.notes)),
+    )
+
+
+def offer_view(tenant: str, profile: Profile, offer: KeyOffer) -> tokens.VaultKeyOffer:
+    certificate = x509.load_pem_x509_certificate(offer.certificate.encode())
+    return tokens.VaultKeyOffer(
+        tenant=tenant,
+        profile=profile,
+        number=offer.number,
+        certificate=offer.certificate,
+        thumbprint=thumbprint_of(offer.certificate),
+        thumbprint_sha256=certificate.fingerprint(hashes.SHA256()).hex().upper(),
+        expires_at=certificate.not_valid_after_utc,
+        offered_at=offer.at,
+        offered_by=offer.by,
     )
 
 

@@ -45,7 +45,10 @@ class Authority(Protocol):
     """Microsoft's identity platform."""
 
     async def acquire(self, entra_tenant_id: str, client_id: str, credential: Credential) -> Outcome:
-        """Ask for a token that was not handed out before; never raises for what the authority does."""
+        """Ask for a token that was not handed out before; never raises for what the authority does.
+
+        Raises VaultError when a key in the vault is to sign and the vault does not.
+        """
         ...
 
 
@@ -168,7 +171,10 @@ class People(Protocol):
     ) -> SignInBegun | NotSignedIn: ...
 
     async def finish(self, app: AppIdentity, kept: SecretStr, answer: Mapping[str, str]) -> SignedIn | NotSignedIn:
-        """Redeem what the browser brought back; never raises for what the platform or the browser does."""
+        """Redeem what the browser brought back; never raises for what the platform or the browser does.
+
+        Raises VaultError when a key in the vault is to sign and the vault does not.
+        """
         ...
 
 

@@ -10,7 +10,7 @@ from contracts.names import Profile
 from contracts.problem import unavailable
 from token_service.domain import places
 from token_service.domain.connection import Connection
-from token_service.domain.credential import credential_in
+from token_service.domain.credential import VaultKey, credential_in
 from token_service.ports import Connections
 
 log = structlog.get_logger(__name__)
@@ -37,10 +37,12 @@ class AdoptCredentials:
             found = await self._vault.kv_read(places.credentials(tenant, profile))
         except VaultError as error:
             raise unavailable("the vault did not say which credentials it holds; try again shortly") from error
-        if found is None or credential_in(found[0]) is None or not isinstance(found[0].get("client_id"), str):
+        credential = None if found is None else credential_in(found[0])
+        if found is None or credential is None or not isinstance(found[0].get("client_id"), str):
             return
         now, client_id = self._clock.now(), found[0]["client_id"]
-        due = Connection(tenant, profile, client_id=client_id, due_at=now, proof_wanted=True)
+        key = credential.number if isinstance(credential, VaultKey) else None
+        due = Connection(tenant, profile, client_id=client_id, due_at=now, proof_wanted=True, keys=key or 0, key=key)
         told = recorded(
             AuditAction.PROFILE_ADOPT_CREDENTIAL,
             profile,

@@ -258,4 +258,5 @@ def _facts_of(connection: Connection) -> str:
     # Where optional workloads are missing every renewal proves the rest anew, which is no news.
     proven_at = None if connection.without else connection.consent_proven_at
     usable = connection.token is not None and connection.retired is None
-    return f"{connection.client_id} {connection.intake} {connection.consent_missing} {proven_at} {usable}"
+    number = None if connection.record is None else connection.record.number
+    return f"{connection.client_id} {number} {connection.consent_missing} {proven_at} {usable}"

@@ -144,7 +144,7 @@ class Offboard:
     async def _deactivate(self, tenant: str, caller: Caller) -> None:
         """The directory's token last: it reads the grants of the others."""
         found = await self._connections.of_tenant(tenant)
-        known = [one for one in found if one.client_id is not None]
+        known = [one for one in found if one.client_id is not None or one.offered is not None]
         for connection in sorted(known, key=lambda one: one.profile is Profile.DIRECTORY):
             await self._retire.deactivate(tenant, connection.profile, caller)
 

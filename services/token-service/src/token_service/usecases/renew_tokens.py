@@ -27,6 +27,7 @@ from token_service.ports import (
     Unproven,
     Workloads,
 )
+from token_service.usecases.destroy_keys import destroy_keys
 from token_service.usecases.keep_token import KeepToken, consent_events
 
 log = structlog.get_logger(__name__)
@@ -108,6 +109,7 @@ class RenewTokens:
 
     async def _attempt(self, claimed: Connection) -> Result:
         try:
+            claimed = await destroy_keys(self._vault, claimed, self._clock.now())  # saved with the outcome
             credential = await self._credential(claimed)
             if credential is None:
                 detail = "the vault holds no credential; set it again"

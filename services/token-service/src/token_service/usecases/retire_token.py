@@ -16,6 +16,7 @@ from token_service.domain import places
 from token_service.domain.connection import Connection, RenewalPolicy
 from token_service.domain.records import Retirement
 from token_service.ports import Announcements, Connections
+from token_service.usecases.destroy_keys import destroy_keys
 
 log = structlog.get_logger(__name__)
 
@@ -77,13 +78,12 @@ class RetireToken:
         claimed = await self._connections.save(retired.claimed(self._claim_ends()))
         if claimed is None:
             return False
-        await self._destroy(claimed)
-        await self._connections.save(claimed.emptied())
+        await self._connections.save((await self._destroy(claimed)).emptied())
         return True
 
     async def _known(self, tenant: str, profile: Profile) -> Connection:
         known = await self._connections.get(tenant, profile)
-        if known is None or (known.client_id is None and known.retired is None):
+        if known is None or (known.client_id is None and known.retired is None and known.offered is None):
             raise not_found("token")
         return known
 
@@ -115,15 +115,16 @@ class RetireToken:
 
     async def _destroyed(self, off: Connection) -> Connection:
         try:
-            await self._destroy(off)
+            destroyed = await self._destroy(off)
         except VaultError as error:
             raise unavailable("the token is off; it is destroyed as soon as the vault answers") from error
         # Still due when the reservation ends: a renewal that was on its way may have written once more by then.
-        return await self._connections.save(replace(off, claimed_until=None)) or off
+        return await self._connections.save(replace(destroyed, claimed_until=None)) or off
 
-    async def _destroy(self, off: Connection) -> None:
+    async def _destroy(self, off: Connection) -> Connection:
         await self._vault.kv_delete(places.token(off.tenant, off.profile))
         await self._vault.kv_delete(places.credentials(off.tenant, off.profile))
+        return await destroy_keys(self._vault, off, self._clock.now())
 
     def _claim_ends(self) -> datetime:
         return self._clock.now() + timedelta(seconds=self._policy.claim)

@@ -1,8 +1,8 @@
-"""Take over a credential: prove it by a token, only then keep it."""
+"""Take over a credential: prove it by a token, only then keep it. The one before works until then."""
 
 import asyncio
-import dataclasses
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -13,10 +13,11 @@ from contracts.auditing import AuditAction, recorded
 from contracts.caller import Caller
 from contracts.errors import ErrorClass
 from contracts.events import AuditRecorded
+from contracts.names import Profile
 from contracts.problem import Problem, ProblemError, conflict, invalid, not_found, unavailable
 from token_service.domain import places
 from token_service.domain.connection import Connection
-from token_service.domain.credential import Credential, credential_in
+from token_service.domain.credential import Credential, VaultKey, brought_in
 from token_service.ports import (
     Announcements,
     Authority,
@@ -29,11 +30,22 @@ from token_service.ports import (
     Unproven,
     Workloads,
 )
+from token_service.usecases.destroy_keys import destroy_keys
 from token_service.usecases.keep_token import KeepToken
 
 log = structlog.get_logger(__name__)
 
 _ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """Whose credential it is to become, and who wishes it."""
+
+    tenant: str
+    profile: Profile
+    client_id: str
+    caller: Caller
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,10 @@ class _Proven:
     credential: Credential
     issued: Issued
     proof: Proof
+
+
+Fresh = Callable[[Connection], bool]
+"""Whether the credential still is to take the place of what the connection has; False: it has done so already."""
 
 
 class SetCredential:
@@ -80,44 +96,72 @@ class SetCredential:
         Raises ProblemError.
         """
         try:
-            return await self._take_over(tenant, wish, caller)
+            return await self._take_over(_Wish(tenant, wish.profile, wish.client_id, caller), wish.intake)
         except VaultError as error:
             raise unavailable("the vault does not answer; set the credential again shortly") from error
 
-    async def _take_over(self, tenant: str, wish: rpc.SetCredential, caller: Caller) -> Connection:
-        record = await self._tenants.get(tenant)
-        if record is None:
-            raise not_found("tenant")
-        path = places.intake(tenant, wish.intake)
+    async def vault_key(self, tenant: str, profile: Profile, client_id: str, caller: Caller) -> Connection:
+        """Prove the key that is offered, whose certificate was uploaded meanwhile, and sign in with it from now on.
+
+        Until it is proven the credential before is in use, and nothing of it is touched; afterwards its key, if it was
+        one in the vault, is destroyed. A repeat gives the same connection. Raises ProblemError.
+        """
+        wish = _Wish(tenant, profile, client_id, caller)
+        try:
+            return await self._sign_in_with_key(wish)
+        except VaultError as error:
+            raise unavailable("the vault does not answer; try again shortly") from error
+
+    async def _take_over(self, wish: _Wish, intake: str) -> Connection:
+        entra_tenant_id = await self._entra_tenant_id(wish)
+        path = places.intake(wish.tenant, intake)
         credential = await self._waiting(path)
         if credential is None:
-            return await self._answered_before(tenant, wish)
+            return await self._answered_before(wish, intake)
         try:
-            issued = await self._prove(record.entra_tenant_id, wish.client_id, credential)
-            proof = await self._try(wish, issued)
-            connection = await self._keep_both(tenant, wish, _Proven(credential, issued, proof), caller)
+            proven = await self._proven(entra_tenant_id, wish, credential)
+            return await self._keep_both(wish, proven, lambda known: known.intake != intake, intake)
         finally:
             # A refused secret must not lie about, and an accepted one lies in its own place now.
             await self._vault.kv_delete(path)
-        self._announcements.soon(connection.id)
-        log.info("credential proven and kept", tenant=tenant, profile=wish.profile.value, client_id=wish.client_id)
-        return connection
+
+    async def _sign_in_with_key(self, wish: _Wish) -> Connection:
+        entra_tenant_id = await self._entra_tenant_id(wish)
+        known = await self._connections.get(wish.tenant, wish.profile)
+        offer = None if known is None else known.offered
+        if known is None or offer is None:
+            if known is not None and known.key is not None and known.client_id == wish.client_id:
+                return known
+            raise invalid("no key is offered; ask for its certificate and upload that first")
+        credential = VaultKey(offer.certificate, places.app_key(wish.tenant, wish.profile, offer.number))
+        proven = await self._proven(entra_tenant_id, wish, credential)
+        return await self._keep_both(wish, proven, lambda now: now.offered == offer)
+
+    async def _entra_tenant_id(self, wish: _Wish) -> str:
+        record = await self._tenants.get(wish.tenant)
+        if record is None:
+            raise not_found("tenant")
+        return record.entra_tenant_id
 
     async def _waiting(self, path: str) -> Credential | None:
         found = await self._vault.kv_read(path)
         if found is None:
             return None
-        credential = credential_in(found[0])
+        credential = brought_in(found[0])
         if credential is None:
             await self._vault.kv_delete(path)
             raise invalid("the intake holds neither secret nor certificate; set the credential again")
         return credential
 
-    async def _answered_before(self, tenant: str, wish: rpc.SetCredential) -> Connection:
-        known = await self._connections.get(tenant, wish.profile)
-        if known is not None and known.intake == wish.intake:
+    async def _answered_before(self, wish: _Wish, intake: str) -> Connection:
+        known = await self._connections.get(wish.tenant, wish.profile)
+        if known is not None and known.intake == intake:
             return known
         raise invalid("nothing waits in the intake; set the credential again")
+
+    async def _proven(self, entra_tenant_id: str, wish: _Wish, credential: Credential) -> _Proven:
+        issued = await self._prove(entra_tenant_id, wish.client_id, credential)
+        return _Proven(credential, issued, await self._try(wish.profile, issued))
 
     async def _prove(self, entra_tenant_id: str, client_id: str, credential: Credential) -> Issued:
         try:
@@ -141,38 +185,52 @@ class SetCredential:
                     )
                 )
 
-    async def _try(self, wish: rpc.SetCredential, issued: Issued) -> Proof:
+    async def _try(self, profile: Profile, issued: Issued) -> Proof:
         """A token without consent is issued all the same: only Graph knows. What it leaves open is tried again."""
         try:
             async with asyncio.timeout(self._proof_patience):
-                return await self._workloads.prove(wish.profile, issued.token)
+                return await self._workloads.prove(profile, issued.token)
         except TimeoutError:
             return Unproven(ErrorClass.CONNECTION_TIMEOUT, "Microsoft Graph did not answer in time")
 
-    async def _keep_both(self, tenant: str, wish: rpc.SetCredential, proven: _Proven, caller: Caller) -> Connection:
+    async def _keep_both(self, wish: _Wish, proven: _Proven, fresh: Fresh, intake: str | None = None) -> Connection:
         stored = {"client_id": wish.client_id, **proven.credential.stored()}
         for _ in range(_ATTEMPTS):
-            known = await self._connections.get(tenant, wish.profile) or Connection(tenant, wish.profile)
-            if known.retired is not None and known.is_claimed(self._clock.now()):
+            now = self._clock.now()
+            known = await self._connections.get(wish.tenant, wish.profile) or Connection(wish.tenant, wish.profile)
+            if known.retired is not None and known.is_claimed(now):
                 raise conflict("the token before is being destroyed; set the credential again in a minute")
-            await self._vault.kv_write(places.credentials(tenant, wish.profile), stored)
-            if known.intake != wish.intake:  # else this is a repeat, whose record exists
-                kind, now = proven.credential.kind, self._clock.now()
-                known = known.generated(wish.client_id, kind, by=caller.subject, now=now)
-            known = dataclasses.replace(known, intake=wish.intake)
-            told = self._told(tenant, wish, proven.credential, caller)
-            kept = await self._keep(known, wish.client_id, proven.issued, proven.proof, [told])
+            if isinstance(proven.credential, VaultKey) and not fresh(known):
+                if known.key == proven.credential.number:
+                    return known
+                raise conflict("the key was withdrawn meanwhile; ask for a new certificate")
+            await self._vault.kv_write(places.credentials(wish.tenant, wish.profile), stored)
+            if fresh(known):  # else this is a repeat, whose record exists
+                known = known.generated(wish.client_id, proven.credential, by=wish.caller.subject, now=now)
+            known = replace(known, intake=intake or known.intake)
+            kept = await self._keep(known, wish.client_id, proven.issued, proven.proof, [self._told(wish, proven)])
             if kept is not None:
-                return kept
+                self._announcements.soon(kept.id)
+                log.info("credential proven and kept", tenant=wish.tenant, profile=wish.profile.value)
+                return await self._without_spent_keys(kept)
         raise conflict("the connection is being changed by others; set the credential again")
 
-    def _told(self, tenant: str, wish: rpc.SetCredential, credential: Credential, caller: Caller) -> AuditRecorded:
+    async def _without_spent_keys(self, kept: Connection) -> Connection:
+        """The key before goes now that the new credential is proven; what fails here the next renewal does."""
+        try:
+            destroyed = await destroy_keys(self._vault, kept, self._clock.now())
+        except VaultError as error:
+            log.warning("a key that was replaced is destroyed later", tenant=kept.tenant, reason=type(error).__name__)
+            return kept
+        return kept if destroyed == kept else await self._connections.save(destroyed) or kept
+
+    def _told(self, wish: _Wish, proven: _Proven) -> AuditRecorded:
         """Recorded also where the app stays the same: of a credential's value nothing can be compared."""
         return recorded(
             AuditAction.PROFILE_SET_CREDENTIAL,
             wish.profile,
-            tenant=tenant,
-            caller=caller,
+            tenant=wish.tenant,
+            caller=wish.caller,
             at=self._clock.now(),
-            after={"client_id": wish.client_id, "signs_in_with": credential.kind.value},
+            after={"client_id": wish.client_id, "signs_in_with": proven.credential.kind.value},
         )

@@ -72,9 +72,9 @@ class SignIn:
         try:
             kept = await self._taken(tenant, answer.state)
             app = await self._app(tenant)
+            signed_in = await self._people.finish(app, kept, _as_msal_wants(answer))
         except VaultError as error:
             raise unavailable("the vault does not answer; try again shortly") from error
-        signed_in = await self._people.finish(app, kept, _as_msal_wants(answer))
         if isinstance(signed_in, NotSignedIn):
             raise _refused(signed_in.detail)
         log.info("person signed in", tenant=tenant)

@@ -13,7 +13,7 @@ from contracts.events.tokens import CredentialExpiring
 from contracts.names import ExpirySource, Profile
 from token_service.domain import places
 from token_service.domain.connection import Connection
-from token_service.domain.credential import ClientCertificate, ClientSecret, credential_in, end_of
+from token_service.domain.credential import ClientCertificate, ClientSecret, VaultKey, credential_in, end_of
 from token_service.domain.records import CredentialExpiry
 from token_service.ports import Announcements, AppRegistrations, Connections, NotRead, Registered, Unanswered
 
@@ -80,7 +80,7 @@ class WatchCredentials:
         match credential:
             case None:
                 return self._known(connection, None, ExpirySource.UNKNOWN)
-            case ClientCertificate():
+            case ClientCertificate() | VaultKey():
                 return self._known(connection, end_of(credential), ExpirySource.CERTIFICATE)
             case ClientSecret():
                 return await self._registered(connection, credential)
