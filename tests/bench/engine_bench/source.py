@@ -38,6 +38,7 @@ class FolderMail:
     def __init__(self, tree: Path, state: Path) -> None:
         self._tree = tree
         self._state = state
+        self._top = str(tree)
         self._folders: dict[str, str] = {}
         self._files: dict[str, str] = {}
         self.requests = 0
@@ -102,7 +103,7 @@ class FolderMail:
 
     async def mime(self, mailbox: str, message: str) -> bytes:
         self.requests += 1
-        return (self._tree / self._files[message]).read_bytes()
+        return _contents(f"{self._top}/{self._files[message]}")
 
     def mime_stream(self, mailbox: str, message: str) -> Any:
         raise AssertionError("every file of the tree is read into memory")
@@ -154,6 +155,12 @@ class FolderTenants:
 
     def restore_mail(self, tenant: str) -> Any:
         raise AssertionError("nothing is restored into Microsoft 365 here")
+
+
+def _contents(path: str) -> bytes:
+    """A third of the time of pathlib: what the source costs is on our bill."""
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - above
+        return file.read()
 
 
 def _change_key(stat: os.stat_result) -> str:

@@ -149,6 +149,11 @@ class Session:
             self._settle_page(key)
             return self._state.get(key)
 
+    def __contains__(self, key: str) -> bool:
+        """Whether `known` would give a row."""
+        with self._lock:
+            return key in self._pages or key in self._state
+
     def keys(self, kind: str | None = None, parent: str | None = None) -> Iterator[ItemRow]:
         """The rows of the current state in order of key, optionally of one kind or below one parent."""
         with self._lock:

@@ -9,6 +9,7 @@ an uncaught error    logged with the remedy; exit code 1
 
 import asyncio
 import contextlib
+import gc
 import os
 import select
 import signal
@@ -23,6 +24,9 @@ from chassis.settings import ProcessSettings
 
 _LAST_RESORT = 4.0
 """Seconds from the cancellation to the hard end, which comes even when a thread never returns."""
+
+_YOUNG = 10_000
+"""New objects between two looks of the garbage collector at the young ones."""
 
 _REMEDY = "Restart the process: unfinished work is taken over. If it fails again, report the traceback."
 
@@ -45,12 +49,23 @@ def run(main: Callable[[Drain], Awaitable[None]], settings: ProcessSettings) -> 
 
     `main` must return soon after `drain.requested`. An exception with an attribute `remedy` gets that logged.
     """
+    leave_imports_alone()
     try:
         asyncio.run(_supervised(main, settings.drain_timeout))
     except Exception as error:
         log.exception("process failed", remedy=getattr(error, "remedy", _REMEDY))
         sys.exit(1)
     sys.exit(0)
+
+
+def leave_imports_alone() -> None:
+    """Let the garbage collector never look again at what is there when a process begins, and at the rest less often.
+
+    Half a million objects of imported modules live as long as the process; looking at them takes 3 % of a first backup.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG)
 
 
 async def _supervised(main: Callable[[Drain], Awaitable[None]], drain_timeout: float) -> None:

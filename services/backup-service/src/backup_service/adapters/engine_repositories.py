@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from backup_engine import RecoveryPublicKey, Repository, Tuning, shredding
 from backup_engine.errors import KeyUnavailable, NotFound, RepositoryError, StorageDenied
-from backup_engine.storage import S3Storage, SFTPStorage, probe
+from backup_engine.storage import S3Storage, probe
 from backup_service.adapters.mongo_store import Store, key
 from backup_service.adapters.storage_targets import storage_of, wrapped
 from backup_service.adapters.transit_wrapper import TransitWrapper
@@ -18,6 +18,9 @@ from contracts.names import StorageFinding
 from contracts.offboarding import TargetKeys
 from contracts.problem import not_found
 from contracts.views import ProbeStep, StorageTarget
+
+if TYPE_CHECKING:
+    from backup_engine.storage import SFTPStorage
 
 log = structlog.get_logger()
 
@@ -138,7 +141,7 @@ class EngineRepositories:
         }
         return told.model_copy(update=named)
 
-    async def _storage(self, tenant: str, target: str, where: Mapping[str, Any]) -> S3Storage | SFTPStorage:
+    async def _storage(self, tenant: str, target: str, where: Mapping[str, Any]) -> "S3Storage | SFTPStorage":
         try:
             found = await self._vault.kv_read(f"tenants/{tenant}/storage/{_credentials_of(target, where)}")
         except VaultNotFound:

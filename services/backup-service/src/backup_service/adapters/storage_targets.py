@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from backup_engine.storage import (
@@ -12,10 +12,11 @@ from backup_engine.storage import (
     LockMode,
     RetryingStorage,
     S3Storage,
-    SFTPLogin,
-    SFTPStorage,
     Storage,
 )
+
+if TYPE_CHECKING:
+    from backup_engine.storage import SFTPStorage
 
 _SSH_PORT = 22
 _REGION = "us-east-1"  # what services without regions call theirs
@@ -23,7 +24,7 @@ _REGION = "us-east-1"  # what services without regions call theirs
 
 def storage_of(
     where: Mapping[str, Any], credentials: Mapping[str, str], tenant: str, ca_file: Path | None
-) -> S3Storage | SFTPStorage:
+) -> "S3Storage | SFTPStorage":
     """Raises StorageDenied for what cannot be right. Every tenant has its own place, whatever the target says."""
     if where.get("kind", "s3") == "sftp":
         return _sftp(where, credentials, tenant)
@@ -49,7 +50,9 @@ def wrapped(storage: Storage, where: Mapping[str, Any]) -> Storage:
     return retrying if limit is None else LimitedStorage(retrying, Limits(upload=limit, download=limit))
 
 
-def _sftp(where: Mapping[str, Any], credentials: Mapping[str, str], tenant: str) -> SFTPStorage:
+def _sftp(where: Mapping[str, Any], credentials: Mapping[str, str], tenant: str) -> "SFTPStorage":
+    from backup_engine.storage import SFTPLogin, SFTPStorage  # noqa: PLC0415 - 15 MB a worker for S3 has no need of
+
     address = urlsplit(str(where["endpoint"]))
     login = SFTPLogin(
         host=address.hostname or "",

@@ -17,8 +17,8 @@ from contracts.errors import ErrorClass
 from contracts.events import Counts
 from graph_client.errors import GraphError
 
-_TOGETHER = 16
-_BYTES_TOGETHER = 1 << 20
+_TOGETHER = 32
+_BYTES_TOGETHER = 2 << 20
 
 
 class Frame:
@@ -224,7 +224,7 @@ class Frame:
         """In a thread; how many of the items are new."""
         new = 0
         for item, body, paged in waiting:
-            new += self._session.known(item.key) is None
+            new += item.key not in self._session
             put = self._session.put_page_item if paged else self._session.put_item
             put(item, body)
         return new

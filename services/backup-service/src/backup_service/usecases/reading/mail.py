@@ -175,9 +175,15 @@ class MailSource:
         for message in page.messages:
             self._moved_out.pop(message.id, None)
         await self._content.expect(folder.id, page.messages)
+        left = iter(page.messages)
+
+        async def take_one_by_one() -> None:
+            for message in left:
+                await self._take(message)
+
         async with asyncio.TaskGroup() as group:
-            for message in page.messages:
-                group.create_task(self._take(message))
+            for _ in range(min(self._frame.parallel, len(page.messages))):
+                group.create_task(take_one_by_one())
         await self._frame.flush()
 
     async def _compare_all(self, folders: Sequence[Folder]) -> None:

@@ -1,6 +1,5 @@
 """One mail: its MIME, in memory or streamed, and what the MIME does not carry."""
 
-import asyncio
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -14,23 +13,27 @@ from graph_client.errors import BodyTooLarge, GraphError, NotFound
 
 
 class MailContent:
-    """Puts mails into the frame; `frame.parallel` of them are fetched at once."""
+    """Puts mails into the frame."""
 
     def __init__(self, mail: Mail, frame: Frame) -> None:
         self._mail = mail
         self._frame = frame
-        self._slots = asyncio.Semaphore(frame.parallel)
         self._references = FolderReferences(mail, frame.resource)
 
     async def expect(self, folder: str, messages: Sequence[Message]) -> None:
         """Prepare to take messages of one folder: what many of them are to be asked for is learned at once."""
-        asked = [one for one in messages if one.sidecar.get("hasAttachments") and self._is_to_be_fetched(one)]
+        asked = []
+        for one in messages:
+            if one.sidecar.get("hasAttachments"):
+                known = self._frame.known(one.id)
+                if known is None or _may_have_other_content(one, known):
+                    asked.append(one)
         await self._references.learn(folder, asked)
 
     async def take(self, message: Message) -> bool:
         """Keep a message as it was told of; what is stored already is not fetched. False: it is not there any more."""
         known = self._frame.known(message.id)
-        if known is None or self._is_to_be_fetched(message):
+        if known is None or _may_have_other_content(message, known):
             return await self.fetch(message)
         if known.parent != message.folder or any(known.meta.get(k) != v for k, v in message.sidecar.items()):
             # The stored MIME is the message's: what is known about it is all that changes.
@@ -38,18 +41,13 @@ class MailContent:
             await self._frame.update_meta(known, version=known.version, parent=message.folder, meta=meta)
         return True
 
-    def _is_to_be_fetched(self, message: Message) -> bool:
-        known = self._frame.known(message.id)
-        return known is None or _may_have_other_content(message, known)
-
     async def fetch(self, message: Message) -> bool:
         """Read a mail and keep it, or list why it cannot be read. False: it is not there any more."""
-        async with self._slots:
-            try:
-                return await self._fetch(message)
-            except GraphError as error:
-                self._frame.blame(message.id, error)
-                return True
+        try:
+            return await self._fetch(message)
+        except GraphError as error:
+            self._frame.blame(message.id, error)
+            return True
 
     async def _fetch(self, message: Message) -> bool:
         try:
