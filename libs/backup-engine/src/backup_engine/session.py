@@ -1,21 +1,19 @@
 """One backup of one shard, from open to commit."""
 
 import hashlib
-import logging
 import secrets
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from importlib.metadata import version
 from typing import Any, Self
 
-from backup_engine import adoption, closure, commits, floor, manifest, names, recheck
+from backup_engine import adoption, closure, commits, floor, leftovers, manifest, names, recheck
 from backup_engine.adoption import Inheritance
 from backup_engine.backing import Backing
-from backup_engine.errors import IntegrityError, ObjectLocked, RepositoryError, UnknownItem
+from backup_engine.errors import IntegrityError, RepositoryError, UnknownItem
 from backup_engine.floor import Floor
 from backup_engine.header import Kind
 from backup_engine.intake import Intake, Stored
@@ -34,13 +32,10 @@ from backup_engine.model import (
 from backup_engine.pack import PackEntry
 from backup_engine.packer import Packer
 from backup_engine.pages import Pages
-from backup_engine.pools import side_by_side
 from backup_engine.retention import Retained
 from backup_engine.rows import Tally
 from backup_engine.state import State
 from backup_engine.verification import References, references, verify_committed
-
-_log = logging.getLogger(__name__)
 
 
 class Session:
@@ -243,7 +238,7 @@ class Session:
         commits.commit(self._backing.objects, snapshot)
         self._committed = snapshot
         self._packer.close()
-        self._remove_session_objects()
+        leftovers.remove(self._backing, self.id, self._seq["checkpoint"], self._dead)
         return snapshot
 
     def verify(self) -> tuple[VerificationReport, VerificationReport]:
@@ -391,18 +386,3 @@ class Session:
             self._references = references(backing, rows)
             self.verification = recheck.verified(backing, self._references, storage, self._progress.packs, failed)
         return storage.floor
-
-    def _remove_session_objects(self) -> None:
-        """After the commit nobody needs them; leaving some behind costs a few hundred bytes."""
-        storage, at_once = self._backing.storage, self._backing.tuning.uploaders
-        own = [names.intent(self.id), *(names.checkpoint(self.id, n) for n in range(self._seq["checkpoint"]))]
-        try:
-            side_by_side([partial(storage.delete, name) for name in own], at_once)
-            storage.delete(names.session_open(self.id))  # last: what is left without it belongs to nobody
-            for session in self._dead:
-                for info in list(storage.list(names.session_objects(session))):
-                    storage.delete(info.key)
-        except ObjectLocked:
-            pass  # an account that may only add: who may delete collects them
-        except RepositoryError:
-            _log.warning("session objects left behind after commit", extra={"session": self.id}, exc_info=True)
