@@ -96,6 +96,17 @@ async def test_who_is_restored_keeps_the_record(service: MemoryService) -> None:
     assert len(service.employees.records) == 4
 
 
+async def test_who_was_away_between_two_syncs_has_the_fields_that_came_back(service: MemoryService) -> None:
+    """Deleted, restored and stripped of a field meanwhile: nothing tells that the field had a value."""
+    service.directory.put("anna", department="Sales")
+    await synced(service)
+    service.directory.delete("anna")
+    service.directory.put("anna", display_name="Anna", primary_mail="anna@contoso.example")
+    await synced(service)
+    assert service.employee("anna").fields == service.expected("anna")
+    assert service.logged("anna")[-1] == ("updated", "department", "Sales", None)
+
+
 async def test_who_is_created_anew_gets_a_record_that_is_linked(service: MemoryService) -> None:
     await synced(service)
     service.directory.put("anna-2", display_name="Anna", primary_mail="Anna@contoso.example")

@@ -18,6 +18,14 @@ class DirectoryUser:
     given: Mapping[str, Any]
     guest: bool | None = None
 
+    @property
+    def told_whole(self) -> bool:
+        """True when every field that has a value was told: the kind of user, which hardly ever changes, is beside them.
+
+        So Graph does by default (learn.microsoft.com/graph/api/user-delta); only `return=minimal` leaves out the rest.
+        """
+        return self.guest is not None
+
     def whole(self) -> SynchronisedFields:
         """All fields, when what was not told has no value."""
         return SynchronisedFields(**self.given)

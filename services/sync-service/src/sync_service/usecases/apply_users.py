@@ -64,7 +64,8 @@ class ApplyUsers:
             if _unsure(record, read_at, whole=whole):
                 unsure.append(user.id)
             else:
-                fields = user.whole() if whole or record is None else user.over(record.fields)
+                told_whole = whole or user.told_whole
+                fields = user.whole() if told_whole or record is None else user.over(record.fields)
                 self._judge(outcome, user, record, fields, given)
         for identity in sorted(gone & known.keys()):
             if known[identity].synced_at > read_at:
