@@ -53,10 +53,10 @@ class Stranger:
         assert done.stdout, done.stderr
         return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
 
-    def shell(self, mode: str) -> subprocess.CompletedProcess[str]:
+    def shell(self, mode: str, kind: str = "full", *users: str) -> subprocess.CompletedProcess[str]:
         stack = self.job.stack
         place = (stack_nats.url(stack.ports), str(stack.home.ca_bundle), str(self.folder / "crm.nk"))
-        return self._run(["sh", str(SCRIPTS / "request_sync.sh"), *place, "crm", "contoso", "full", mode])
+        return self._run(["sh", str(SCRIPTS / "request_sync.sh"), *place, "crm", "contoso", kind, mode, *users])
 
     def _place(self, tenant: str, wait: int) -> list[str]:
         stack = self.job.stack
@@ -139,19 +139,37 @@ def test_a_plain_nats_py_script_asks_and_hears(stranger: Stranger, mode: str) ->
 
 @MODES
 def test_a_node_script_asks_and_hears(stranger: Stranger, mode: str) -> None:
-    if not (stranger.folder / "node_modules").exists():
-        assert shutil.which("npm"), "node and npm are missing; on Debian: apt-get install nodejs npm"
-        shutil.copy(SCRIPTS / "request_sync.mjs", stranger.folder)
-        install = ["npm", "install", "--no-audit", "--no-fund", "--no-save", "--prefix", str(stranger.folder)]
-        subprocess.run([*install, "nats@2.29.3"], check=True, capture_output=True, timeout=120)
+    _install_node_package(stranger)
     code, events = stranger.node("--kind", "full", "--mode", mode)
     _check_course(events)
     assert code == 0
 
 
+def _install_node_package(stranger: Stranger) -> None:
+    if not (stranger.folder / "node_modules").exists():
+        assert shutil.which("npm"), "node and npm are missing; on Debian: apt-get install nodejs npm"
+        shutil.copy(SCRIPTS / "request_sync.mjs", stranger.folder)
+        install = ["npm", "install", "--no-audit", "--no-fund", "--no-save", "--prefix", str(stranger.folder)]
+        subprocess.run([*install, "nats@2.29.3"], check=True, capture_output=True, timeout=120)
+
+
 @MODES
 def test_the_nats_command_asks_and_hears(stranger: Stranger, mode: str) -> None:
     done = stranger.shell(mode)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ce-type: m365.job.succeeded.v1" in done.stdout
+
+
+@pytest.mark.parametrize("kind", ["users", "profile"])
+def test_every_script_asks_for_single_users_and_for_profiles(stranger: Stranger, kind: str) -> None:
+    found = stranger.ask(directory.EMPLOYEE_LIST, directory.EmployeesOf(limit=2)).items
+    users = [employee.id for employee in found]
+    named = [word for user in users for word in ("--user", user)]
+    _install_node_package(stranger)
+    for code, events in (stranger.python("--kind", kind, *named), stranger.node("--kind", kind, *named)):
+        _check_course(events)
+        assert (code, events[-1]["counts"]["listed"]) == (0, len(users))
+    done = stranger.shell("structured", kind, *users)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ce-type: m365.job.succeeded.v1" in done.stdout
 

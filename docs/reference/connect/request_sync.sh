@@ -1,16 +1,21 @@
 #!/bin/sh
 # Ask Tenantkeep for a directory sync with the `nats` command and follow what becomes of it. Prints what it receives.
-# Usage: request_sync.sh SERVER CA SEED SOURCE TENANT KIND [binary|structured]
+# Usage: request_sync.sh SERVER CA SEED SOURCE TENANT KIND [binary|structured [USER]...]
 # Exit code: 0 succeeded, 1 failed or rejected, 3 partial, 4 nothing more came within a minute.
 set -eu
 server=$1 ca=$2 seed=$3 source=$4 tenant=$5 kind=$6 mode=${7:-binary}
+users=
+if [ $# -gt 7 ]; then
+    shift 7
+    users=$(printf '"%s",' "$@") # Entra object ids
+fi
 
 bus() { nats --server "$server" --tlsca "$ca" --tlsfirst --nkey "$seed" --js-api-prefix m365.api --timeout 60s "$@"; }
 
 id=$(cat /proc/sys/kernel/random/uuid) # one that nobody can guess; the same again is the same request
 now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 subject=m365.ext.v1.$source.$tenant.sync.requested
-data='{"tenant":"'$tenant'","at":"'$now'","request":"'$id'","kind":"'$kind'"}'
+data='{"tenant":"'$tenant'","at":"'$now'","request":"'$id'","kind":"'$kind'","users":['${users%,}']}'
 if [ "$mode" = structured ]; then
     data='{"specversion":"1.0","id":"'$id'","source":"/'$source'","type":"m365.sync.requested.v1","data":'$data'}'
     bus publish --jetstream "$subject" "$data" -H Nats-Msg-Id:"$id" -H content-type:application/cloudevents+json
