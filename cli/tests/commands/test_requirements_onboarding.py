@@ -10,7 +10,7 @@ import pytest
 
 from contracts.contacts import Contact, Contacts
 from contracts.errors import ErrorClass
-from contracts.names import JobKind, JobState, Profile
+from contracts.names import AdminRole, ConsentSource, CredentialKind, JobKind, JobState, Profile, TokenStatus
 from contracts.onboarding import (
     NEXT_STEPS,
     BackupOutcome,
@@ -21,7 +21,9 @@ from contracts.onboarding import (
     StepView,
 )
 from contracts.onboarding_texts import STEPS
-from contracts.views import BackupConfiguration, Failure, Job, Run, StorageTarget
+from contracts.permissions import PermissionCheck, ProfileView
+from contracts.tokens import TokenRecord
+from contracts.views import BackupConfiguration, Failure, Job, Run, StorageTarget, TokenView
 from tenantkeep.commands import session
 from tenantkeep.commands.client import Gateway
 from tenantkeep.commands.onboarding.walk import Means, Walk
@@ -319,6 +321,19 @@ def test_R_B15_the_hand_over_has_its_four_points_in_both_languages_and_formats(
 ) -> None:
     contoso = signed_in.tenants["contoso"]
     signed_in.tenants["contoso"] = contoso.model_copy(update={"contacts": Contacts(support=DESK)})
+    backup = Profile.EXCHANGE_BACKUP
+    signed_in.tokens = [TokenView(tenant="contoso", profile=backup, status=TokenStatus.ACTIVE, client_id="app-1")]
+    signed_in.profiles = [
+        ProfileView(
+            tenant="contoso",
+            profile=backup,
+            status=TokenStatus.ACTIVE,
+            in_use=True,
+            consent_role=AdminRole.PRIVILEGED_ROLE_ADMINISTRATOR,
+            registration_role=AdminRole.APPLICATION_ADMINISTRATOR,
+            check=PermissionCheck(tenant="contoso", profile=backup),
+        )
+    ]
     options = ("--language", language, "--consent-by", "Erika Beispiel", "--status-url", "https://status.example/c")
     for wanted in ("html", "markdown"):
         done = handed_over(signed_in, tenantkeep, *options, "--format", wanted)
@@ -328,7 +343,37 @@ def test_R_B15_the_hand_over_has_its_four_points_in_both_languages_and_formats(
         for fact in ("https://status.example/c", "Service desk", "desk@contoso.test", "Erika Beispiel", "run-1"):
             assert fact in text
         assert "☐" not in text
+        assert signed_in.bodies.pop()[1] == {"name": "Erika Beispiel", "at": None}, "it is recorded"
     assert handed_over(signed_in, tenantkeep, *options, "--format", "html").output.startswith("<!doctype html>")
+
+
+def test_R_B15_the_hand_over_names_who_consented_per_profile_as_the_records_say(
+    signed_in: Any, tenantkeep: Any
+) -> None:
+    at_hand = {"tenant": "contoso", "status": TokenStatus.ACTIVE, "client_id": "app-1"}
+    signed_in.tokens = [TokenView(**at_hand, profile=p) for p in (Profile.DIRECTORY, Profile.EXCHANGE_BACKUP)]
+    signed_in.records = (
+        TokenRecord(
+            number=1,
+            client_id="app-1",
+            credential=CredentialKind.SECRET,
+            generated_at=NOW,
+            generated_by="anna",
+            consent_by="global.admin@contoso.test",
+            consent_source=ConsentSource.AUDIT,
+        ),
+    )
+    options = ("--language", "de", "--format", "markdown", "--consent-by", "Somebody Else")
+    text = handed_over(signed_in, tenantkeep, *options).output.replace("\\", "")
+    for profile in ("directory", "exchange-backup"):
+        assert f"Erteilt von ({profile}) | global.admin@contoso.test (" in text
+    assert "Somebody Else" not in text
+    signed_in.records = ()
+    signed_in.bodies.clear()
+    text = handed_over(signed_in, tenantkeep, "--format", "markdown").output.replace("\\", "")
+    assert "Given by (directory) | not recorded" in text
+    assert "☐ Admin consent was given" in text
+    assert signed_in.bodies == []
 
 
 def test_an_open_point_is_shown_as_open_and_the_exit_code_says_so(signed_in: Any, tenantkeep: Any) -> None:

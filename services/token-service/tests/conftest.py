@@ -444,6 +444,7 @@ class World:
         self.onboardings = MemoryOnboardings()
         self.offboardings = MemoryOffboardings()
         self.backups = FakeBackups()
+        self.records = MemoryPermissions()
         self.onboarding = self.onboarding_replica()
         self.app = self.replica(self.registry)
         self.incidents = MemoryIncidents()
@@ -472,7 +473,6 @@ class World:
             ),
             self.clock,
         )
-        self.records = MemoryPermissions()
         self.grants = FakeGrants()
         self.probes = FakeProbes()
         self.permissions = self.permissions_of(self.app)
@@ -514,6 +514,7 @@ class World:
             connections=self.connections,
             onboardings=self.onboardings,
             offboardings=self.offboardings,
+            permissions=self.records,
             backups=self.backups,
             announcements=self.announced,
             of_connections=self.announced,

@@ -24,6 +24,7 @@ from chassis.vault import Vault
 from token_service.adapters.graph_registrations import GraphRegistrations
 from token_service.adapters.graph_workloads import GraphWorkloads
 from token_service.adapters.mongo_connections import MongoConnections
+from token_service.adapters.mongo_permissions import MongoPermissions
 from token_service.adapters.msal_authority import MsalAuthority
 from token_service.adapters.msal_people import MsalPeople
 from token_service.adapters.prometheus_tokens import TokenMetrics
@@ -231,7 +232,8 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
         broker = connect(settings, SERVICE)
         bus = Bus(broker, SERVICE, clock)
         of_connections = Events.of(connections.collection, bus, clock, settings)
-        life = await open_life(settings, (db, bus, clock), connections, of_connections.announcements)
+        checked = await MongoPermissions.open(db, clock)
+        life = await open_life(settings, (db, bus, clock), (connections, checked), of_connections.announcements)
         app = _tokens(
             settings,
             tenants=life.tenants,
@@ -245,7 +247,7 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
             settings, retire, known, of_connections.announcements, db=db, bus=bus, around=(clock, registry)
         )
         around = (life.tenants, connections, vault, workloads.client)
-        permission, of_records = await open_permissions(settings, app.renew, around, db=db, bus=bus, clock=clock)
+        permission, of_records = await open_permissions(settings, app.renew, around, checked, bus=bus, clock=clock)
         sign_in = sign_in_questions(life.tenants, vault, people, workloads.client, clock)
         server = RpcServer(bus)
         sign_in.bind(server)

@@ -17,7 +17,15 @@ from token_service.domain.onboarding import LookPolicy
 from token_service.entrypoints.offboarding import OffboardingQuestions
 from token_service.entrypoints.onboarding import OnboardingQuestions
 from token_service.permission_app import Events
-from token_service.ports import Announcements, Backups, Connections, Offboardings, Onboardings, Tenants
+from token_service.ports import (
+    Announcements,
+    Backups,
+    Connections,
+    Offboardings,
+    Onboardings,
+    PermissionRecords,
+    Tenants,
+)
 from token_service.settings import TokenServiceSettings
 from token_service.usecases.living_tenants import LivingTenants
 from token_service.usecases.look_at_onboarding import LookAtOnboarding
@@ -42,6 +50,7 @@ def build_onboarding(
     connections: Connections,
     onboardings: Onboardings,
     offboardings: Offboardings,
+    permissions: PermissionRecords,
     backups: Backups,
     announcements: Announcements,
     of_connections: Announcements,
@@ -54,6 +63,7 @@ def build_onboarding(
         connections=connections,
         onboardings=onboardings,
         offboardings=offboardings,
+        permissions=permissions,
         backups=backups,
         announcements=announcements,
         clock=clock,
@@ -104,10 +114,11 @@ class Life:
 async def open_life(
     settings: TokenServiceSettings,
     around: tuple[documents.Database, Bus, Clock],
-    connections: Connections,
+    known: tuple[Connections, PermissionRecords],
     of_connections: Announcements,
 ) -> Life:
     """Open the collections and wire them; `of_connections` publishes the events of connections."""
+    connections, permissions = known
     db, bus, clock = around
     tenants = await MongoTenants.open(db, clock)
     onboardings = await MongoOnboardings.open(db, clock)
@@ -124,6 +135,7 @@ async def open_life(
         connections=connections,
         onboardings=onboardings,
         offboardings=offboardings,
+        permissions=permissions,
         backups=backups,
         announcements=events["pending-onboardings"].announcements,
         of_connections=of_connections,

@@ -80,14 +80,13 @@ async def open_permissions(
     settings: TokenServiceSettings,
     renew: RenewTokens,
     around: tuple[Tenants, Connections, Vault, httpx.AsyncClient],
+    records: MongoPermissions,
     *,
-    db: documents.Database,
     bus: Bus,
     clock: Clock,
 ) -> tuple[PermissionApp, Events]:
-    """Open the records and wire the real thing; the last of `around` is a client of Graph."""
+    """Wire the real thing; the last of `around` is a client of Graph."""
     tenants, connections, vault, graph = around
-    records = await MongoPermissions.open(db, clock)
     events = Events.of(records.collection, bus, clock, settings)
     part = build_permissions(
         renew,

@@ -35,6 +35,11 @@ path "kv/metadata/tenants/+/tokens/+" { capabilities = ["create", "read", "updat
 path "kv/data/tenants/+/sign-in/+" { capabilities = ["create", "read", "update"] }
 path "kv/metadata/tenants/+/sign-in/+" { capabilities = ["create", "update", "delete"] }
 path "transit/keys/tenant-*" { capabilities = ["create", "read", "update"] }
+path "transit/keys/app.*" {
+  capabilities = ["create", "read", "update", "delete"]
+  allowed_parameters = { "type" = ["rsa-3072"], "deletion_allowed" = [true] }
+}
+path "transit/sign/app.*" { capabilities = ["update"] }
 """,
     "gateway": 'path "kv/data/tenants/+/intake/+" { capabilities = ["create"] }\n',
     "backup-service": """

@@ -6,7 +6,7 @@ import http.server
 import json
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,9 +17,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+from pydantic import SecretStr
 
 from chassis import tls
 from chassis.clock import Clock, SystemClock
+from chassis.http import client as http_client
+from chassis.openbao import AppRoleVault
 from chassis.testing.clock import ManualClock
 from chassis.testing.vault import MemoryVault
 from chassis.vault import Vault, VaultUnreachable
@@ -246,9 +249,20 @@ async def offered(vault: Vault, clock: Clock, key: str = "app.contoso.directory.
     return VaultKey(await TransitKeys(vault, clock).certificate(key, "Tenantkeep", timedelta(days=365)), key)
 
 
-async def test_msal_signs_in_with_a_key_that_only_the_vault_has(simulator: Any) -> None:
+@pytest.fixture(params=["memory", "openbao"])
+async def vault(request: pytest.FixtureRequest) -> AsyncIterator[Vault]:
+    """As token-service sees it, with the policy it has in production."""
+    if request.param == "memory":
+        yield MemoryVault(SystemClock())
+        return
+    bench = request.getfixturevalue("bench")
+    secret_id = SecretStr(bench.vault.secret_ids["token-service"])
+    async with http_client(bench.bundle, base_url=bench.vault.url) as client:
+        yield AppRoleVault(client, role_id="token-service", secret_id=secret_id, clock=SystemClock())
+
+
+async def test_msal_signs_in_with_a_key_that_only_the_vault_has(simulator: Any, vault: Vault) -> None:
     clock, app = SystemClock(), simulator.apps["directory"]["client_id"]
-    vault = MemoryVault(clock)
     credential = await offered(vault, clock)
     with real(simulator.server.url, tls.client_context(simulator.server.ca_file), vault) as authority:
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contracts import rpc
-from contracts.names import TokenStatus
+from contracts.names import Profile, TokenStatus
 from contracts.offboarding import OffboardingDeed, OffboardingState
 from contracts.onboarding import OnboardingStep
 
@@ -169,6 +169,7 @@ async def test_an_onboarding_survives_death_at_any_step(new_world: Callable[[], 
         await world.register()
         await world.set_credential()
         await world.clock.advance(1)
+        await world.permissions.check("contoso", Profile.EXCHANGE_BACKUP)
         world.backups.finished(world.clock.now())
         with pytest.MonkeyPatch.context() as patch:
             reaper = Reaper(world, patch, steps, after_effect=after_effect)

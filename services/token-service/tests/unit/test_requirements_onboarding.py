@@ -1,5 +1,6 @@
 """Onboarding: one step after the other, the first missing thing named, and nothing that a crash or a loss can stop."""
 
+import contextlib
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from contracts import rpc
 from contracts.errors import ErrorClass
 from contracts.names import JobState, Profile
 from contracts.onboarding import BackupOutcome, NextStep, OnboardingCause, OnboardingStep, OnboardingView
+from contracts.problem import ProblemError
 from token_service.domain.onboarding import LookPolicy, Onboarding
 from token_service.ports import Effective, NotEffective
 
@@ -16,7 +18,14 @@ STEP, CAUSE = OnboardingStep, OnboardingCause
 REFUSED = NotEffective("mail: ErrorAccessDenied")
 
 
+async def check_permissions(world: Any) -> None:
+    """As the sweep does when something changed; nothing happens before there is a credential."""
+    with contextlib.suppress(ProblemError):
+        await world.permissions.check("contoso", Profile.EXCHANGE_BACKUP)
+
+
 async def shown(world: Any, tenant: str = "contoso") -> OnboardingView:
+    await check_permissions(world)
     view = await world.onboarding.questions.onboarding_get(world.call(rpc.Nothing(), tenant))
     assert isinstance(view, OnboardingView)
     return view
@@ -231,6 +240,7 @@ async def test_without_any_event_the_sweep_gets_there(world: Any) -> None:
     await world.set_credential()
     world.backups.configured(None)
     await world.clock.advance(6)
+    await world.permissions.check.sweep()
     await world.onboarding.look.sweep()
     await run_backup(world)
     await world.clock.advance(6)
@@ -242,10 +252,34 @@ async def test_without_any_event_the_sweep_gets_there(world: Any) -> None:
 async def test_a_new_token_makes_its_tenant_looked_at_at_once(world: Any) -> None:
     await world.register()
     await world.set_credential()
+    await check_permissions(world)
     await world.onboarding.nudge.look("contoso")
     assert (await world.onboardings.get("contoso")).state is STEP.PERMISSIONS_VERIFIED
     assert world.announced.ids[0] == "contoso/exchange-backup"
     await world.onboarding.nudge.look("nobody")
+
+
+async def test_R_B4_a_token_alone_verifies_no_permission(world: Any) -> None:
+    async def seen() -> tuple[OnboardingStep, OnboardingCause | None, str]:
+        view = await world.onboarding.questions.onboarding_get(world.call(rpc.Nothing(), "contoso"))
+        return view.state, view.cause, view.detail
+
+    await world.register()
+    await world.set_credential()
+    assert await seen() == (STEP.CONSENT_EFFECTIVE, CAUSE.PERMISSIONS_UNCHECKED, "")
+    world.probes.silent.add("Mail.Read")
+    await check_permissions(world)
+    assert await seen() == (STEP.CONSENT_EFFECTIVE, CAUSE.PERMISSIONS_UNCHECKED, "")
+    world.probes.silent.clear()
+    world.probes.refused.add("Mail.Read")
+    await check_permissions(world)
+    assert await seen() == (STEP.CONSENT_EFFECTIVE, CAUSE.PERMISSIONS_MISSING, "Mail.Read")
+    world.probes.refused.clear()
+    await check_permissions(world)
+    assert (await seen())[0] is STEP.PERMISSIONS_VERIFIED
+    world.probes.silent.add("Mail.Read")
+    await check_permissions(world)
+    assert (await seen())[0] is STEP.PERMISSIONS_VERIFIED, "not knowing takes nothing away"
 
 
 async def test_every_tenant_of_before_is_enrolled_once(world: Any) -> None:

@@ -12,6 +12,7 @@ from contracts import rpc
 from contracts.events.tokens import ConsentChanged, PermissionDrift, TokenRejected
 from contracts.names import AdminRole, Answer, ConsentSource, PermissionFinding, Profile, RecordEnd, TokenStatus
 from contracts.operations import permissions as operations
+from contracts.operations import tokens as asked
 from contracts.operations.base import Nothing
 from contracts.problem import ProblemError
 from contracts.profiles import PROFILES
@@ -236,6 +237,22 @@ async def test_who_consented_comes_from_the_audit_or_is_typed_in_and_says_which(
     world.grants.answer = None
     await check(world)
     assert (await record(world)).giver == told
+
+
+async def test_R_B17_the_record_of_a_token_says_who_gave_the_consent_and_how_that_is_known(world: Any) -> None:
+    await connected(world)
+    wish = operations.NameConsentGiver(profile=Profile.EXCHANGE_BACKUP, name="Erika Muster")
+    await world.permissions.questions.consent_giver_set(world.call(wish, "contoso"))
+    await world.set_credential(intake="i7")
+    told = ConsentGiver("admin@contoso.test", ConsentSource.AUDIT, world.clock.now())
+    world.grants.answer = granted(*NEEDED.allowed, giver=told)
+    await check(world)
+    question = asked.OfProfile(profile=Profile.EXCHANGE_BACKUP)
+    details = await world.app.token_questions.token_get(world.call(question, "contoso"))
+    assert [(record.consent_by, record.consent_source) for record in details.records] == [
+        ("admin@contoso.test", ConsentSource.AUDIT),
+        ("Erika Muster", ConsentSource.TYPED),
+    ]
 
 
 async def test_a_complaint_on_the_bus_is_about_one_profile(world: Any) -> None:

@@ -45,7 +45,7 @@ def onboard(
     keep: Annotated[
         str | None, typer.Option(help="How long restore points are kept, such as 1y. [default: 90d]")
     ] = None,
-    consent_by: Annotated[str, typer.Option(help="Name of the administrator who consents, for the hand-over.")] = "",
+    consent_by: Annotated[str, typer.Option(help="Who consents; recorded where the directory tells nobody.")] = "",
     document: Annotated[
         Path | None,
         typer.Option("--handover", dir_okay=False, help="Hand-over document. [default: TENANT-handover.html]"),

@@ -1,12 +1,12 @@
 """`tenantkeep handover`: the document a customer gets when a tenant is theirs to use."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from contracts.names import Profile
+from contracts.api import ConsentGiverBody
+from contracts.names import ConsentSource
 from contracts.texts import Text
 from contracts.views import TokenView
 from tenantkeep.commands.client import Gateway, connect
@@ -14,7 +14,7 @@ from tenantkeep.commands.errors import CommandError
 from tenantkeep.commands.options import Json, Lang
 from tenantkeep.commands.output import Screen, reported
 from tenantkeep.commands.papers.document import PaperFormat, render
-from tenantkeep.commands.papers.handover import Handover
+from tenantkeep.commands.papers.handover import Giver, Handover
 from tenantkeep.exit_codes import ExitCode
 
 Format = Annotated[PaperFormat, typer.Option("--format", help="html or markdown.")]
@@ -25,7 +25,7 @@ StatusUrl = Annotated[
 ]
 
 ConsentBy = Annotated[
-    str, typer.Option(help="Who gave admin consent: your customer's administrator. [default: as recorded]")
+    str, typer.Option(help="Who gave admin consent; recorded, as typed in, for profiles where nobody is.")
 ]
 
 
@@ -72,17 +72,20 @@ def gathered(gateway: Gateway, tenant: str, consent_by: str, status_url: str | N
         onboarding=gateway.onboarding(tenant),
         tokens=tuple(tokens),
         status_url=status_url or gateway.address(f"/tenants/{tenant}/tokens"),
-        consent_by=consent_by or _recorded(gateway, tokens),
+        givers=tuple(_giver(gateway, token, consent_by) for token in tokens if token.client_id is not None),
     )
 
 
-def _recorded(gateway: Gateway, tokens: Sequence[TokenView]) -> str:
-    """Who gave consent, as the record of the token in use says; empty when nobody is recorded."""
-    for token in tokens:
-        if token.profile is Profile.EXCHANGE_BACKUP and token.client_id is not None:
-            records = gateway.token(token.tenant, token.profile).records
-            return next((record.consent_by for record in records if record.ended is None), "")
-    return ""
+def _giver(gateway: Gateway, token: TokenView, named: str) -> Giver:
+    """Who gave a profile's consent, as the record of its token in use says; `named` is recorded where nobody is."""
+    records = gateway.token(token.tenant, token.profile).records
+    used = next((record for record in records if record.ended is None), None)
+    if used is not None and used.consent_by:
+        return Giver(token.profile, used.consent_by, used.consent_source)
+    if not named:
+        return Giver(token.profile)
+    gateway.set_consent_giver(token.tenant, token.profile, ConsentGiverBody(name=named))
+    return Giver(token.profile, named, ConsentSource.TYPED)
 
 
 def german_or_english(language: str) -> str:

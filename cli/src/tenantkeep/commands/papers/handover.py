@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from contracts import onboarding_texts
+from contracts.names import ConsentSource, Profile
 from contracts.onboarding import OnboardingStep, OnboardingView
 from contracts.texts import Text, render
+from contracts.token_texts import CONSENT_SOURCES
 from contracts.views import Tenant, TokenView
 from tenantkeep.commands import labels
 from tenantkeep.commands.contacts import support_of, written
@@ -23,8 +25,8 @@ _NO_CONTACT = Text("No contact is named yet.", "Es ist noch kein Ansprechpartner
 _CONSENT = Text("Admin consent was given by your administrator", "Admin-Consent wurde von Ihrem Administrator erteilt")
 _NO_CONSENT = Text("Admin consent is not effective.", "Der Admin-Consent ist nicht wirksam.")
 _CONSENT_BY_NOBODY = Text(
-    "The consent is effective; who gave it is not recorded yet.",
-    "Der Consent ist wirksam; wer ihn erteilt hat, ist noch nicht festgehalten.",
+    "The consent is effective; who gave it is not recorded yet for every profile.",
+    "Der Consent ist wirksam; wer ihn erteilt hat, ist noch nicht für jedes Profil festgehalten.",
 )
 _BACKUP = Text("The test backup succeeded", "Das Test-Backup war erfolgreich")
 _NO_BACKUP = Text("No test backup has succeeded yet.", "Es ist noch kein Test-Backup erfolgreich gelaufen.")
@@ -38,21 +40,31 @@ _NO_KEY = Text(
     "There is none: who loses the vault loses the backups.",
     "Es gibt keinen: Wer den Vault verliert, verliert die Backups.",
 )
-_BY, _AT = Text("Given by", "Erteilt von"), Text("Proven effective since", "Wirksam nachgewiesen seit")
+_BY, _AT = Text("Given by ({})", "Erteilt von ({})"), Text("Proven effective since", "Wirksam nachgewiesen seit")
+_NOBODY = Text("not recorded", "nicht festgehalten")
 _SECURITY = Text("For security incidents", "Bei Sicherheitsvorfällen")
 _SUPPORT = Text("For problems", "Bei Problemen")
 _FINGERPRINT = Text("Fingerprint", "Fingerabdruck")
 
 
 @dataclass(frozen=True)
+class Giver:
+    """Who gave the consent of one profile, as the record of its token says, and how that is known; empty: nobody."""
+
+    profile: Profile
+    name: str = ""
+    source: ConsentSource | None = None
+
+
+@dataclass(frozen=True)
 class Handover:
-    """What the document is made of. `consent_by` is empty while it is not known."""
+    """What the document is made of."""
 
     tenant: Tenant
     onboarding: OnboardingView
     tokens: tuple[TokenView, ...]
     status_url: str
-    consent_by: str
+    givers: tuple[Giver, ...]
 
     @property
     def complete(self) -> bool:
@@ -101,9 +113,10 @@ class Handover:
         if since is None:
             return Section(title, done=False, text=render(_NO_CONSENT, language))
         at = (render(_AT, language), stamp(since))
-        if not self.consent_by:
-            return Section(title, done=False, text=render(_CONSENT_BY_NOBODY, language), facts=(at,))
-        return Section(title, done=True, facts=((render(_BY, language), self.consent_by), at))
+        facts = (*(_given(giver, language) for giver in self.givers), at)
+        if not self.givers or not all(giver.name for giver in self.givers):
+            return Section(title, done=False, text=render(_CONSENT_BY_NOBODY, language), facts=facts)
+        return Section(title, done=True, facts=facts)
 
     def _backup(self, language: str) -> Section:
         title, proven = render(_BACKUP, language), self.onboarding.test_backup
@@ -131,3 +144,8 @@ class Handover:
 
     def _reached(self, step: OnboardingStep) -> datetime | None:
         return next((one.reached_at for one in self.onboarding.steps if one.step is step), None)
+
+
+def _given(giver: Giver, language: str) -> tuple[str, str]:
+    source = "" if giver.source is None else f" ({render(CONSENT_SOURCES[giver.source], language)})"
+    return render(_BY, language).format(giver.profile), f"{giver.name or render(_NOBODY, language)}{source}"

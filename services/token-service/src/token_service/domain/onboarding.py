@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 from contracts.entra_errors import APP_DISABLED
 from contracts.errors import ErrorClass
-from contracts.names import ConsentOutcome, Profile, TokenStatus
+from contracts.names import Answer, ConsentOutcome, PermissionKind, Profile, TokenStatus
 from contracts.onboarding import BackupOutcome, OnboardingCause, OnboardingStep, Protection
 from token_service.domain.connection import Connection
+from token_service.domain.permissions import PermissionRecord
 
 NEEDED = Profile.EXCHANGE_BACKUP
 """The profile without which there is no first backup; others may come later, or never."""
@@ -104,9 +105,13 @@ def offboarded_findings(created_at: datetime) -> Findings:
 
 
 def sign_in_findings(
-    created_at: datetime, connection: Connection | None, before: Onboarding, now: datetime
+    created_at: datetime,
+    connection: Connection | None,
+    permissions: PermissionRecord | None,
+    before: Onboarding,
+    now: datetime,
 ) -> Findings:
-    """What this service knows by itself: everything before the test backup."""
+    """What this service knows by itself: everything before the test backup. `permissions` is the last check."""
     held: dict[OnboardingStep, datetime | None] = {OnboardingStep.TENANT_CREATED: created_at}
     connection = connection or Connection(before.tenant, NEEDED)
     integration = _integration(connection, now)
@@ -119,8 +124,29 @@ def sign_in_findings(
     held[OnboardingStep.CONSENT_EFFECTIVE] = connection.consent_proven_at
     if connection.status(now) not in _VALID:
         return Findings(held, Missing(OnboardingStep.PERMISSIONS_VERIFIED, OnboardingCause.NO_TOKEN))
+    unverified = _permissions(permissions, connection, before)
+    if unverified is not None:
+        return Findings(held, unverified)
     held[OnboardingStep.PERMISSIONS_VERIFIED] = None
     return Findings(held, None)
+
+
+def _permissions(record: PermissionRecord | None, connection: Connection, before: Onboarding) -> Missing | None:
+    """Verified is what a check let through: everything the profile needs.
+
+    A check from before the consent took effect counts for nothing. One that could not tell takes nothing away that was
+    verified, and verifies nothing.
+    """
+    step = OnboardingStep.PERMISSIONS_VERIFIED
+    if record is None or record.checked_at is None:
+        return None if step in before.reached else Missing(step, OnboardingCause.PERMISSIONS_UNCHECKED)
+    needed = [state for state in record.states if state.kind is PermissionKind.APPLICATION and not state.optional]
+    refused = [state.name for state in needed if state.effective is Answer.NO]
+    since = connection.consent_proven_at
+    if refused and (since is None or record.checked_at >= since):
+        return Missing(step, OnboardingCause.PERMISSIONS_MISSING, " ".join(refused))
+    proven = needed and all(state.effective is Answer.YES for state in needed)
+    return None if proven or step in before.reached else Missing(step, OnboardingCause.PERMISSIONS_UNCHECKED)
 
 
 def _integration(connection: Connection, now: datetime) -> Missing | None:

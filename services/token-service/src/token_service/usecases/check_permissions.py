@@ -34,6 +34,7 @@ from token_service.ports import (
     Probes,
     Unreadable,
 )
+from token_service.usecases.record_consent import record_consent
 from token_service.usecases.renew_tokens import RenewTokens
 
 log = structlog.get_logger(__name__)
@@ -116,6 +117,7 @@ class CheckPermissions:
             saved = await self._records.save(replace(record, giver=giver), [event])
             if saved is not None:
                 self._announcements.soon(saved.id)
+                await record_consent(self._connections, tenant, profile, giver)
                 return saved
         raise conflict("the record is being changed by others; try again")
 
@@ -169,6 +171,8 @@ class CheckPermissions:
         settled = found.in_order is Answer.YES or connection.retired is not None
         found = replace(found, due_at=self._after(self._policy.interval if settled else self._policy.retry))
         saved = await self._save(record, found, now)
+        if saved is not None and saved.giver is not None:
+            await record_consent(self._connections, tenant, profile, saved.giver)
         if saved is not None and found.needs_proof:
             await self._prove(connection)
         return saved

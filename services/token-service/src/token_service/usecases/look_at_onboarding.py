@@ -19,7 +19,15 @@ from token_service.domain.onboarding import (
     sign_in_findings,
 )
 from token_service.domain.tenant import TenantRecord
-from token_service.ports import Announcements, Backups, Connections, Offboardings, Onboardings, Tenants
+from token_service.ports import (
+    Announcements,
+    Backups,
+    Connections,
+    Offboardings,
+    Onboardings,
+    PermissionRecords,
+    Tenants,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +45,7 @@ class LookAtOnboarding:
         connections: Connections,
         onboardings: Onboardings,
         offboardings: Offboardings,
+        permissions: PermissionRecords,
         backups: Backups,
         announcements: Announcements,
         clock: Clock,
@@ -46,6 +55,7 @@ class LookAtOnboarding:
         self._connections = connections
         self._onboardings = onboardings
         self._offboardings = offboardings
+        self._permissions = permissions
         self._backups = backups
         self._announcements = announcements
         self._clock = clock
@@ -96,7 +106,8 @@ class LookAtOnboarding:
         if ended is not None and ended.ends_the_tenant:
             return offboarded_findings(tenant.created_at)
         connection = await self._connections.get(tenant.slug, NEEDED)
-        signed_in = sign_in_findings(tenant.created_at, connection, before, now)
+        checked = await self._permissions.get(tenant.slug, NEEDED)
+        signed_in = sign_in_findings(tenant.created_at, connection, checked, before, now)
         if signed_in.missing is not None:
             return signed_in
         consented_at = before.reached.get(OnboardingStep.CONSENT_EFFECTIVE)
