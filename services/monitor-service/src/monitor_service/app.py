@@ -1,9 +1,9 @@
 """The only wiring: `build` for real, `build_with` for tests that bring their own store."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.metadata import version
 
@@ -47,13 +47,16 @@ class App:
     bus: Bus
     probes: Starlette
     sweep: Sweep
+    close: Callable[[], None] = lambda: None
+    """Ends what `build` opened."""
 
     async def run(self, drain: Drain) -> None:
         """Serve until draining is requested; a batch under way is finished first."""
-        async with self.serving(), asyncio.TaskGroup() as group:
-            sweeping = group.create_task(self.sweep.run(drain.requested))
-            await drain.wait()
-            await sweeping
+        with closing(self):
+            async with self.serving(), asyncio.TaskGroup() as group:
+                sweeping = group.create_task(self.sweep.run(drain.requested))
+                await drain.wait()
+                await sweeping
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
@@ -96,7 +99,7 @@ async def build(settings: MonitorSettings, clock: Clock | None = None) -> App:
     }
     for tenant in {tally.tenant for tally in await ledger.tallies()}:  # known before reviews were made
         await reviews.enrol(tenant, clock.now())
-    return build_with(
+    made = build_with(
         settings,
         connected,
         Stores(ledger, replays, chains, reviews),
@@ -104,6 +107,7 @@ async def build(settings: MonitorSettings, clock: Clock | None = None) -> App:
         checks={"documents": ledger.ping},
         tasks=tasks,
     )
+    return replace(made, close=db.client.close)
 
 
 def build_with(
