@@ -31,7 +31,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MainJob]:
     }
     with running_stack(folder, extra=quick) as stack:
         found = MainJob(stack, folder)
-        found.onboard("--generate", "240", "--mailboxes", "2", "--seed", "7")
+        found.onboard("--generate", "180", "--mailboxes", "2", "--seed", "7")
         yield found
 
 
@@ -40,7 +40,7 @@ def digests(job: MainJob, configuration: str) -> dict[str, str]:
     return {point["resource_name"]: point["content_digest"] for point in points}
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(200, marks=[pytest.mark.soak, pytest.mark.timeout(7200)])])
+@pytest.mark.parametrize("kills", [2, pytest.param(200, marks=[pytest.mark.soak, pytest.mark.timeout(7200)])])
 def test_kills_at_seeded_moments_leave_no_trace_in_the_restore_points(job: MainJob, kills: int) -> None:
     rng = random.Random(SEED)
     print(f"TENANTKEEP_SEED={SEED}")

@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 from contracts.authorization import ROUTES
 from gateway.openapi import document
 
-EXAMPLES = 8
+EXAMPLES = 5
 """Requests per route and mode: valid ones and broken ones."""
 
 CHECKS = [
