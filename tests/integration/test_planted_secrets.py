@@ -101,7 +101,7 @@ def _crash_during_a_backup(api: Api, customer: Customer) -> None:
     for name, how in planted_life.CRASHES.items():
         os.kill(before[name], how)
     wait_until(lambda: all(_restarted(stack, n, pid) for n, pid in before.items()), seconds=150, what="all run again")
-    wait_until(lambda: stack.status()["ready"], seconds=150, what="the stack is ready again")
+    wait_until(stack.is_ready, seconds=150, what="the stack is ready again")
     assert api.finished(TENANT, run)["state"] == "succeeded"
 
 

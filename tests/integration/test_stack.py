@@ -87,7 +87,7 @@ def test_a_killed_server_is_started_again(servers: RunningStack, name: str) -> N
         return identity is not None and identity.pid != before
 
     wait_until(is_another, seconds=30, what=f"{name} runs as another process")
-    wait_until(lambda: servers.status()["ready"], seconds=60, what=f"{name} is ready again")
+    wait_until(servers.is_ready, seconds=60, what=f"{name} is ready again")
     assert servers.state.processes[name].restarts >= 1
 
 
@@ -195,7 +195,7 @@ def test_the_whole_stack_comes_up_recovers_and_leaves_nothing_behind(tmp_path: P
             seconds=30,
             what="all three were started again",
         )
-        wait_until(lambda: stack.status()["ready"], seconds=60, what="everything is ready again")
+        wait_until(stack.is_ready, seconds=60, what="everything is ready again")
         stack.command("doctor")
         pids = stack.pids()
         stack.launcher.kill()

@@ -3,6 +3,7 @@
 The launcher dies with the test process, and its children with it, however the tests end.
 """
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from threading import Event
 from time import monotonic
 from typing import Any, TypeVar
 
+from tenantkeep.stack import status as stack_status
 from tenantkeep.stack.home import Home
 from tenantkeep.stack.ports import Ports, recall
 from tenantkeep.stack.process import bound_to_launcher
@@ -88,6 +90,10 @@ class RunningStack:
     def status(self) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(self.command("status", "--json", check=False).stdout)
         return answer
+
+    def is_ready(self) -> bool:
+        """What `tenantkeep status` finds, without a process for each look."""
+        return asyncio.run(stack_status.ask(self.home, self.ports)).ready
 
     def wait_ready(self) -> None:
         def ready() -> bool:
