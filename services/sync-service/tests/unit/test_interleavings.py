@@ -1,11 +1,12 @@
 """Whatever happens in whatever order: after the next finished sync the employees equal Microsoft 365, logged once.
 
-Microsoft 365 changes, people edit local fields, tokens are lost and come back, the process dies at any step outside
-itself, and requests and cursors are repeated. What a seed does is printed by hypothesis when it fails.
+Microsoft 365 changes, people edit local fields and change profiles, tokens are lost and come back, the process dies at
+any step outside itself, and requests and cursors are repeated. What a seed does is printed by hypothesis when it fails.
 """
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,8 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sync_fakes.service import TENANT, MemoryService
 
+from contracts.caller import Caller
+from contracts.employee_changes import ProfileChange
 from contracts.employees import SYNCHRONISED, LocalFields
 from contracts.names import JobState, Role, SyncKind
+from contracts.problem import ProblemError
 from graph_client.errors import TokenUnavailable, Unreachable
 from sync_service.domain.employee import Author, Reading, edited, refreshed
 from sync_service.domain.runs import Run, queued
@@ -23,6 +27,7 @@ from sync_service.domain.runs import Run, queued
 USERS = ("anna", "bert", "carl", "dora", "emil", "fritz")
 GROUPS = {"g-admin": "KlarKonform-contoso-Admin", "g-hr": "KlarKonform-contoso-HR", "g-team": "Team"}
 HR = Author("hr@contoso", "local")
+OFFICE = Caller("admin@contoso", ("admin",), "request-1")
 
 
 class Death(BaseException):
@@ -40,6 +45,7 @@ action = st.one_of(
     st.tuples(st.just("enrol"), st.sampled_from(sorted(GROUPS)), st.sampled_from([*USERS, "g-team"]), st.booleans()),
     st.tuples(st.just("void")),
     st.tuples(st.just("edit"), user, st.sampled_from(["freelancer", "employee", None])),
+    st.tuples(st.just("profile"), user, st.sampled_from(["Bonn", "Mainz"])),
     st.tuples(st.just("token"), st.integers(0, 6)),
     st.tuples(st.just("outage"), st.integers(0, 6)),
     st.tuples(st.just("die"), st.integers(0, 40)),
@@ -59,6 +65,7 @@ class World:
         self.lives: Counter[str] = Counter()
         self.requests: list[Run] = []
         self.steps_left: dict[str, Any] = {}
+        self.updates = 0
         for group, name in GROUPS.items():
             self.service.directory.add_group(group, name)
         for name in USERS[:3]:
@@ -108,6 +115,19 @@ class World:
         if change is not None and not await self.service.employees.save([change]):
             self.local[record.id] = local
         self.service.fuse = fuse
+
+    async def _profile(self, name: str, city: str) -> None:
+        """Somebody changes a profile here; the process may die at any step of that, too."""
+        failing, self.service.directory.failing = self.service.directory.failing, lambda: None
+        dying, self.updates = "die" in self.steps_left, self.updates + 1
+        change = self.service.app.change_profile(
+            TENANT, self.identity(name), ProfileChange(city=city), request=f"p-{self.updates}", caller=OFFICE
+        )
+        with suppress(ProblemError, Death):
+            await self.service.clock.run(change)
+        if dying and "die" not in self.steps_left:
+            self.service.restart()
+        self.service.directory.failing = failing
 
     async def _token(self, requests: int) -> None:
         self._fail(requests, TokenUnavailable("expired"))
@@ -174,6 +194,8 @@ class World:
         self.steps_left.clear()
         self.service.restart()
         await self.service.clock.advance(3600)
+        await self.service.clock.run(self.service.app.change_profile.resume())
+        assert all(update.step.finished for update in self.service.updates.stored.values())
         await self._sync(SyncKind.INCREMENTAL)
         last = (TENANT, self.requests[-1].id)
         while not self.service.runs.runs[last].state.finished:

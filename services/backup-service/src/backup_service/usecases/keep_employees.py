@@ -2,7 +2,7 @@
 
     sync-service                     settings, groups of roles, erasures
     sync-service-employees-<x>       employees whose object id begins with <x>
-    sync-service-activity-<month>    the activity log of a month; closed when the month is over
+    sync-service-activity-<month>    the activity log of a month; closed when it was kept after the month's end
 
 Each document names the life it belongs to, the time from a tenant's first sync until its documents are lost. So a
 directory that was synchronised anew, and knows nothing yet, hides nothing of what was kept before.
@@ -11,7 +11,7 @@ directory that was synchronised anew, and knows nothing yet, hides nothing of wh
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from backup_engine import Repository
@@ -24,8 +24,10 @@ EMPLOYEES = f"{HEAD}-employees-"
 ACTIVITY = f"{HEAD}-activity-"
 _HEXADECIMAL = frozenset("0123456789abcdef")
 _OTHERS = "x"
-_PART = 100_000
-"""Bytes of one part that is handed back, about: a question has to fit into a message."""
+_PART = 50_000
+"""Bytes of one part that is handed back, about: it has to fit into a message, and to be stored in seconds."""
+_LATE = timedelta(days=1)
+"""An entry is in the log by then, whoever died before it was written."""
 
 Document = dict[str, Any]
 
@@ -109,21 +111,21 @@ class KeepEmployees:
 
     async def _activity(self, tenant: str, shelf: _Shelf) -> None:
         """Newest first, month by month, until one that was kept after its end."""
-        current = _month(self._clock.now())
-        held = _Month(current)
+        latest = _month(self._clock.now() - _LATE)
+        held = _Month(latest)
         async for entry in self._directory.activity(tenant):
             if (month := _month(entry.at)) != held.name:
-                await self._keep(shelf, held, current)
+                await self._keep(shelf, held, latest)
                 known = await shelf.newest(f"{ACTIVITY}{month}", shelf.life)
                 if known is not None and known["closed"]:
                     return
                 held = _Month(month)
             held.entries.append(entry.model_dump(mode="json"))
-        await self._keep(shelf, held, current)
+        await self._keep(shelf, held, latest)
 
-    async def _keep(self, shelf: _Shelf, month: "_Month", current: str) -> None:
+    async def _keep(self, shelf: _Shelf, month: "_Month", latest: str) -> None:
         if month.entries:
-            document = {"closed": month.name < current, "entries": month.entries[::-1]}
+            document = {"closed": month.name < latest, "entries": month.entries[::-1]}
             await shelf.put(f"{ACTIVITY}{month.name}", document)
 
     async def bring_back(self, tenant: str, repository: Repository) -> int:
