@@ -339,6 +339,19 @@ async def test_a_loss_of_the_token_at_every_request_changes_nothing_in_the_end(k
         assert world.service.told("nomail") == ["imported", "role-changed"]
 
 
+async def test_who_was_on_a_page_that_was_never_saved_and_is_gone_by_now_is_marked() -> None:
+    """The worker dies between a record and the link behind its page; then Microsoft 365 loses the user."""
+    for deaths in range(4, 16):
+        world = World()
+        world.steps_left["die"] = deaths
+        await world._sync(SyncKind.FULL)
+        await world._delete("anna")
+        await world.heals()
+        assert (
+            world.service.employees.records.get((TENANT, "anna")) is None or not world.service.employee("anna").present
+        )
+
+
 async def test_an_older_page_does_not_overwrite_a_newer_record() -> None:
     world = await half_synced()
     service = world.service

@@ -48,11 +48,14 @@ class SyncEverybody:
     async def __call__(self, claim: Claim) -> tuple[str, ...]:
         """Do what is left of the run's round; gives warnings. Raises ClaimLost and what Microsoft 365 raises.
 
-        A round that was left open covers only what was so when it began: another one follows.
+        A round that was left open covers only what was so when it began: another one follows. One whose first page was
+        never saved begins anew: who was on that page and is gone by now would be told of by nobody.
         """
         await claim.advance(lambda standing: taken(standing, claim.run.session))
         current = claim.standing.round
-        if claim.run.kind is SyncKind.FULL and (current is None or current.run != claim.run.id):
+        wanted = claim.run.kind is SyncKind.FULL and (current is None or current.run != claim.run.id)
+        unlisted = current is not None and claim.standing.link is None
+        if wanted or unlisted:
             current = None
             await claim.advance(lambda standing: _begun(standing.wanting_everybody(), claim, whole=True))
         warnings = await self._round(claim)
