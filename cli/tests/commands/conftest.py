@@ -44,7 +44,7 @@ from contracts.names import (
 )
 from contracts.offboarding import OffboardingView
 from contracts.onboarding import OnboardingView
-from contracts.permissions import ConsentGiverView, ProfileView
+from contracts.permissions import ConsentGiverView, PermissionCheck, ProfileView
 from contracts.problem import Problem, unavailable
 from contracts.reviews import Review, ReviewState
 from contracts.sign_in import SignInLink
@@ -145,6 +145,8 @@ class FakeGateway:
     forgetful: bool = False  # a credential is taken, and no token of it shows up
     consent: ConsentOutcome = ConsentOutcome.EFFECTIVE
     profiles: list[ProfileView] = field(default_factory=list)
+    checked: list[Profile] = field(default_factory=list)
+    """Profiles whose permissions somebody had checked."""
     targets: list[StorageTarget] = field(default_factory=list)
     broken_step: str = ""
     finding: StorageFinding | None = None
@@ -203,9 +205,7 @@ class FakeGateway:
             "note_token": self._note,
             "start_sign_in": lambda _: SignInLink(url="https://login.example/authorize", expires_at=NOW),
             "list_profiles": lambda r: self._page(r, self.profiles),
-            "check_permissions": lambda r: next(
-                one.check for one in self.profiles if one.profile == r.path_params["profile"]
-            ),
+            "check_permissions": self._check_permissions,
             "set_consent_giver": self._name_giver,
             "list_storage_targets": lambda r: self._page(r, self.targets),
             "create_storage_target": self._target,
@@ -321,6 +321,12 @@ class FakeGateway:
         tenant, profile = request.path_params["tenant"], request.path_params["profile"]
         self.tokens = [TokenView(tenant=tenant, profile=profile, status=TokenStatus.UNKNOWN, consent=asked)]
         return ConsentLink(url="https://login.example/adminconsent?state=s", expires_at=end)
+
+    def _check_permissions(self, request: Request) -> PermissionCheck:
+        profile = Profile(request.path_params["profile"])
+        self.checked.append(profile)
+        known = (one.check for one in self.profiles if one.profile is profile)
+        return next(known, PermissionCheck(tenant="contoso", profile=profile))
 
     def _name_giver(self, request: Request) -> ProfileView:
         known = next(one for one in self.profiles if one.profile == request.path_params["profile"])

@@ -228,6 +228,12 @@ def test_a_walk_that_begins_again_gives_a_new_link(signed_in: Any, walk: Any, ca
     assert did(signed_in) == ["profiles/exchange-backup/consent"]
 
 
+def test_a_walk_has_the_permissions_checked_that_nobody_has_checked_yet(signed_in: Any, walk: Any) -> None:
+    found = walk(at(OnboardingCause.PERMISSIONS_UNCHECKED), at(OnboardingCause.PERMISSIONS_UNCHECKED), at(None))
+    assert found.cause is None
+    assert signed_in.checked == [Profile.EXCHANGE_BACKUP] * 2
+
+
 def test_a_test_backup_that_failed_is_tried_again_once_by_the_next_walk(signed_in: Any, walk: Any) -> None:
     signed_in.configurations = [
         BackupConfiguration(

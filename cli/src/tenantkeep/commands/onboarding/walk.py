@@ -4,6 +4,7 @@ What was done is never remembered here: the onboarding says what is missing, so 
 it stopped. Each thing is tried once per walk; when it is missing again after that, a person has to look.
 """
 
+import contextlib
 import json
 import sys
 from collections.abc import Callable
@@ -88,6 +89,8 @@ class Walk:
 
     def _act(self, found: OnboardingView) -> bool:
         """Do something about what is missing; False when only a person can."""
+        if found.cause is OnboardingCause.PERMISSIONS_UNCHECKED:
+            self.check_permissions(found)
         foreign_link = found.cause is OnboardingCause.CONSENT_AWAITED and NextStep.ASK_CONSENT not in self._tried
         if waits(found) and not foreign_link:
             return True
@@ -130,6 +133,11 @@ class Walk:
         if self.screen.as_json:
             print(json.dumps({"consent_link": link.url}), file=sys.stderr, flush=True)  # noqa: T201 - for a program
         return True
+
+    def check_permissions(self, found: OnboardingView) -> None:
+        """Have it done now: it comes by itself, but one that could not tell comes back only after a while."""
+        with contextlib.suppress(Refused):  # somebody else is at it, or Graph is slow: the next look shows
+            self.gateway.check_permissions(self.tenant, found.profile or Profile.EXCHANGE_BACKUP)
 
     def add_storage(self, _: OnboardingView) -> bool:
         """A target in the embedded store; one of your own needs credentials, which `storage add` asks for."""
