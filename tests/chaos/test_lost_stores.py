@@ -34,6 +34,33 @@ def target_of(job: MainJob) -> Any:
     return job.command("storage", "list")["items"][0]
 
 
+def keep_something_of(job: MainJob) -> Json:
+    """Say something of an employee that Microsoft 365 does not know, and change the settings; the employee."""
+    wait_until(lambda: people(job), seconds=60, what="the first sync is finished")
+    chosen = people(job)[0]["id"]
+    job.command("sync", "settings", "--every-hours", "12")
+    job.command("employees", "edit", chosen, "--remote", "--gdpr-exempt", "--gdpr-reason", "court order")
+    person: Json = job.command("employees", "show", chosen)
+    return person
+
+
+def people(job: MainJob) -> list[Json]:
+    found: list[Json] = job.command("employees", "list")["items"]
+    return found
+
+
+def assert_kept(job: MainJob, before: Json) -> None:
+    """Local fields, history and settings are as they were; the sync that follows changes nothing of it."""
+    after = job.command("employees", "show", before["id"])
+    assert (after["local"], after["imported_at"]) == (before["local"], before["imported_at"])
+    job.command("sync", "start", "--full", "--wait")
+    after = job.command("employees", "show", before["id"])
+    assert (after["local"], after["fields"], after["roles"]) == (before["local"], before["fields"], before["roles"])
+    log = job.command("employees", "activity", before["id"])["items"]
+    assert [entry["new"] for entry in log if entry["field"] == "gdpr_reason"] == ["court order"]
+    assert job.command("sync", "settings")["every_hours"] == 12
+
+
 def export(job: MainJob, point: str, name: str) -> list[bytes]:
     file = job.folder / f"{name}.zip"
     job.command("backup", "export", point, "--out", str(file))
@@ -51,6 +78,9 @@ def test_the_documents_are_lost(tmp_path: Path) -> None:
         before = known(job)
         point = before["restore_points"][0]
         mails = export(job, point, "before")
+        person = keep_something_of(job)
+        exported = target_of(job)["exported_at"]
+        wait_until(lambda: target_of(job)["exported_at"] != exported, seconds=30, what="an export that began before")
         exported = target_of(job)["exported_at"]
         wait_until(lambda: target_of(job)["exported_at"] != exported, seconds=30, what="documents are exported")
         ports, home = stack.ports, stack.home
@@ -66,7 +96,9 @@ def test_the_documents_are_lost(tmp_path: Path) -> None:
         recovery = job.command("storage", "recover", "main")["recovery"]
         took = monotonic() - began
         assert (recovery["configurations"], recovery["restore_points"]) == (1, len(before["restore_points"]))
+        assert recovery["employees"] == 1
         assert known(job) == before
+        assert_kept(job, person)
         assert export(job, point, "after") == mails
         counts = job.backup(before["configurations"][0])["run"]["counts"]
         assert (counts["stored"], counts["unchanged"] > 0, counts["failed"]) == (0, True, 0)
