@@ -1,11 +1,11 @@
 """Repositories of the real engine on objects in memory."""
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from backup_engine import Repository, Tuning
-from backup_engine.storage import LockMode, MemoryStorage, ObjectInfo, Retention
+from backup_engine.storage import MemoryStorage
+from backup_engine.testing.faulty import WrappedStorage
 from backup_engine.testing.keys import LocalKeyWrapper
 from backup_fakes.fuse import Fuse
 from contracts.views import ProbeStep
@@ -13,42 +13,14 @@ from contracts.views import ProbeStep
 T = TypeVar("T")
 
 
-class FusedStorage:
+class FusedStorage(WrappedStorage):
     """May die before or after each operation."""
 
     def __init__(self, inner: MemoryStorage, fuse: Fuse) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._fuse = fuse
 
-    @property
-    def lock(self) -> LockMode | None:
-        return self._inner.lock
-
-    def put(self, key: str, body: bytes, *, retain_until: datetime | None = None) -> None:
-        self._run(lambda: self._inner.put(key, body, retain_until=retain_until))
-
-    def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
-        return self._run(lambda: self._inner.get(key, offset, length))
-
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        return iter(self._run(lambda: list(self._inner.list(prefix))))
-
-    def delete(self, key: str) -> None:
-        self._run(lambda: self._inner.delete(key))
-
-    def versions(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
-        return iter(self._run(lambda: list(self._inner.versions(key, offset, length))))
-
-    def extend(self, key: str, retain_until: datetime) -> None:
-        self._run(lambda: self._inner.extend(key, retain_until))
-
-    def hold(self, key: str, *, on: bool) -> None:
-        self._run(lambda: self._inner.hold(key, on=on))
-
-    def retention(self, key: str) -> Retention:
-        return self._run(lambda: self._inner.retention(key))
-
-    def _run(self, effect: Callable[[], T]) -> T:
+    def _run(self, operation: str, key: str, effect: Callable[[], T]) -> T:
         self._fuse.step()
         result = effect()
         self._fuse.step()

@@ -15,11 +15,12 @@ from typing import Any, TypeVar
 from backup_fakes.calendars import MemoryCalendars
 from backup_fakes.exchange import DELETIONS, Exchange, Letter
 from backup_fakes.fuse import Fuse
-from backup_service.domain.address_book import Entry, EntryPage
-from backup_service.domain.contacts import Contact, ContactFolder, ContactPage
+from backup_service.domain.address_book import Entry
+from backup_service.domain.change_page import ChangePage
+from backup_service.domain.contacts import Contact, ContactFolder
 from backup_service.domain.discovery import MailboxFinding, User
 from backup_service.domain.graph_message import ITEM_TAG, REPLACES_TAG, RESTORE_TAG
-from backup_service.domain.mail import ChangePage, Folder, Mailbox, MailReferences, Message, ReferencesPage
+from backup_service.domain.mail import Folder, Mailbox, MailReferences, Message, ReferencesPage
 from backup_service.domain.restored_mail import CreatedMail, PresentMail
 from backup_service.ports import Workloads
 from graph_client.errors import BodyTooLarge, ItemUnreadable, NotFound, Refused, ResyncRequired, Unreachable
@@ -120,7 +121,7 @@ class MemoryMail:
         self._call()
         return mailbox in self._exchange.archives
 
-    async def changes(self, mailbox: str, folder: str, link: str | None) -> AsyncIterator[ChangePage]:
+    async def changes(self, mailbox: str, folder: str, link: str | None) -> AsyncIterator[ChangePage[Message]]:
         self._exchange.before_folder.pop(folder, _nothing)()
         position, inside = 0, False
         if link is not None:
@@ -139,7 +140,7 @@ class MemoryMail:
             if page.delta_link:
                 return
 
-    def _page(self, mailbox: str, folder: str, position: int, *, inside: bool) -> tuple[ChangePage, int]:
+    def _page(self, mailbox: str, folder: str, position: int, *, inside: bool) -> tuple[ChangePage[Message], int]:
         log = self._exchange.logs[folder]
         end = min(position + self._exchange.page_size, len(log))
         start = max(0, position - 1) if inside else position
@@ -389,8 +390,8 @@ def _people(recipients: list[Any]) -> str:
 class NoAddressBook:
     """Implements ports.AddressBook for an empty directory: it is tested on the simulated tenant."""
 
-    async def changes(self, kind: str, link: str | None) -> AsyncIterator[EntryPage]:
-        yield EntryPage((), (), None, "nothing")
+    async def changes(self, kind: str, link: str | None) -> AsyncIterator[ChangePage[Entry]]:
+        yield ChangePage((), delta_link="nothing")
 
     async def entry(self, kind: str, identity: str) -> Entry:
         raise NotFound("no such object")
@@ -408,8 +409,8 @@ class NoContacts:
     async def default_folder(self, mailbox: str, folder: str) -> ContactFolder:
         raise NotFound("no such folder")
 
-    async def changes(self, mailbox: str, folder: str, link: str | None) -> AsyncIterator[ContactPage]:
-        yield ContactPage((), (), None, "nothing")
+    async def changes(self, mailbox: str, folder: str, link: str | None) -> AsyncIterator[ChangePage[Contact]]:
+        yield ChangePage((), delta_link="nothing")
 
     async def listing(self, mailbox: str, folder: str, skip: int, top: int) -> list[Contact]:
         return []

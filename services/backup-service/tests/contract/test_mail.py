@@ -232,7 +232,7 @@ async def follow(office: Any, folder: str, link: str | None = None) -> list[Any]
 
 
 def named(pages: list[Any]) -> set[str]:
-    return {message.id for page in pages for message in page.messages}
+    return {message.id for page in pages for message in page.items}
 
 
 def removed(pages: list[Any]) -> set[str]:
@@ -392,10 +392,10 @@ async def test_changes_are_told_in_the_state_they_have_now(office: Any, folder: 
     await office.into.remove(office.mailbox, deleted)
     pages = await follow(office, folder, here)
     assert removed(pages) == {moved, deleted}
-    (changed,) = [message for page in pages for message in page.messages if message.id == kept]
+    (changed,) = [message for page in pages for message in page.items if message.id == kept]
     assert changed.change_key in {"", before.change_key}
     assert changed.sidecar["isRead"] is True
-    arrived = [message for page in await follow(office, other, there) for message in page.messages]
+    arrived = [message for page in await follow(office, other, there) for message in page.items]
     assert {(message.id, message.folder) for message in arrived} == {(moved, other)}
 
 

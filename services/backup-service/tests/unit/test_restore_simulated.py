@@ -47,7 +47,7 @@ class Office:
             names = {folder.id: folder.name for folder in await mail.folders(user)}
             for folder, name in names.items():
                 async for page in mail.changes(user, folder, None):
-                    for message in page.messages:
+                    for message in page.items:
                         raw = await mail.mime(user, message.id)
                         found.append(json.dumps(facts(raw, message.sidecar, (name,)), sort_keys=True))
         return sorted(found)

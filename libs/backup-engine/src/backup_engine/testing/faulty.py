@@ -27,15 +27,15 @@ class Fault:
         self.left = self.times
 
 
-class FaultyStorage:
-    """Raises planned faults; leaving the context without having met every one of them is an error."""
+class WrappedStorage:
+    """Passes every operation on; what happens around each is said by `_run`."""
 
     def __init__(self, inner: Storage) -> None:
         self._inner = inner
-        self._faults: list[Fault] = []
 
-    def plan(self, operation: str, prefix: str, error: BaseException, **options: int | bool) -> None:
-        self._faults.append(Fault(operation, prefix, error, **options))  # type: ignore[arg-type]  # times, applied
+    def _run(self, operation: str, key: str, effect: Callable[[], T]) -> T:
+        """`effect` does the operation; `key` is a prefix where it is `list`."""
+        raise NotImplementedError
 
     @property
     def lock(self) -> LockMode | None:
@@ -65,6 +65,17 @@ class FaultyStorage:
     def retention(self, key: str) -> Retention:
         return self._run("retention", key, lambda: self._inner.retention(key))
 
+
+class FaultyStorage(WrappedStorage):
+    """Raises planned faults; leaving the context without having met every one of them is an error."""
+
+    def __init__(self, inner: Storage) -> None:
+        super().__init__(inner)
+        self._faults: list[Fault] = []
+
+    def plan(self, operation: str, prefix: str, error: BaseException, **options: int | bool) -> None:
+        self._faults.append(Fault(operation, prefix, error, **options))  # type: ignore[arg-type]  # times, applied
+
     def __enter__(self) -> Self:
         return self
 
@@ -84,14 +95,14 @@ class FaultyStorage:
         return effect()
 
 
-class CrashingStorage:
+class CrashingStorage(WrappedStorage):
     """Dies at the n-th operation from now, before or after its effect; counts all of them.
 
     Once it has died every further operation dies as well: a dead process writes nothing.
     """
 
     def __init__(self, inner: Storage) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._left: int | None = None
         self._applied = False
         self._dead = False
@@ -101,35 +112,7 @@ class CrashingStorage:
         """0 is the very next operation; `applied` lets it take effect first."""
         self._left, self._applied = operations, applied
 
-    @property
-    def lock(self) -> LockMode | None:
-        return self._inner.lock
-
-    def put(self, key: str, body: bytes, *, retain_until: datetime | None = None) -> None:
-        self._run(lambda: self._inner.put(key, body, retain_until=retain_until))
-
-    def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
-        return self._run(lambda: self._inner.get(key, offset, length))
-
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        return iter(self._run(lambda: list(self._inner.list(prefix))))
-
-    def delete(self, key: str) -> None:
-        self._run(lambda: self._inner.delete(key))
-
-    def versions(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
-        return iter(self._run(lambda: list(self._inner.versions(key, offset, length))))
-
-    def extend(self, key: str, retain_until: datetime) -> None:
-        self._run(lambda: self._inner.extend(key, retain_until))
-
-    def hold(self, key: str, *, on: bool) -> None:
-        self._run(lambda: self._inner.hold(key, on=on))
-
-    def retention(self, key: str) -> Retention:
-        return self._run(lambda: self._inner.retention(key))
-
-    def _run(self, effect: Callable[[], T]) -> T:
+    def _run(self, operation: str, key: str, effect: Callable[[], T]) -> T:  # noqa: ARG002 - every operation counts
         if self._dead:
             raise SimulatedCrash
         self.operations += 1

@@ -7,7 +7,8 @@ Facts: learn.microsoft.com/graph/delta-query-overview, /graph/api/user-delta, /g
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from backup_service.domain.address_book import GROUP, ORG_CONTACT, USER, Entry, EntryPage
+from backup_service.domain.address_book import GROUP, ORG_CONTACT, USER, Entry
+from backup_service.domain.change_page import ChangePage
 from graph_client import GraphClient, segment
 
 _COLLECTIONS = {USER: "users", GROUP: "groups", ORG_CONTACT: "contacts"}
@@ -27,13 +28,13 @@ class GraphAddressBook:
     def __init__(self, client: GraphClient) -> None:
         self._client = client
 
-    async def changes(self, kind: str, link: str | None) -> AsyncIterator[EntryPage]:
+    async def changes(self, kind: str, link: str | None) -> AsyncIterator[ChangePage[Entry]]:
         # A change of members is told only to who tracks them; who they are is asked for group by group, because one
         # group's members may come in parts, on one page or on several.
         tracked = _SELECT[kind] + (",members" if kind == GROUP else "")
         params = None if link else {"$select": tracked}
         async for page in self._client.delta(link or f"/{_COLLECTIONS[kind]}/delta", params=params):
-            yield EntryPage(
+            yield ChangePage(
                 tuple(_entry(entry, kind) for entry in page.items),
                 tuple(entry["id"] for entry in page.removed),
                 page.next_link,

@@ -6,7 +6,8 @@ Facts: learn.microsoft.com/graph/api/contact-delta, /graph/api/user-list-contact
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from backup_service.domain.contacts import DEFAULT, Contact, ContactFolder, ContactPage
+from backup_service.domain.change_page import ChangePage
+from backup_service.domain.contacts import DEFAULT, Contact, ContactFolder
 from graph_client import GraphClient, segment
 from graph_client.errors import NotFound
 
@@ -38,12 +39,12 @@ class GraphContacts:
         entry = await self._client.get(contact_folder(mailbox, folder), prefer=(_IMMUTABLE,))
         return ContactFolder(entry["id"], entry["displayName"], "", is_default=True)
 
-    async def changes(self, mailbox: str, folder: str, link: str | None) -> AsyncIterator[ContactPage]:
+    async def changes(self, mailbox: str, folder: str, link: str | None) -> AsyncIterator[ChangePage[Contact]]:
         prefer = (_IMMUTABLE, f"odata.maxpagesize={_PAGE_SIZE}")
         async for page in self._client.delta(
             link or f"{contact_folder(mailbox, folder)}/contacts/delta", prefer=prefer
         ):
-            yield ContactPage(
+            yield ChangePage(
                 tuple(_contact(entry, folder) for entry in page.items),
                 tuple(entry["id"] for entry in page.removed),
                 page.next_link,

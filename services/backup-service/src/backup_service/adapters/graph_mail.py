@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
-from backup_service.domain.mail import SIDECAR_FIELDS, ChangePage, Folder, MailReferences, Message, ReferencesPage
+from backup_service.domain.change_page import ChangePage
+from backup_service.domain.mail import SIDECAR_FIELDS, Folder, MailReferences, Message, ReferencesPage
 from graph_client import GraphClient, segment
 from graph_client.errors import NotFound
 
@@ -80,7 +81,7 @@ class GraphMail:
         except NotFound:
             return None
 
-    async def changes(self, mailbox: str, folder: str, link: str | None) -> AsyncIterator[ChangePage]:
+    async def changes(self, mailbox: str, folder: str, link: str | None) -> AsyncIterator[ChangePage[Message]]:
         start = link or f"{_user(mailbox)}/mailFolders/{segment(folder)}/messages/delta"
         prefer = (_IMMUTABLE, f"odata.maxpagesize={_PAGE_SIZE}")
         params = None if link else {"$select": _SELECT}

@@ -43,18 +43,3 @@ class Entry:
         """
         told = {name: value for name, value in self.document.items() if value not in (None, "", [])}
         return hashlib.sha256(canonical(told)).hexdigest()[:32]
-
-
-@dataclass(frozen=True)
-class EntryPage:
-    """One delta page of one kind; exactly one of the links is set. An entry may tell changed properties only."""
-
-    entries: tuple[Entry, ...]
-    removed: tuple[str, ...]
-    next_link: str | None
-    delta_link: str | None
-
-    @property
-    def link(self) -> str:
-        """The link to go on from."""
-        return self.next_link or self.delta_link or ""

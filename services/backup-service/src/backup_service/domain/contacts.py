@@ -41,21 +41,6 @@ class Contact:
         return canonical(self.document)
 
 
-@dataclass(frozen=True)
-class ContactPage:
-    """One delta page of one folder; exactly one of the links is set."""
-
-    contacts: tuple[Contact, ...]
-    removed: tuple[str, ...]
-    next_link: str | None
-    delta_link: str | None
-
-    @property
-    def link(self) -> str:
-        """The link to go on from."""
-        return self.next_link or self.delta_link or ""
-
-
 def photo_key(contact: str) -> str:
     """The key of the row that keeps a contact's picture."""
     return contact + _PHOTO_SUFFIX

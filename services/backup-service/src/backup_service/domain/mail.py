@@ -48,21 +48,6 @@ class Message:
 
 
 @dataclass(frozen=True)
-class ChangePage:
-    """One delta page of one folder; exactly one of the links is set."""
-
-    messages: tuple[Message, ...]
-    removed: tuple[str, ...]
-    next_link: str | None
-    delta_link: str | None
-
-    @property
-    def link(self) -> str:
-        """The link to go on from."""
-        return self.next_link or self.delta_link or ""
-
-
-@dataclass(frozen=True)
 class MailReferences:
     """Of one mail with attachments, in the version `change_key`: those that are links into a cloud storage."""
 

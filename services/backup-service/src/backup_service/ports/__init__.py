@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from backup_engine import Repository
-from backup_service.domain.address_book import Entry, EntryPage
+from backup_service.domain.address_book import Entry
+from backup_service.domain.change_page import ChangePage
 from backup_service.domain.discovery import KnownResource, MailboxFinding, User
 from backup_service.domain.export_order import ExportOrder
 from backup_service.domain.jobs import Cause, Claim, Outcome
-from backup_service.domain.mail import ChangePage, Folder, Mailbox, Message, ReferencesPage
+from backup_service.domain.mail import Folder, Mailbox, Message, ReferencesPage
 from backup_service.domain.restored_mail import CreatedMail, PresentMail
 from backup_service.ports.calendars import Calendars, CalendarTarget
 from backup_service.ports.contacts import Contacts, ContactTarget
@@ -104,7 +105,7 @@ class Mail(Protocol):
         """Tell whether it has an in-place archive, which is a second mailbox."""
         ...
 
-    def changes(self, mailbox: str, folder: str, link: str | None) -> AsyncIterator[ChangePage]:
+    def changes(self, mailbox: str, folder: str, link: str | None) -> AsyncIterator[ChangePage[Message]]:
         """Go on from a stored link, or enumerate from the start. ResyncRequired when the link has expired."""
         ...
 
@@ -147,8 +148,11 @@ class Mail(Protocol):
 class AddressBook(Protocol):
     """A tenant's directory, by the kinds of domain.address_book. Raises the error tree of graph_client."""
 
-    def changes(self, kind: str, link: str | None) -> AsyncIterator[EntryPage]:
-        """Go on from a stored link, or enumerate from the start. ResyncRequired when the link has expired."""
+    def changes(self, kind: str, link: str | None) -> AsyncIterator[ChangePage[Entry]]:
+        """Go on from a stored link, or enumerate from the start. ResyncRequired when the link has expired.
+
+        An entry of a page after a link may tell changed properties only.
+        """
         ...
 
     async def entry(self, kind: str, identity: str) -> Entry:

@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 
-from backup_service.domain.contacts import Contact, ContactFolder, ContactPage
+from backup_service.domain.change_page import ChangePage
+from backup_service.domain.contacts import Contact, ContactFolder
 from backup_service.domain.restored_contact import CreatedContact
 
 
@@ -18,7 +19,7 @@ class Contacts(Protocol):
         """The default folder, whose id a contact in it has told."""
         ...
 
-    def changes(self, mailbox: str, folder: str, link: str | None) -> AsyncIterator[ContactPage]:
+    def changes(self, mailbox: str, folder: str, link: str | None) -> AsyncIterator[ChangePage[Contact]]:
         """Go on from a stored link, or enumerate from the start. ResyncRequired when the link has expired."""
         ...
 

@@ -5,7 +5,8 @@ from typing import ClassVar
 import structlog
 
 from backup_engine.model import NewItem
-from backup_service.domain.address_book import GROUP, KINDS, Entry, EntryPage
+from backup_service.domain.address_book import GROUP, KINDS, Entry
+from backup_service.domain.change_page import ChangePage
 from backup_service.ports import Workloads
 from backup_service.usecases.reading.frame import Frame
 from backup_service.usecases.uninterrupted import uninterrupted
@@ -73,7 +74,7 @@ class AddressBookSource:
         resumable = not unseen
         async for page in self._book.changes(kind, link):
             await self._store_page(kind, page)
-            unseen.difference_update(entry.id for entry in page.entries)
+            unseen.difference_update(entry.id for entry in page.items)
             if page.delta_link:
                 await self._frame.remove(unseen)
                 self._frame.add("reconciled", len(unseen) if self._compares else 0)
@@ -82,10 +83,10 @@ class AddressBookSource:
                 self._links[kind] = page.link
             await self._frame.mark_progress()
 
-    async def _store_page(self, kind: str, page: EntryPage) -> None:
+    async def _store_page(self, kind: str, page: ChangePage[Entry]) -> None:
         gone = [key for key in page.removed if self._frame.known(key) is not None]
         await self._frame.remove(gone)
-        for entry in page.entries:
+        for entry in page.items:
             if kind in self._whole:
                 await self._store(entry)
             else:

@@ -7,13 +7,13 @@ from typing import ClassVar
 import structlog
 
 from backup_engine.model import ItemRow, NewItem
+from backup_service.domain.change_page import ChangePage
 from backup_service.domain.contacts import (
     CONTACT,
     CONTACT_FOLDER,
     DEFAULT,
     PHOTO,
     Contact,
-    ContactPage,
     contact_of,
     image_type,
     photo_key,
@@ -123,7 +123,7 @@ class ContactSource:
             if isinstance(found, int):
                 places.append(found)
             else:
-                await self._store_page(folder, ContactPage(tuple(found), (), None, None))
+                await self._store_page(folder, ChangePage(found))
                 unseen.difference_update(contact.id for contact in found)
             await self._frame.mark_progress()
         self._frame.ask_again(unseen)
@@ -158,8 +158,8 @@ class ContactSource:
         named: set[str] = set()
         async for page in self._contacts.changes(self._frame.resource, folder, link):
             await self._store_page(folder, page)
-            named.update(page.removed, (contact.id for contact in page.contacts))
-            unseen.difference_update(contact.id for contact in page.contacts)
+            named.update(page.removed, (contact.id for contact in page.items))
+            unseen.difference_update(contact.id for contact in page.items)
             if page.delta_link:
                 # A full enumeration names what is there, not what is gone: what it did not name has left the folder.
                 self._moved_out.update(dict.fromkeys(unseen, self._folders.id_of(folder)))
@@ -174,16 +174,16 @@ class ContactSource:
     def _rows(self, folder: str) -> list[ItemRow]:
         return list(self._frame.keys(CONTACT, folder)) if folder else []
 
-    async def _store_page(self, folder: str, page: ContactPage) -> None:
-        if folder == DEFAULT and page.contacts:
-            await self._folders.learn_default(page.contacts[0].folder)
+    async def _store_page(self, folder: str, page: ChangePage[Contact]) -> None:
+        if folder == DEFAULT and page.items:
+            await self._folders.learn_default(page.items[0].folder)
         for removed in page.removed:
             known = self._frame.known(removed)
             if known is not None and known.parent == self._folders.id_of(folder):
                 self._moved_out[removed] = known.parent
-        for contact in page.contacts:
+        for contact in page.items:
             self._moved_out.pop(contact.id, None)
-        changed = [contact for contact in page.contacts if not self._is_current(contact)]
+        changed = [contact for contact in page.items if not self._is_current(contact)]
         async with asyncio.TaskGroup() as group:
             for contact in changed:
                 group.create_task(self._store(contact))

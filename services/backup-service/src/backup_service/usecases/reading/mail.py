@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import structlog
 
-from backup_service.domain.mail import FOLDER, MAIL, ChangePage, Folder, Message
+from backup_service.domain.change_page import ChangePage
+from backup_service.domain.mail import FOLDER, MAIL, Folder, Message
 from backup_service.ports import Workloads
 from backup_service.usecases.item_errors import OF_A_CONTAINER, class_of, reason
 from backup_service.usecases.reading.frame import Frame
@@ -133,7 +134,7 @@ class MailSource:
             if isinstance(found, int):
                 places.append(found)
             else:
-                await self._store_page(folder, ChangePage(tuple(found), (), None, None))
+                await self._store_page(folder, ChangePage(found))
                 unseen.difference_update(message.id for message in found)
             await self._frame.mark_progress()
         self._frame.ask_again(unseen)
@@ -157,7 +158,7 @@ class MailSource:
         named: set[str] = set()
         async for page in self._mail.changes(self._frame.resource, folder.id, link):
             await self._store_page(folder, page)
-            ids = {*page.removed, *(message.id for message in page.messages)}
+            ids = {*page.removed, *(message.id for message in page.items)}
             named |= ids if remember else ids & unseen
             if page.delta_link:
                 # What a full enumeration did not name has left the folder, or was overlooked: ask before believing it.
@@ -167,22 +168,22 @@ class MailSource:
             await self._frame.mark_progress()
         return named
 
-    async def _store_page(self, folder: Folder, page: ChangePage) -> None:
+    async def _store_page(self, folder: Folder, page: ChangePage[Message]) -> None:
         for removed in page.removed:
             known = self._frame.known(removed)
             if known is not None and known.parent == folder.id:
                 self._moved_out[removed] = folder.id
-        for message in page.messages:
+        for message in page.items:
             self._moved_out.pop(message.id, None)
-        await self._content.expect(folder.id, page.messages)
-        left = iter(page.messages)
+        await self._content.expect(folder.id, page.items)
+        left = iter(page.items)
 
         async def take_one_by_one() -> None:
             for message in left:
                 await self._take(message)
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(self._frame.parallel, len(page.messages))):
+            for _ in range(min(self._frame.parallel, len(page.items))):
                 group.create_task(take_one_by_one())
         await self._frame.flush()
 
