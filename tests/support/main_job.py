@@ -76,10 +76,10 @@ class MainJob:
     def recovery_key(self) -> Path:
         return self.folder / f"{self.tenant}.recovery-key"
 
-    def configure(self, name: str) -> Json:
-        """A target with its own prefix, that is its own repository, and a configuration that backs up mail into it."""
+    def configure(self, name: str, source: str = "mail") -> Json:
+        """A target, and a configuration that backs one source up there."""
         self.command("storage", "add", name, "--embedded", "--prefix", name)
-        options = ("--target", name, "--source", "mail", "--manual")
+        options = ("--target", name, "--source", source, "--manual")
         configuration: Json = self.command("backup", "configure", name, *options)
         return configuration
 
@@ -93,6 +93,11 @@ class MainJob:
         environment = {**self.stack.environment, "TENANTKEEP_TENANT": self.tenant}
         command = [sys.executable, "-m", "tenantkeep.main", "backup", "run", name, "--wait", "--json"]
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+    def restore(self, point: str, to: str) -> Json:
+        """Restore a restore point into a folder of another user's and wait: `{"run": …, "jobs": […]}`."""
+        done: Json = self.command("backup", "restore", point, "--to", to, "--wait")
+        return done
 
     def restore_points(self) -> list[Json]:
         answer = self.command("backup", "restore-points")
@@ -138,6 +143,10 @@ class RepositoryView:
         """Findings of a full read (V2) of every restore point."""
         return asyncio.run(self._open(_problems))
 
+    def search_bytes(self) -> int:
+        """What the search files take in the storage."""
+        return int(asyncio.run(self._open(_search_bytes)))
+
     async def _open(self, question: Any) -> Any:
         settings = BackupSettings(**settings_of(self.stack, "backup-service"))
         db = documents.connect(settings, DATABASE)
@@ -180,6 +189,10 @@ def _blobs_stored_twice(repository: Repository) -> int:
         body = backing.storage.get(info.key)
         stored.update(entry.id for entry in open_trailer(backing.ring, info.key, len(body), body).blobs)
     return sum(1 for times in stored.values() if times > 1)
+
+
+def _search_bytes(repository: Repository) -> int:
+    return sum(info.size for info in repository._backing.storage.list("derived/"))
 
 
 def _problems(repository: Repository) -> list[str]:

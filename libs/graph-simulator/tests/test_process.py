@@ -90,7 +90,8 @@ def test_seeding_is_deterministic_limited_and_keeps_secrets(tmp_path: Path) -> N
 
 def test_change_does_what_it_says(tmp_path: Path) -> None:
     before, after = tmp_path / "before", tmp_path / "after"
-    seed(tmp_path, "contoso", "--generate", "80", "--mailboxes", "2", "--manifest", str(before))
+    besides = ("--contacts", "20", "--manifest", str(before))
+    seed(tmp_path, "contoso", "--generate", "80", "--mailboxes", "2", *besides)
     arguments = ("change", "--state", str(tmp_path), "--tenant", "contoso", "--seed", "3", "--fraction", "0.2")
     counts = run(*arguments, "--manifest", str(after))
     assert sum(counts[kind] for kind in ("created", "deleted", "updated", "moved")) == 16
@@ -105,6 +106,8 @@ def test_change_does_what_it_says(tmp_path: Path) -> None:
     assert sum(line["folder_path"] != was[line["sha256"]]["folder_path"] for line in kept) == counts["moved"]
     assert sum(line["is_read"] != was[line["sha256"]]["is_read"] for line in kept) == counts["updated"]
     assert counts["users"].keys() == {line["user"] for line in old}
+    assert sum(counts["contacts"].values()) == 8
+    assert counts["contacts"].keys() == {"created", "deleted", "updated", "moved"}
 
 
 def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:

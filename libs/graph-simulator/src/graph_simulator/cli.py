@@ -172,7 +172,7 @@ def change(
     fraction: Annotated[float, typer.Option(min=0, max=1, help="Part of each mailbox to change.")] = 0.01,
     manifest: ManifestOption = None,
 ) -> None:
-    """Change some mail and events as people do, and print what changed."""
+    """Change some mail, events and contacts as people do, and print what changed."""
     with _usage_errors():
         connection = open_database(state)
         found = find_tenant(connection, tenant)

@@ -11,6 +11,7 @@ from graph_simulator import folders, messages
 from graph_simulator.directory import Tenant
 from graph_simulator.folders import DELETIONS
 from graph_simulator.seed import texts
+from graph_simulator.seed.change_contacts import change_contacts
 from graph_simulator.seed.change_events import change_events
 from graph_simulator.seed.generator import NEWEST, MailGenerator
 from graph_simulator.seed.load import Mailboxes, batched
@@ -27,6 +28,7 @@ class Changes:
     users: dict[str, Counter[str]] = field(default_factory=dict)
     bytes_created: int = 0
     events: Counter[str] = field(default_factory=Counter)
+    contacts: Counter[str] = field(default_factory=Counter)
 
     def note(self, upn: str, kind: str) -> None:
         self.total[kind] += 1
@@ -37,6 +39,7 @@ class Changes:
         return totals | {
             "bytes_created": self.bytes_created,
             "events": dict(sorted(self.events.items())),
+            "contacts": dict(sorted(self.contacts.items())),
             "users": {upn: {kind: counts[kind] for kind in KINDS} for upn, counts in sorted(self.users.items())},
         }
 
@@ -61,8 +64,9 @@ def change(connection: sqlite3.Connection, tenant: Tenant, *, seed: int, fractio
                 changes.note(user["upn"], kind)
                 wrote(row["size"])
     for user in rows:
-        for kind in change_events(connection, tenant, user, rng, fraction):
-            changes.events[kind] += 1
+        changes.events.update(change_events(connection, tenant, user, rng, fraction))
+    for user in rows:
+        changes.contacts.update(change_contacts(connection, user, rng, fraction))
     return changes
 
 
