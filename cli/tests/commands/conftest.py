@@ -232,7 +232,7 @@ class FakeGateway:
             "list_folders": lambda r: self._page(r, self.folders),
             "list_items": lambda r: self._asked(r, Listing[Item](items=self.items, cursor="next")),
             "get_item": lambda _: self.items[0],
-            "get_message": lambda _: Message(item=self.items[0], text="Guten Tag", html="<p>Guten Tag</p>"),
+            "get_message": self._message,
             "open_item_download": lambda _: Download(url="/api/v1/tenants/contoso/downloads/once", filename="x.eml"),
             "search_items": lambda r: self._asked(r, Listing[Item](items=self.items)),
             "compare_restore_points": lambda r: self._asked(
@@ -276,6 +276,11 @@ class FakeGateway:
                 *routes,
             ]
         )
+
+    def _message(self, request: Request) -> Any:
+        if request.path_params["item"] != self.items[0].id:
+            return Problem(code="not-found", status=404, title="item not found")
+        return Message(item=self.items[0], text="Guten Tag", html="<p>Guten Tag</p>")
 
     def _asked(self, request: Request, answer: Any) -> Any:
         self.asked.append((request.url.path.removeprefix("/api/v1"), dict(request.query_params)))

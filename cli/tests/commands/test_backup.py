@@ -334,3 +334,12 @@ def test_holds_are_listed_and_released(configured: Any, tenantkeep: Any) -> None
     done = tenantkeep("backup", "hold", "release", "hold-0", "--reason", "settled")
     assert "Being released" in done.stdout
     assert configured.bodies[-1] == ("/api/v1/tenants/contoso/legal-holds/hold-0/release", {"reason": "settled"})
+
+
+def test_an_export_that_holds_nothing_says_so(
+    exported: Any, tenantkeep: Any, tmp_path: Path, zipped: Callable[[dict[str, bytes]], bytes]
+) -> None:
+    exported.archive = zipped({"manifest.jsonl": b""})
+    for out in ("leer.zip", "leer"):
+        done = tenantkeep("backup", "export", "point-1", "--out", str(tmp_path / out), "--lang", "de")
+        assert (done.exit_code, "Er ist leer" in done.stdout) == (0, True)

@@ -122,3 +122,12 @@ def test_compare_counts_and_lists(browsed: Any, tenantkeep: Any) -> None:
     ]
     assert "0 neu, 1 entfernt, 0 geändert, 0 verschoben." in done.stdout
     assert "Angebot für" in done.stdout
+
+
+def test_what_is_not_there_is_said_and_not_shown_as_an_empty_table(browsed: Any, tenantkeep: Any) -> None:
+    unknown = tenantkeep("backup", "show", "p-1", "AAMk-9=")
+    assert (unknown.exit_code, "There is no item AAMk-9= in this restore point." in unknown.stderr) == (1, True)
+    kind = tenantkeep("backup", "search", "p-1", "--kind", "evnt")
+    assert (kind.exit_code, "event" in kind.stderr) == (2, True)
+    browsed.items = ()
+    assert tenantkeep("backup", "search", "p-1", "nirgends").stdout.strip() == "Nothing found."

@@ -12,7 +12,7 @@ from contracts.views import RestorePoint
 from tenantkeep.commands import browsing, configurations, figures, holds, labels, restore, retention, upkeep
 from tenantkeep.commands.choose import named, restore_point, tenant_of
 from tenantkeep.commands.client import connect
-from tenantkeep.commands.download import to_folder, to_zip
+from tenantkeep.commands.download import holds_nothing, to_folder, to_zip
 from tenantkeep.commands.following import Key, follow_or_tell
 from tenantkeep.commands.options import Json, Lang, TenantName, Timeout, Wait
 from tenantkeep.commands.output import Screen, reported
@@ -133,6 +133,13 @@ def export(
     screen.say(
         Text("{} of {} is in {}.", "{} von {} liegt in {}."), chosen.resource_name, figures.moment(chosen.taken_at), out
     )
+    if holds_nothing(out):
+        screen.say(
+            Text(
+                "It is empty: the restore point holds nothing of what was asked for.",
+                "Er ist leer: Der Wiederherstellungspunkt enthält nichts von dem, was verlangt war.",
+            )
+        )
 
 
 def _mailbox_of(point: RestorePoint, screen: Screen) -> str:

@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from contracts.browsing import Folder, Item, ItemChange, Message
+from contracts.browsing import Folder, Item, ItemChange, ItemKind, Message
 from contracts.texts import Text
 from contracts.views import Listing
 from tenantkeep.commands import figures, labels
 from tenantkeep.commands.choose import restore_point, tenant_of
-from tenantkeep.commands.client import connect
+from tenantkeep.commands.client import Gateway, connect
 from tenantkeep.commands.download import to_file
-from tenantkeep.commands.errors import CommandError, usage
+from tenantkeep.commands.errors import CommandError, Refused, usage
 from tenantkeep.commands.options import Json, Lang, TenantName
 from tenantkeep.commands.output import Screen, reported
 
@@ -76,7 +76,7 @@ def search(
         bool | None, typer.Option("--with-attachment/--without-attachment", help="Only with, or only without.")
     ] = None,
     folder: Annotated[str | None, typer.Option(help="Only in this folder: path or id.")] = None,
-    kind: Annotated[str, typer.Option(help="Only mail, event, contact, …")] = "",
+    kind: Annotated[ItemKind | None, typer.Option(help="Only items of this kind.")] = None,
     everywhere: Annotated[bool, typer.Option("--everywhere", help="In all restore points of the mailbox.")] = False,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -99,7 +99,7 @@ def search(
         "since": None if since is None else since.astimezone().isoformat(),
         "until": None if until is None else until.astimezone().isoformat(),
         "has_attachment": has_attachment,
-        "kind": kind,
+        "kind": "" if kind is None else kind.value,
         "everywhere": everywhere or None,
     }
     if folder is None and not any(value not in {None, ""} for value in asked.values()):
@@ -139,7 +139,7 @@ def show(
     with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         chosen = restore_point(gateway, slug, point).id
-        message = gateway.message(slug, chosen, item)
+        message = _message(gateway, slug, chosen, item)
         if save is not None:
             to_file(gateway, gateway.open_item(slug, chosen, item, attachment), save)
     if html is not None:
@@ -184,7 +184,8 @@ def compare(
         shown = change.after or change.before
         if shown is not None:
             rows.append((screen.text(labels.CHANGES[change.change]), *_item_row(shown)))
-    screen.table((labels.CHANGE, *_ITEM_HEADERS), rows)
+    if rows:
+        screen.table((labels.CHANGE, *_ITEM_HEADERS), rows)
     _say_more(screen, found.cursor)
 
 
@@ -209,6 +210,9 @@ def _show_folders(screen: Screen, folders: list[Folder]) -> None:
 def _show_items(screen: Screen, page: Listing[Item], *, everywhere: bool = False, searched: bool = False) -> None:
     if screen.as_json:
         screen.document(page)
+        return
+    if not page.items:
+        screen.say(Text("Nothing found.", "Nichts gefunden."))
         return
     more = ((labels.EXCERPT,) if searched else ()) + ((labels.SEEN,) if everywhere else ())
     rows = []
@@ -247,6 +251,25 @@ def _show_message(screen: Screen, message: Message) -> None:
     screen.say(Text("\n{}", "\n{}"), message.text)
     if message.truncated:
         screen.say(Text("(longer than what is shown)", "(länger als das Gezeigte)"))
+
+
+def _message(gateway: Gateway, tenant: str, point: str, item: str) -> Message:
+    try:
+        return gateway.message(tenant, point, item)
+    except Refused as error:
+        if error.code != "not-found":
+            raise
+        raise CommandError(
+            Text(
+                f"There is no item {item} in this restore point.",
+                f"{item} gibt es in diesem Wiederherstellungspunkt nicht.",
+            ),
+            Text(
+                "Find its id: tenantkeep backup browse|search RESTORE_POINT …",
+                "Die ID finden: tenantkeep backup browse|search WIEDERHERSTELLUNGSPUNKT …",
+            ),
+            code="not-found",
+        ) from None
 
 
 def _folder(folders: list[Folder], given: str) -> Folder:

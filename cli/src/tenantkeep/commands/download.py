@@ -12,6 +12,7 @@ from tenantkeep.commands.errors import CommandError, usage
 
 _BLOCK = 1 << 20
 _EVERYTHING = ExportBody()
+_LIST = "manifest.jsonl"
 
 
 def to_zip(
@@ -108,6 +109,14 @@ def _check(archive: Path) -> None:
     """The central directory is written last, so a cut-off download has none."""
     if not zipfile.is_zipfile(archive):
         raise _damaged("no central directory")
+
+
+def holds_nothing(place: Path) -> bool:
+    """Say whether an export, a ZIP file or a folder, holds no more than the list of what is in it."""
+    if place.is_dir():
+        return [found.name for found in place.iterdir()] == [_LIST]
+    with zipfile.ZipFile(place) as opened:
+        return opened.namelist() == [_LIST]
 
 
 def _damaged(why: str) -> CommandError:

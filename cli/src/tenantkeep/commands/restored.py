@@ -16,7 +16,10 @@ def show_restored(screen: Screen, jobs: Sequence[Job]) -> None:
     for job in jobs:
         if job.restored is not None:
             title = labels.WOULD_RESTORE if job.restored.dry_run else labels.RESTORED
-            screen.table(_HEADERS, [_row(found) for found in job.restored.sources], title=title)
+            if job.restored.sources:
+                screen.table(_HEADERS, [_row(found) for found in job.restored.sources], title=title)
+            else:
+                screen.say(_NOTHING)
             if job.restored.problems > len(job.item_errors):
                 screen.say(_ALL_PROBLEMS, job.restored.problems, job.id)
         if job.kind is JobKind.RESTORE and job.fatal is not None and job.fatal.error is ErrorClass.NOT_FOUND:
@@ -33,6 +36,10 @@ _HEADERS = (
     labels.COMPARED,
     labels.FAILED,
     labels.NEW_FOLDERS,
+)
+_NOTHING = Text(
+    "The restore point holds nothing of what was asked for.",
+    "Der Wiederherstellungspunkt enthält nichts von dem, was verlangt war.",
 )
 _ALL_PROBLEMS = Text(
     "{} items have problems. All of them: tenantkeep jobs problems {}",

@@ -11,6 +11,19 @@ from contracts.views import View
 ItemKey = Annotated[str, StringConstraints(pattern=r"^[^\s/?#\\]{1,512}$")]
 """Id of an item or folder in its restore point: the immutable id of Microsoft Graph."""
 
+
+class ItemKind(StrEnum):
+    """What a search can be narrowed to."""
+
+    MAIL = "mail"
+    EVENT = "event"
+    EVENT_ATTACHMENT = "event-attachment"
+    CONTACT = "contact"
+    USER = "user"
+    GROUP = "group"
+    ORG_CONTACT = "org-contact"
+
+
 SHOWN = 5
 """People and attachments of an item that a list shows; `recipients` and `attachment_count` say how many there are."""
 

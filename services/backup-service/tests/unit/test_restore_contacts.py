@@ -181,3 +181,30 @@ async def test_death_at_any_step_ends_in_the_same_address_book(
         await worker.backup()
         step += 7
     assert step > 20
+
+
+async def test_one_contact_that_is_refused_without_a_word_costs_itself(
+    worker: Any, tenant: SimulatedTenant, anna: People, bert: tuple[str, People]
+) -> None:
+    await worker.backup()
+    tenant.simulator.faults.add({"kind": "status", "status": 404, "method": "POST", "match": "/contacts$", "skip": 2})
+    job = await restore(worker, bert[0])
+    assert (job.state, [problem.error for problem in job.item_errors]) == (JobState.PARTIAL, [ErrorClass.NOT_FOUND])
+    assert len(content(bert[1])) == len(content(anna)) - 1
+
+
+async def test_one_contact_that_never_gets_an_answer_costs_itself_and_no_second_copy(
+    worker: Any, tenant: SimulatedTenant, anna: People, bert: tuple[str, People]
+) -> None:
+    """Whether it was created nobody knows: the job waits, and the next attempt looks before it gives the contact up."""
+    await worker.backup()
+    body = {"error": {"code": "InternalServerError", "message": "text"}}
+    fault = {"kind": "status", "status": 500, "body": body, "method": "POST", "match": "/contacts$"}
+    tenant.simulator.faults.add(fault)
+    name = worker.queue_restore((await worker.snapshot()).id, bert[0])
+    job = await worker.deliver(name)
+    assert job.state is JobState.WAITING
+    tenant.simulator.faults.add(fault)
+    job = await worker.deliver(name)
+    assert (job.state, [problem.error for problem in job.item_errors]) == (JobState.PARTIAL, [ErrorClass.INTERNAL])
+    assert sum(content(bert[1]).values()) == sum(content(anna).values()) - 1

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backup_service.domain.rendering import safe_html
-from backup_service.domain.searching.entries import File, entry_of, flags_of, moment
+from backup_service.domain.searching.entries import KINDS, File, entry_of, flags_of, moment
 from backup_service.domain.searching.excerpt import excerpt
 from backup_service.domain.searching.fold import fold, words
 from backup_service.domain.searching.html_text import text_of
 from backup_service.domain.searching.query import Query
+from contracts.browsing import ItemKind
 
 
 @pytest.mark.parametrize(
@@ -182,3 +183,7 @@ def test_html_keeps_what_makes_it_readable() -> None:
     picture = "data:image/png;base64,iVBORw0KGgo="
     assert picture in safe_html(f'<img src="{picture}">')
     assert "svg" not in safe_html('<img src="data:image/svg+xml;base64,AAAA">')
+
+
+def test_a_search_can_be_narrowed_to_every_kind_of_item() -> None:
+    assert KINDS.keys() == {kind.value for kind in ItemKind}
