@@ -1,5 +1,6 @@
 """A storage that fails when told to."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,15 +28,15 @@ class Fault:
         self.left = self.times
 
 
-class WrappedStorage:
+class WrappedStorage(ABC):
     """Passes every operation on; what happens around each is said by `_run`."""
 
     def __init__(self, inner: Storage) -> None:
         self._inner = inner
 
+    @abstractmethod
     def _run(self, operation: str, key: str, effect: Callable[[], T]) -> T:
         """`effect` does the operation; `key` is a prefix where it is `list`."""
-        raise NotImplementedError
 
     @property
     def lock(self) -> LockMode | None:

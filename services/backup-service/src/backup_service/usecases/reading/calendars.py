@@ -147,7 +147,7 @@ class CalendarSource:
                 continue
             await self._take(calendar, [each for each in found if not self._is_current(calendar, each)])
             named.update(each.id for each in found)
-        named -= await self._settle_vanished(calendar, listable=not places)
+        named -= await self._settle_vanished(calendar, listable=False)
         before = len(self._frame.failed)
         for unseen in sorted(stored - named):
             await self._ask(calendar, unseen)
