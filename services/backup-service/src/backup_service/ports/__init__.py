@@ -149,10 +149,7 @@ class AddressBook(Protocol):
     """A tenant's directory, by the kinds of domain.address_book. Raises the error tree of graph_client."""
 
     def changes(self, kind: str, link: str | None) -> AsyncIterator[ChangePage[Entry]]:
-        """Go on from a stored link, or enumerate from the start. ResyncRequired when the link has expired.
-
-        An entry of a page after a link may tell changed properties only.
-        """
+        """As Mail.changes; after a link, an entry may tell changed properties only."""
         ...
 
     async def entry(self, kind: str, identity: str) -> Entry:
