@@ -54,6 +54,8 @@ def life(pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> Life:
     planted_life.tickets(api, customer, planted)
     planted_life.certificates(api, MainJob(api.stack, tmp_path_factory.mktemp("life"), TENANT), customer, planted)
     planted_life.consent(api, customer, planted)
+    planted_life.vault_keys(api, MainJob(api.stack, tmp_path_factory.mktemp("keys"), TENANT), customer)
+    planted_life.sign_in(api, customer, planted)
     with OpenSSHServer() as server:
         planted_life.sftp(api, customer, server.address, planted)
     planted_life.unhandled(api, planted)
@@ -171,6 +173,7 @@ def test_every_change_of_that_life_is_in_the_audit_and_its_chain_is_whole(life: 
     expected = {
         "tenant.register",
         "profile.set-credential",
+        "profile.offer-key",
         "profile.ask-consent",
         "profile.answer-consent",
         "target.create",
@@ -238,4 +241,5 @@ def test_the_scan_finds_what_is_there(text: str) -> None:
         scan.read("logs:x", text.format(leak))
     scan.read("logs:y", text.format("nothing"))
     scan.read("logs:z", text.format("hvs.CAESIJ0aBcDeFgHiJkLmNoPqRsTuVwXyZ"))
-    assert scan.found == ["example in logs:x"] * 4 + ["a token of the vault in logs:z"]
+    scan.read("logs:z", text.format("eyJhbGciOiJQUzI1NiJ9.eyJhdWQiOiJodHRwczovL3gifQ.c2lnbmF0dXJl"))
+    assert scan.found == ["example in logs:x"] * 4 + ["a token of the vault in logs:z", "a JWT in logs:z"]

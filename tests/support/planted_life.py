@@ -1,12 +1,17 @@
 """The rarer ways in which a secret takes part in a life: certificates, consent, SFTP keys, tickets, crashes."""
 
+import asyncio
 import datetime as dt
+import hashlib
+import json
+import re
 import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -15,10 +20,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
-from main_job import MainJob
+from main_job import MainJob, settings_of
 from two_tenants import Api, Customer
 
 from backup_engine.testing.sftp import ADMIN, KeyPair, SFTPAddress
+from chassis.clock import SystemClock
+from chassis.openbao import open_vault
+from token_service.settings import TokenServiceSettings
 
 CRASHES = {
     "backup-worker": signal.SIGKILL,
@@ -98,6 +106,51 @@ def consent(api: Api, customer: Customer, planted: Planted) -> None:
         for _ in range(2):  # the second is refused
             back = api.client.get(decided.headers["location"])
             api.keep(f"{back.status_code} {back.headers} {back.text}")
+
+
+def vault_keys(api: Api, job: MainJob, customer: Customer) -> None:
+    """A key that Microsoft does not know yet, then does; then the next one."""
+    path = f"/tenants/{customer.tenant}/profiles/{PROFILE}/vault-key"
+    client = {"client_id": customer.apps["apps"][PROFILE]["client_id"]}
+    for _ in range(2):
+        offer = api.done("POST", path)
+        refused = api.call("PUT", path, client, tenants=[customer.tenant])
+        assert refused.status_code == httpx.codes.UNPROCESSABLE_ENTITY, refused.text
+        job.simulator(
+            "POST", f"tenants/{customer.tenant}/apps/{PROFILE}/certificates", {"certificate": offer["certificate"]}
+        )
+        assert api.done("PUT", path, client)["credential"] == "vault-key"
+
+
+def sign_in(api: Api, customer: Customer, planted: Planted) -> None:
+    """A person who declines, one who signs in, and the same answer of the browser once more."""
+    base = f"/tenants/{customer.tenant}"
+    for number, decision in enumerate(("decline", "accept")):
+        answer = api.call("POST", f"{base}/sign-ins", tenants=[customer.tenant])
+        api.answers.pop()  # the one answer that must hold state, nonce and challenge
+        asked = urlsplit(answer.json()["url"])
+        form = dict(parse_qsl(asked.query))
+        kept = asyncio.run(_kept(api, customer.tenant, form["state"]))
+        for name in ("state", "code_verifier", "nonce"):
+            planted.texts[f"sign-in {name} {number}"] = str(kept[name])
+        planted.texts[f"sign-in hashed nonce {number}"] = form["nonce"]
+        page = api.client.post(asked._replace(query="").geturl(), data={**form, "decision": decision})
+        posted = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', page.text))
+        if "code" in posted:
+            planted.texts["sign-in code"] = posted["code"]
+        for _ in range(2):  # the second is refused
+            back = api.client.post(form["redirect_uri"], data=posted)
+            api.keep(f"{back.status_code} {back.headers} {back.text}")
+
+
+async def _kept(api: Api, tenant: str, state: str) -> dict[str, Any]:
+    """What the sign-in that was begun has left in the vault."""
+    settings = TokenServiceSettings(**settings_of(api.stack, "token-service"))
+    async with open_vault(settings, SystemClock()) as vault:
+        found = await vault.kv_read(f"tenants/{tenant}/sign-in/{hashlib.sha256(state.encode()).hexdigest()}")
+    assert found is not None
+    kept: dict[str, Any] = json.loads(found[0]["kept"])
+    return kept
 
 
 def sftp(api: Api, customer: Customer, address: SFTPAddress, planted: Planted) -> None:

@@ -19,6 +19,8 @@ from tenantkeep.stack import nats as stack_nats
 
 _WINDOW = 20
 _VAULT_TOKEN = re.compile(rb"(?:hv[sbr]|\b[sb])\.[A-Za-z0-9_-]{24,}")
+_JWT = re.compile(rb"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}")
+"""An access token, an id_token, a client assertion: whichever, and whether or not it is known here."""
 _WORDS = re.compile(r"[A-Za-z0-9+/=_.~-]{16,}")
 
 
@@ -67,6 +69,8 @@ class Scan:
         names = {name for needle, name in self.needles.items() if needle in raw}
         if _VAULT_TOKEN.search(raw):
             names.add("a token of the vault")
+        if _JWT.search(raw):
+            names.add("a JWT")
         self.found += [f"{name} in {place}" for name in sorted(names)]
 
 

@@ -87,6 +87,17 @@ def test_levels_hold_for_ours_and_for_libraries(lines: Lines) -> None:
     assert [line["event"] for line in lines()] == ["loud"]
 
 
+@pytest.mark.parametrize("level", ["debug", "info"])
+def test_msal_says_nothing_at_any_level(lines: Lines, level: str) -> None:
+    """At debug it tells of code and code verifier, at warning of claims, at error of whole answers."""
+    logs.configure(level, "token-service")
+    for name in ("msal", "msal.token_cache", "msal.oauth2cli.oidc", "msal.application"):
+        for say in (logging.getLogger(name).debug, logging.getLogger(name).warning, logging.getLogger(name).error):
+            say('event={"data": {"code_verifier": "%s"}}', PLANTED)
+    structlog.get_logger().warning("loud")
+    assert [line["event"] for line in lines()] == ["loud"]
+
+
 @pytest.mark.parametrize(
     "fields",
     [

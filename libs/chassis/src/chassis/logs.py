@@ -18,6 +18,9 @@ from contracts.redaction import masked, redacted
 _CHATTY = ("httpx", "httpcore", "pymongo", "motor", "asyncio", "uvicorn", "faststream", "nats")
 """Libraries whose routine messages tell of every request (and, at debug, of its content)."""
 
+_SILENT = ("msal",)
+"""Debug lines of it hold code and code verifier, warnings claims, errors whole answers; what matters it returns."""
+
 
 def configure(level: str, service: str) -> None:
     """Set up logging for the process; calling it again replaces the earlier set-up. `level` as the setting."""
@@ -55,6 +58,8 @@ def configure(level: str, service: str) -> None:
     root.setLevel(level.upper())
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in _SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     logging.captureWarnings(capture=True)
 
 

@@ -305,6 +305,7 @@ async def test_its_log_holds_no_secret(service: Running) -> None:
     assert "credential proven and kept" in log
 
 
+@pytest.mark.soak
 async def test_a_key_that_only_the_vault_has_is_replaced_by_the_next_one(service: Running) -> None:
     async with service.bus("gateway") as bus:
         await service.register(bus)
