@@ -19,6 +19,7 @@ from tenantkeep.stack import simulator
 pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(600)]
 
 PASSPHRASE = "correct horse battery staple"
+PROFILE = "exchange-backup"
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,21 @@ class Customer:
 
     def withdraw(self) -> None:
         self.control("POST", f"tenants/{self.name}/apps/exchange-backup/revoke-consent")
+
+    def roles(self, *names: str) -> None:
+        """The directory roles of who sits in front of the page."""
+        person = f"admin@{self.name}.onmicrosoft.com"
+        self.control("PUT", f"tenants/{self.name}/roles/{person}", {"roles": list(names)})
+
+    def shows(self, lang: str, *words: str) -> None:
+        """What people read of the tenant without consent: the cause and what is next, its tokens, its profiles."""
+        said = self.stack.command("tenant", "onboarding", self.name, "--lang", lang).stdout
+        for text in words:
+            assert text in said
+        for command in (("tenant", "show", self.name), ("profiles", "list", "--tenant", self.name)):
+            listed = self.stack.command(*command, "--lang", lang).stdout
+            assert ("Consent required" if lang == "en" else "Zustimmung erforderlich") in listed
+        assert f"tenantkeep tenant consent {PROFILE}" in listed
 
     def decide(self, link: str, **form: str) -> httpx.Response:
         """What the administrator does with the link; the redirect is followed to the gateway."""
@@ -133,10 +149,42 @@ def _lose_and_regain_the_consent(contoso: Customer) -> None:
     assert lost["cause"] == "consent_withdrawn"
     assert (lost["state"], lost["next_step"]) == ("integration_configured", "ask_consent")
     assert lost["steps"][-1]["first_reached_at"] is not None
+    contoso.shows("en", "The consent was effective and is gone", "Ask the customer's administrator", "lost, reached")
+    contoso.shows("de", "Die Zustimmung war wirksam und fehlt jetzt", "Den Administrator des Kunden bitten", "verloren")
     with contoso.walking("--timeout", "200") as walk:
         contoso.decide(walk.link(), decision="accept")
         code, told = walk.end()
     assert (code, told["onboarding"]["state"]) == (0, "productive")
+
+
+def test_who_may_not_consent_is_told_so_by_microsoft_and_the_next_step_names_the_role(
+    stack: RunningStack, tmp_path: Path
+) -> None:
+    with Customer(stack, tmp_path, "northwind") as northwind:
+        northwind.withdraw()
+        northwind.roles("application-administrator")
+        with northwind.walking("--apps", str(northwind.apps)) as walk:
+            link = walk.link()
+            told = northwind.decide(link, decision="accept")
+            assert (told.status_code, "AADSTS90093" in told.text) == (403, True)
+            assert northwind.onboarding()["cause"] == "consent_awaited"  # who stays on that page tells nobody
+            back = northwind.decide(link, decision="return")
+            assert "Privileged Role Administrator" in back.text
+            code, told_us = walk.end()
+        assert code == 1
+        found = told_us["onboarding"]
+        assert (found["state"], found["cause"]) == ("integration_configured", "consent_role_too_low")
+        assert (found["next_step"], "AADSTS90094" in found["detail"]) == ("ask_higher_role", True)
+        for lang, cause, step in (
+            ("en", "Who opened the link may not consent", "Let a Privileged Role Administrator"),
+            ("de", "Wer den Link öffnete, darf nicht zustimmen", "einen neuen Link"),
+        ):
+            northwind.shows(lang, cause, step)
+        northwind.roles("privileged-role-administrator")
+        with northwind.walking() as walk:
+            northwind.decide(walk.link(), decision="accept")
+            code, told_us = walk.end()
+        assert (code, told_us["onboarding"]["cause"]) == (1, "no_storage_target")  # nothing to store in was given
 
 
 def test_an_administrator_who_declines_leaves_the_cause_and_the_next_step(stack: RunningStack, tmp_path: Path) -> None:
@@ -145,10 +193,10 @@ def test_an_administrator_who_declines_leaves_the_cause_and_the_next_step(stack:
         with fabrikam.walking("--apps", str(fabrikam.apps), "--embedded") as walk:
             fabrikam.decide(walk.link(), decision="decline")
             code, told = walk.end()
-    assert code == 1
-    found = told["onboarding"]
-    assert (found["state"], found["missing"]) == ("integration_configured", "consent_effective")
-    assert (found["cause"], found["next_step"]) == ("consent_declined", "ask_consent")
-    german = stack.command("tenant", "onboarding", "fabrikam", "--lang", "de").stdout
-    assert "Der Administrator des Kunden hat abgelehnt" in german
-    assert "tenantkeep tenant consent exchange-backup --tenant fabrikam" in german
+        assert code == 1
+        found = told["onboarding"]
+        assert (found["state"], found["missing"]) == ("integration_configured", "consent_effective")
+        assert (found["cause"], found["next_step"]) == ("consent_declined", "ask_consent")
+        step = f"tenantkeep tenant consent {PROFILE} --tenant fabrikam"
+        fabrikam.shows("en", "The customer's administrator declined; nothing was changed", step)
+        fabrikam.shows("de", "Der Administrator des Kunden hat abgelehnt", step)
