@@ -58,6 +58,7 @@ _RECOVERED = {
         "requested_at": "2026-03-02T08:02:00Z",
         "finished_at": None,
         "configurations": 0,
+        "employees": 0,
         "restore_points": 0,
         "detail": "",
     },
