@@ -87,7 +87,8 @@ def _restored(job: MainJob) -> Figures:
     for source, items in SOURCES.items():
         points = job.command("backup", "restore-points", "--configuration", source)["items"]
         largest = max(points, key=lambda point: point["items"])
-        done = job.restore(largest["id"], "restore-target@contoso.onmicrosoft.com")["run"]
+        # Partial: links attached to events cannot be made again, and are named.
+        done = job.restore(largest["id"], "restore-target@contoso.onmicrosoft.com", codes=(0, 3))["run"]
         minutes = _seconds(done["started_at"], done["finished_at"]) / 60
         figures[f"{items}_restored_per_minute"] = done["counts"]["stored"] / minutes
         requests = done["counts"]["requests"] / (done["counts"]["stored"] / 1000)

@@ -94,9 +94,9 @@ class MainJob:
         command = [sys.executable, "-m", "tenantkeep.main", "backup", "run", name, "--wait", "--json"]
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
-    def restore(self, point: str, to: str) -> Json:
+    def restore(self, point: str, to: str, codes: tuple[int, ...] = (0,)) -> Json:
         """Restore a restore point into a folder of another user's and wait: `{"run": …, "jobs": […]}`."""
-        done: Json = self.command("backup", "restore", point, "--to", to, "--wait")
+        done: Json = self.command("backup", "restore", point, "--to", to, "--wait", codes=codes)
         return done
 
     def restore_points(self) -> list[Json]:
