@@ -441,6 +441,20 @@ def test_a_session_that_is_taken_for_dead_while_it_opens_says_so() -> None:
     machine.teardown()
 
 
+@pytest.mark.parametrize("overtaken", [{4: 4, 7: 1}, {4: 0, 12: 1}])
+def test_a_session_that_is_taken_for_dead_while_it_takes_over_says_so(overtaken: dict[int, int]) -> None:
+    """The checkpoint it was to start from, or a segment of it, was collected after it had been listed."""
+    machine = RepositoryMachine()
+    machine.create()
+    machine.open(shard="anna", n=0, faults={}, overtaken={})
+    machine.put(shard="anna", change={"a": 1}, checkpoint=True, faults={})
+    machine.put(shard="anna", change={"b": 1}, checkpoint=True, faults={0: Event.DIES_BEFORE})
+    machine.world.now += DAY
+    machine.open(shard="anna", n=0, faults={}, overtaken=overtaken)
+    assert list(machine.world.dead) == ["anna"]
+    machine.teardown()
+
+
 def test_what_a_stalled_writer_says_of_collected_segments_stops_no_collector() -> None:
     """It wrote a checkpoint while another took it over and committed, and its intent when all of that was gone."""
     machine = RepositoryMachine()

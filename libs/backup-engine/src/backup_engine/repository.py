@@ -228,13 +228,11 @@ class Repository:
         # After `open` is durable: a collector that overlooks this session has told before what it takes away.
         self.refresh()
         try:
-            inheritance = self._inherit(shard, session, parent, adopt)
+            return Session(self._backing, shard, session, self._inherit(shard, session, parent, adopt))
         except AlreadyCommitted:
             with suppress(ObjectLocked):  # an account that may only add leaves it behind
                 self._backing.storage.delete(names.session_open(session))
             raise
-        try:
-            return Session(self._backing, shard, session, inheritance)
         except IntegrityError:
             # A collector that takes this session for dead fences it, and then removes what it was to start from.
             commits.raise_if_fenced(self._backing.objects, shard, session)
