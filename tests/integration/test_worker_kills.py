@@ -62,6 +62,7 @@ def test_kills_at_seeded_moments_leave_no_trace_in_the_restore_points(job: MainJ
         assert {entry["state"] for entry in done["jobs"]} == {"succeeded"}
         assert digests(job, configuration["id"]) == expected, f"kill {number} at request {moment}"
         target = configuration["target"]
+        assert job.repository(target).restore_points() == 3, "not a repository of its own: little had to be stored"
         assert job.repository(target).blobs_stored_twice() == 0
         assert job.repository(target).problems() == []
 

@@ -139,6 +139,10 @@ class RepositoryView:
         """Blobs that lie in more than one place, read from the trailers of all packs."""
         return asyncio.run(self._open(_blobs_stored_twice))
 
+    def restore_points(self) -> int:
+        """How many the storage has."""
+        return len(asyncio.run(self._open(Repository.snapshots)))
+
     def problems(self) -> list[str]:
         """Findings of a full read (V2) of every restore point."""
         return asyncio.run(self._open(_problems))

@@ -139,9 +139,10 @@ def test_a_target_gets_a_proxy_and_a_limit(
         (("--limit", "10"), "Not a limit"),
         (("--proxy", "http://user:hush@proxy.example"), "proxy"),
         (("--proxy", "http://proxy.example", "--embedded"), "--proxy"),
+        (("--embedded",), "--embedded is a store of its own"),
     ],
 )
-def test_a_proxy_or_limit_that_cannot_be_right_is_a_usage_error(
+def test_options_that_cannot_be_right_together_are_a_usage_error(
     signed_in: Any, tenantkeep: Any, key_file: Path, options: tuple[str, ...], named: str
 ) -> None:
     done = tenantkeep("storage", "add", "archive", *TARGET, "--secret-key-file", str(key_file), *options)

@@ -51,7 +51,7 @@ def add(
     embedded: Annotated[bool, typer.Option("--embedded", help="The object store of the embedded stack.")] = False,
     endpoint: Annotated[str | None, typer.Option(help="https URL of the S3 service.")] = None,
     bucket: Annotated[str | None, typer.Option(help="Bucket; it must exist.")] = None,
-    prefix: Annotated[str, typer.Option(help="Start of every key, such as backup/.")] = "",
+    prefix: Annotated[str, typer.Option(help="Start of every key, such as backup/; each has a repository.")] = "",
     region: Annotated[str, typer.Option(help="Region of the bucket.")] = "us-east-1",
     access_key: Annotated[str | None, typer.Option(help="Access key id.")] = None,
     secret_key_file: SecretKeyFile = None,
@@ -86,10 +86,15 @@ def add(
     rate = None if limit is None else rate_limit(limit)
     if proxy is not None and (embedded or sftp is not None):
         raise usage("--proxy goes with --endpoint.", "--proxy gehört zu --endpoint.")
+    if embedded and not all(one is None for one in (endpoint, bucket, access_key, secret_key_file, sftp)):
+        raise usage(
+            "--embedded is a store of its own: leave out endpoint, bucket, access key and --sftp.",
+            "--embedded ist ein eigener Speicher: Endpoint, Bucket, Access-Key und --sftp weglassen.",
+        )
     with connect(screen) as gateway:
         slug = tenant_of(gateway, tenant)
         if embedded:
-            body: StorageTargetBody | SFTPTargetBody = embedded_target(settings.home(), slug, name)
+            body: StorageTargetBody | SFTPTargetBody = embedded_target(settings.home(), slug, name, prefix)
         elif sftp is not None:
             files = {"private_key": key_file, "passphrase": passphrase_file, "password": password_file}
             body = sftp_target(
@@ -163,15 +168,15 @@ app.command("recover")(recover)
 app.command("credentials")(credentials)
 
 
-def embedded_target(home: Home, tenant: str, name: str) -> StorageTargetBody:
-    """A target in the embedded object store: the tenant's own prefix and its own access key."""
+def embedded_target(home: Home, tenant: str, name: str, prefix: str = "") -> StorageTargetBody:
+    """A target in the embedded object store: below the tenant's own prefix, with its own access key."""
     made = asyncio.run(objects.create_tenant_identity(home, stack_ports.running(home), tenant))
     return StorageTargetBody(
         name=name,
         endpoint=made["endpoint"],
         bucket=made["bucket"],
         region=made["region"],
-        prefix=made["prefix"],
+        prefix=f"{made['prefix']}{prefix}",
         credentials=S3Credentials(access_key=SecretStr(made["access_key"]), secret_key=SecretStr(made["secret_key"])),
     )
 
