@@ -1,19 +1,14 @@
 """Permissions and consent that somebody takes away, on a whole stack: found, told, shown, and how long that takes."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 from time import monotonic
-from typing import Any
 
-import nats
 import pytest
 from drill import PROFILE, QUICK, Drill, ended, gateway_of, holders
-from main_job import Json, MainJob, settings_of
+from main_job import Json, MainJob
 from stack_fixture import running_stack, wait_until
 
-from chassis import tls
-from contracts.bus_users import BOOTSTRAP, inbox_prefix
 from tenantkeep.commands.client import Gateway
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(900)]
@@ -30,27 +25,6 @@ def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
         yield found
 
 
-def told(drill: Drill, event: str) -> Json:
-    """The newest event of this name on the bus."""
-
-    async def last() -> Json:
-        settings: dict[str, Any] = settings_of(drill.job.stack, "bootstrap", stores=False)
-        connection = await nats.connect(
-            settings["nats_url"],
-            nkeys_seed_str=settings["nats_nkey"],
-            tls=tls.client_context(settings["ca_file"]),
-            inbox_prefix=inbox_prefix(BOOTSTRAP.name).encode(),
-        )
-        try:
-            message = await connection.jetstream().get_last_msg("M365_EVT", f"m365.evt.v1.contoso.{event}")
-        finally:
-            await connection.close()
-        found: Json = json.loads(message.data or b"{}")
-        return found
-
-    return asyncio.run(last())
-
-
 def run_of(gateway: Gateway, configuration: Json) -> str:
     return max(gateway.runs("contoso", configuration["id"]), key=lambda found: found.requested_at).id
 
@@ -63,7 +37,7 @@ def test_a_permission_that_was_taken_away_is_found_told_and_shown(drill: Drill) 
     found = job.command("permissions", "check", PROFILE, codes=(1,))
     findings = {state["name"]: state["finding"] for state in found["permissions"] if state["finding"]}
     assert findings == {"Mail.Read": "missing", "Files.Read.All": "excess"}
-    drift = told(drill, "token.permission-drift")
+    drift = drill.newest_event("token.permission-drift")
     assert (drift["profile"], drift["missing"], drift["excess"]) == (PROFILE, ["Mail.Read"], ["Files.Read.All"])
     german = job.stack.command("profiles", "list", "--tenant", "contoso", "--lang", "de").stdout
     assert "fehlt" in german

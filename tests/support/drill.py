@@ -206,6 +206,25 @@ class Drill:
         finally:
             await connection.close()
 
+    def newest_event(self, name: str) -> Json:
+        """The newest event on the bus by domain and name, as token.permission-drift."""
+        found: Json = json.loads(asyncio.run(self._newest_event(name)))
+        return found
+
+    async def _newest_event(self, name: str) -> bytes:
+        settings: dict[str, Any] = settings_of(self.job.stack, "bootstrap", stores=False)
+        connection = await nats.connect(
+            settings["nats_url"],
+            nkeys_seed_str=settings["nats_nkey"],
+            tls=tls.client_context(settings["ca_file"]),
+            inbox_prefix=inbox_prefix(BOOTSTRAP.name).encode(),
+        )
+        try:
+            message = await connection.jetstream().get_last_msg("M365_EVT", f"m365.evt.v1.contoso.{name}")
+            return message.data or b"{}"
+        finally:
+            await connection.close()
+
     def table(self) -> str:
         return "\n".join([HEADER, *(result.row() for result in self.results)])
 
