@@ -137,7 +137,26 @@ def build_with(
     )
     verify = VerifyToken(connections, vault, workloads, announcements, clock=clock, rng=rng, policy=policy)
     offer = OfferVaultKey(living, connections, vault, announcements, certify=certify, clock=clock, life=key_life)
-    token_questions = TokenQuestions(
+    token_questions = _token_questions(
+        tenants, connections, announcements, clock, renew, verify=verify, retire=retire, offer=offer, put=set_credential
+    )
+    questions = _questions(tenants, living, connections, vault, clock, set_credential=set_credential, consent=consent)
+    return App(questions, token_questions, renew, AnswerRejection(connections, vault, renew, clock, policy), metrics)
+
+
+def _token_questions(
+    tenants: Tenants,
+    connections: Connections,
+    announcements: Announcements,
+    clock: Clock,
+    renew: RenewTokens,
+    *,
+    verify: VerifyToken,
+    retire: RetireToken,
+    offer: OfferVaultKey,
+    put: SetCredential,
+) -> TokenQuestions:
+    return TokenQuestions(
         tenants=tenants,
         connections=connections,
         renew_now=RenewNow(connections, renew, announcements, clock),
@@ -145,11 +164,9 @@ def build_with(
         retire=retire,
         note=NoteToken(connections, announcements, clock),
         offer_vault_key=offer,
-        set_credential=set_credential,
+        set_credential=put,
         clock=clock,
     )
-    questions = _questions(tenants, living, connections, vault, clock, set_credential=set_credential, consent=consent)
-    return App(questions, token_questions, renew, AnswerRejection(connections, vault, renew, clock, policy), metrics)
 
 
 def _questions(
