@@ -26,7 +26,7 @@ from contracts.onboarding import BackupOutcome, Protection
 from contracts.operations import tokens as asked
 from contracts.profiles import PROFILES
 from token_service.adapters.transit_keys import TransitKeys
-from token_service.app import App, build_with
+from token_service.app import App, Ports, build_with
 from token_service.domain.connection import Connection, RenewalPolicy
 from token_service.domain.credential import ClientCertificate, ClientSecret, Credential, VaultKey
 from token_service.domain.incident import Incident
@@ -489,7 +489,7 @@ class World:
         )
 
     def replica(self, registry: CollectorRegistry | None = None) -> App:
-        return build_with(
+        ports = Ports(
             tenants=self.tenants,
             living=LivingTenants(self.tenants, self.offboardings),
             connections=self.connections,
@@ -499,6 +499,9 @@ class World:
             announcements=self.onboarding.nudge,
             clock=self.clock,
             rng=random.Random(5),
+        )
+        return build_with(
+            ports,
             policy=RenewalPolicy(),
             registry=registry or CollectorRegistry(),
             authority_url="https://login.example",

@@ -75,17 +75,24 @@ class App:
     metrics: TokenMetrics
 
 
+@dataclass(frozen=True)
+class Ports:
+    """What the use cases stand on; `living` refuses tenants that take nothing new any more."""
+
+    tenants: Tenants
+    living: Tenants
+    connections: Connections
+    vault: Vault
+    authority: Authority
+    workloads: Workloads
+    announcements: Announcements
+    clock: Clock
+    rng: random.Random
+
+
 def build_with(
+    to: Ports,
     *,
-    tenants: Tenants,
-    living: Tenants,
-    connections: Connections,
-    vault: Vault,
-    authority: Authority,
-    workloads: Workloads,
-    announcements: Announcements,
-    clock: Clock,
-    rng: random.Random,
     policy: RenewalPolicy,
     registry: CollectorRegistry,
     authority_url: str,
@@ -94,101 +101,91 @@ def build_with(
     certify: Certify,
     key_life: timedelta,
 ) -> App:
-    """Wire the use cases to the given ports; `living` refuses tenants that take nothing new any more.
-
-    `certify` makes the certificate of a key in the vault, which lives for `key_life`.
-    """
-    metrics = TokenMetrics(connections, clock, registry)
-    keep = KeepToken(connections, vault, clock, rng, policy)
-    retire = RetireToken(connections, vault, announcements, clock, policy)
+    """Wire the use cases; `certify` makes the certificate of a key in the vault, which lives for `key_life`."""
+    metrics = TokenMetrics(to.connections, to.clock, registry)
+    keep = KeepToken(to.connections, to.vault, to.clock, to.rng, policy)
+    retire = RetireToken(to.connections, to.vault, to.announcements, to.clock, policy)
     renew = RenewTokens(
-        tenants=tenants,
-        connections=connections,
-        vault=vault,
-        authority=authority,
-        workloads=workloads,
+        tenants=to.tenants,
+        connections=to.connections,
+        vault=to.vault,
+        authority=to.authority,
+        workloads=to.workloads,
         keep=keep,
         empty=retire.empty,
-        announcements=announcements,
-        clock=clock,
-        rng=rng,
+        announcements=to.announcements,
+        clock=to.clock,
+        rng=to.rng,
         policy=policy,
         count=metrics.count,
     )
-    set_credential = SetCredential(
-        tenants=living,
-        connections=connections,
-        vault=vault,
-        authority=authority,
-        workloads=workloads,
+    put = SetCredential(
+        tenants=to.living,
+        connections=to.connections,
+        vault=to.vault,
+        authority=to.authority,
+        workloads=to.workloads,
         keep=keep,
-        announcements=announcements,
-        clock=clock,
+        announcements=to.announcements,
+        clock=to.clock,
     )
     consent = Consent(
-        tenants=living,
-        connections=connections,
+        tenants=to.living,
+        connections=to.connections,
         renew=renew,
-        announcements=announcements,
-        clock=clock,
+        announcements=to.announcements,
+        clock=to.clock,
         authority_url=authority_url,
         scope=graph_scope,
         new_state=new_state,
     )
-    verify = VerifyToken(connections, vault, workloads, announcements, clock=clock, rng=rng, policy=policy)
-    offer = OfferVaultKey(living, connections, vault, announcements, certify=certify, clock=clock, life=key_life)
-    token_questions = _token_questions(
-        tenants, connections, announcements, clock, renew, verify=verify, retire=retire, offer=offer, put=set_credential
+    offer = OfferVaultKey(
+        to.living, to.connections, to.vault, to.announcements, certify=certify, clock=to.clock, life=key_life
     )
-    questions = _questions(tenants, living, connections, vault, clock, set_credential=set_credential, consent=consent)
-    return App(questions, token_questions, renew, AnswerRejection(connections, vault, renew, clock, policy), metrics)
+    asked = _token_questions(to, policy, renew, retire, offer=offer, put=put)
+    answer_rejection = AnswerRejection(to.connections, to.vault, renew, to.clock, policy)
+    return App(_questions(to, put, consent), asked, renew, answer_rejection, metrics)
 
 
 def _token_questions(
-    tenants: Tenants,
-    connections: Connections,
-    announcements: Announcements,
-    clock: Clock,
+    to: Ports,
+    policy: RenewalPolicy,
     renew: RenewTokens,
-    *,
-    verify: VerifyToken,
     retire: RetireToken,
+    *,
     offer: OfferVaultKey,
     put: SetCredential,
 ) -> TokenQuestions:
+    verify = VerifyToken(
+        to.connections, to.vault, to.workloads, to.announcements, clock=to.clock, rng=to.rng, policy=policy
+    )
     return TokenQuestions(
-        tenants=tenants,
-        connections=connections,
-        renew_now=RenewNow(connections, renew, announcements, clock),
+        tenants=to.tenants,
+        connections=to.connections,
+        renew_now=RenewNow(to.connections, renew, to.announcements, to.clock),
         verify=verify,
         retire=retire,
-        note=NoteToken(connections, announcements, clock),
+        note=NoteToken(to.connections, to.announcements, to.clock),
         offer_vault_key=offer,
         set_credential=put,
-        clock=clock,
+        clock=to.clock,
     )
 
 
-def _questions(
-    tenants: Tenants,
-    living: Tenants,
-    connections: Connections,
-    vault: Vault,
-    clock: Clock,
-    *,
-    set_credential: SetCredential,
-    consent: Consent,
-) -> Questions:
-    keep_recovery_key = KeepRecoveryKey(living, vault, clock)
-    adopt = AdoptCredentials(connections, vault, clock)
+def _questions(to: Ports, put: SetCredential, consent: Consent) -> Questions:
+    keep_recovery_key = KeepRecoveryKey(to.living, to.vault, to.clock)
+    adopt = AdoptCredentials(to.connections, to.vault, to.clock)
+    register = RegisterTenant(
+        to.living, to.vault, to.clock, keep_recovery_key=keep_recovery_key, adopt_credentials=adopt
+    )
     return Questions(
-        tenants,
-        connections,
-        register=RegisterTenant(living, vault, clock, keep_recovery_key=keep_recovery_key, adopt_credentials=adopt),
+        to.tenants,
+        to.connections,
+        register=register,
         keep_recovery_key=keep_recovery_key,
-        set_credential=set_credential,
+        set_credential=put,
         consent=consent,
-        clock=clock,
+        clock=to.clock,
     )
 
 
@@ -210,32 +207,15 @@ async def _stores(
         db.client.close()
 
 
-def _tokens(
-    settings: TokenServiceSettings,
-    *,
-    tenants: Tenants,
-    living: Tenants,
-    connections: Connections,
-    outside: tuple[Vault, Authority, Workloads, Announcements],
-    around: tuple[Clock, CollectorRegistry],
-) -> App:
-    (vault, authority, workloads, announcements), (clock, registry) = outside, around
+def _tokens(settings: TokenServiceSettings, to: Ports, registry: CollectorRegistry) -> App:
     return build_with(
-        tenants=tenants,
-        living=living,
-        connections=connections,
-        vault=vault,
-        authority=authority,
-        workloads=workloads,
-        announcements=announcements,
-        clock=clock,
-        rng=seeded(settings.seed, SERVICE),
+        to,
         policy=settings.renewal(),
         registry=registry,
         authority_url=settings.authority_url,
         graph_scope=settings.graph_scope,
         new_state=lambda: secrets.token_urlsafe(32),
-        certify=TransitKeys(vault, clock).certificate,
+        certify=TransitKeys(to.vault, to.clock).certificate,
         key_life=timedelta(days=settings.vault_key_days),
     )
 
@@ -251,14 +231,18 @@ async def main(settings: TokenServiceSettings, drain: Drain) -> None:
         of_connections = Events.of(connections.collection, bus, clock, settings)
         checked = await MongoPermissions.open(db, clock)
         life = await open_life(settings, (db, bus, clock), (connections, checked), of_connections.announcements)
-        app = _tokens(
-            settings,
+        ports = Ports(
             tenants=life.tenants,
             living=life.living,
             connections=connections,
-            outside=(vault, authority, workloads, life.onboarding.nudge),
-            around=(clock, registry),
+            vault=vault,
+            authority=authority,
+            workloads=workloads,
+            announcements=life.onboarding.nudge,
+            clock=clock,
+            rng=seeded(settings.seed, SERVICE),
         )
+        app = _tokens(settings, ports, registry)
         retire, known = app.token_questions.retire, (life.tenants, connections, vault, registrations)
         incident, of_incidents = await open_incidents(
             settings, retire, known, of_connections.announcements, db=db, bus=bus, around=(clock, registry)
