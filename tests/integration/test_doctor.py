@@ -28,7 +28,7 @@ def test_what_is_missing_on_the_bus_is_named_until_it_is_there(servers: RunningS
     before = _findings(servers, 1)
     missing = {subject for (area, subject), one in before.items() if area == "bus" and one["answer"] == "bad"}
     assert missing == {s.name for s in STREAMS} | {d.name for d in DURABLES}
-    assert {one["answer"] for (area, _), one in before.items() if area != "bus"} == {"good"}
+    assert [one for (area, _), one in before.items() if area != "bus" and one["answer"] != "good"] == []
 
     environment = services.bootstrap_environment(servers.home, servers.ports, load(servers.home.root))
     subprocess.run([sys.executable, "-m", "chassis.bootstrap"], env=environment, check=True, capture_output=True)

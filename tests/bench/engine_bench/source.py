@@ -15,7 +15,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from backup_service.domain.mail import ChangePage, Folder, Message, ReferencesPage
+from backup_service.domain.change_page import ChangePage
+from backup_service.domain.mail import Folder, Message, ReferencesPage
 from backup_service.ports import Workloads
 
 PAGE = 200
@@ -65,7 +66,7 @@ class FolderMail:
             identity(path), name, identity(parent) if parent not in {"", below} else "", hidden=False, total=total
         )
 
-    async def changes(self, mailbox: str, folder: str, link: str | None) -> AsyncIterator[ChangePage]:
+    async def changes(self, mailbox: str, folder: str, link: str | None) -> AsyncIterator[ChangePage[Message]]:
         path = self._folders[folder]
         before: Listing = json.loads((self._state / link).read_text()) if link else {}
         now = self._listing(path)

@@ -27,6 +27,7 @@ from token_service.adapters.graph_grants import GraphGrants
 from token_service.adapters.graph_probes import GraphProbes
 from token_service.adapters.graph_workloads import GraphWorkloads
 from token_service.adapters.msal_authority import MsalAuthority
+from token_service.adapters.transit_keys import TransitKeys
 from token_service.domain.credential import ClientCertificate
 from token_service.ports import Issued, Refused
 
@@ -43,6 +44,7 @@ class Stage:
 
     world: Any
     simulator: Any
+    keys: TransitKeys
 
     async def control(self, method: str, path: str, body: object = None) -> Any:
         return await asyncio.to_thread(self.simulator.server.control, method, path, body)
@@ -75,17 +77,18 @@ class Stage:
 @pytest.fixture
 async def stage(simulator: Any, world: Any) -> AsyncIterator[Stage]:
     trust = tls.client_context(simulator.server.ca_file)
-    secret = simulator.apps["exchange-backup"]["client_secret"]
+    secret, keys = simulator.apps["exchange-backup"]["client_secret"], TransitKeys(world.vault, world.clock)
+    url = simulator.server.url
     async with (
         GraphWorkloads(simulator.server.graph_url, trust=trust, proxy=None) as workloads,
         httpx.AsyncClient(base_url=simulator.server.graph_url, verify=trust, trust_env=False) as graph,
     ):
-        with MsalAuthority(simulator.server.url, SCOPE, trust=trust, proxy=None, clock=world.clock) as authority:
+        with MsalAuthority(url, SCOPE, trust=trust, proxy=None, keys=keys, clock=world.clock) as authority:
             world.authority, world.workloads = authority, workloads
             world.grants, world.probes = GraphGrants(graph), GraphProbes(graph)
             world.app = world.replica()
             world.permissions = world.permissions_of(world.app)
-            made = Stage(world, simulator)
+            made = Stage(world, simulator, keys)
             await world.register(entra=simulator.tenant_id)
             await made.generate(secret, "i1")
             yield made
@@ -208,9 +211,9 @@ async def test_a_clock_that_is_five_minutes_off_gets_tokens_by_secret_and_by_cer
     app, clock = stage.simulator.apps["directory"], SystemClock()
     await stage.control("POST", "tenants/contoso/apps/directory/certificates", {"certificate": pair.certificate})
     await stage.control("PUT", "clock", {"ahead": ahead})
-    trust = tls.client_context(stage.simulator.server.ca_file)
+    url, trust = stage.simulator.server.url, tls.client_context(stage.simulator.server.ca_file)
     try:
-        with MsalAuthority(stage.simulator.server.url, SCOPE, trust=trust, proxy=None, clock=clock) as authority:
+        with MsalAuthority(url, SCOPE, trust=trust, proxy=None, keys=stage.keys, clock=clock) as authority:
             outcome = await authority.acquire(stage.simulator.tenant_id, app["client_id"], pair)
             assert isinstance(outcome, Issued)
             # By our own clock: a skew shortens no token and lengthens none.
