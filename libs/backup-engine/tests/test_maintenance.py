@@ -15,6 +15,7 @@ from backup_engine import (
     SessionFenced,
     Snapshot,
     Tuning,
+    commits,
 )
 from backup_engine.header import Kind
 from backup_engine.holds import Hold, Scope
@@ -450,3 +451,16 @@ def test_the_list_of_all_that_is_condemned_is_repeated_now_and_then(
         if name < "gc/00000006":
             del backups.storage.objects[name]
     assert backups.another()._backing.condemned.packs == condemned
+
+
+def test_a_removed_restore_point_is_forgotten_when_its_name_holds_a_tombstone(backups: Backups) -> None:
+    """A collector that finds leftovers takes its session for dead; whoever had read the name collects on."""
+    expired = backups.backup(1, expires_at=BEFORE)
+    kept = backups.backup(2, shard="other")
+    who_read_it = backups.another()
+    assert expired in who_read_it.snapshots()
+    assert backups.maintain().expired == (f"snapshots/box/{expired.id}",)
+    commits.fence(backups.repository._backing.objects, "box", expired.id, by="somebody")
+    assert who_read_it.snapshots() == [kept]
+    report = who_read_it.maintain(NOW, grace=timedelta(0), session_grace=NEVER)
+    assert report.good, report

@@ -20,10 +20,14 @@ _AS_IS = [
 ]
 
 
-def read(objects: SealedObjects, shard: str, session: str, *, kept: bool = False) -> Snapshot | None:
-    """The snapshot under a commit name, None for a tombstone; `kept` as in SealedObjects. Raises NotFound."""
+def read(objects: SealedObjects, shard: str, session: str, size: int | None = None) -> Snapshot | None:
+    """The snapshot under a commit name, None for a tombstone. Raises NotFound.
+
+    With the `size` a listing has just given, a copy on this machine will do if it is that long: once a snapshot has
+    expired and was removed, a collector that takes its session for dead may put a tombstone under the same name.
+    """
     name = names.snapshot(shard, session)
-    kind, payload = objects.get_kept(name) if kept else objects.get_any(name)
+    kind, payload = objects.get_any(name) if size is None else objects.get_kept(name, size)
     if kind is Kind.TOMBSTONE:
         return None
     if kind is not Kind.SNAPSHOT:
@@ -50,7 +54,7 @@ def listed(backing: Backing, shard: str | None = None) -> Iterator[Snapshot]:
         owner, session = names.snapshot_parts(info.key)
         if shard in {None, owner}:  # a shard may lie below another
             with suppress(NotFound):  # expired and removed since the listing
-                found = read(backing.objects, owner, session, kept=True)
+                found = read(backing.objects, owner, session, info.size)
                 if found is not None:
                     yield found
 

@@ -2,7 +2,8 @@
 
 Not part of the repository: a cache may be deleted at any time. What is kept is sealed; whoever reads it opens it under
 its name, so that a damaged or planted file is not believed but dropped. A copy is never stale, because no name is
-ever overwritten; that an object still exists is for storage to say.
+ever overwritten, and only a commit name is ever used again after a removal (commits.read); that an object still exists
+is for storage to say.
 """
 
 import hmac

@@ -67,7 +67,7 @@ class Repository:
         self.derived = DerivedFiles(backing)
         self._reader = Reader(backing)
         self.checks = Checks(self, backing)
-        self._commits: dict[str, Snapshot | None] = {}  # commit objects never change; None is a tombstone
+        self._commits: dict[str, tuple[int | None, Snapshot | None]] = {}  # size as listed; None is a tombstone
 
     @classmethod
     def create(
@@ -262,13 +262,13 @@ class Repository:
             owner, session = names.snapshot_parts(info.key)
             if shard in {None, owner} and info.key not in self._backing.damage.named:
                 with suppress(NotFound):  # expired and removed since the listing
-                    snapshot = self._commit(owner, session)
+                    snapshot = self._commit(owner, session, info.size)
                     if snapshot is not None:
                         yield snapshot
 
     def snapshot(self, shard: str, snapshot: str) -> Snapshot:
         """Raises NotFound, also for a fenced session."""
-        found = self._commit(names.check_shard(shard), names.check_session(snapshot), listed=False)
+        found = self._commit(names.check_shard(shard), names.check_session(snapshot))
         if found is None:
             name = names.snapshot(shard, snapshot)
             raise NotFound(f"{name} is a fenced session, not a snapshot", key=name)
@@ -326,11 +326,13 @@ class Repository:
         """Hex SHA-256 over all items; equal for two restore points with equal contents."""
         return rows.Tally().all(self.items(shard, snapshot)).content().hex()
 
-    def _commit(self, shard: str, session: str, *, listed: bool = True) -> Snapshot | None:
+    def _commit(self, shard: str, session: str, size: int | None = None) -> Snapshot | None:
+        """`size` as a listing has just given it: what was read before counts if it was that long (commits.read)."""
         name = names.snapshot(shard, session)
-        if name not in self._commits:
-            self._commits[name] = commits.read(self._backing.objects, shard, session, kept=listed)
-        return self._commits[name]
+        known = self._commits.get(name)
+        if known is None or size not in {None, known[0]}:
+            known = self._commits[name] = size, commits.read(self._backing.objects, shard, session, size)
+        return known[1]
 
 
 def _opened(storage: Storage, opener: KeyOpener, tuning: Tuning) -> tuple[KeyRing, bytes]:

@@ -49,13 +49,13 @@ class SealedObjects:
     def get_any(self, name: str) -> tuple[Kind, dict[str, Any]]:
         return read_authentic(self._storage, name, lambda body: self.open(name, body))
 
-    def get_kept(self, name: str) -> tuple[Kind, dict[str, Any]]:
-        """Like get_any, without a request when this machine has the object.
+    def get_kept(self, name: str, size: int | None = None) -> tuple[Kind, dict[str, Any]]:
+        """Like get_any, without a request when this machine has the object, in `size` bytes if that is given.
 
         For what storage was seen to list, or what the protocol keeps from being deleted: the answer does not say that
         the object is still there.
         """
-        if (kept := self.cache.get(name)) is not None:
+        if (kept := self.cache.get(name)) is not None and size in {None, len(kept)}:
             try:
                 return self.open(name, kept)
             except UNREADABLE:

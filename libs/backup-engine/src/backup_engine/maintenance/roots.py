@@ -38,7 +38,9 @@ class SessionObjects:
             raise IntegrityError(f"the objects of session {self.id} say nothing", key=self.keys[0]) from error
 
 
-ReadCommit = Callable[[str, str], Snapshot | None]  # shard, session; None for a tombstone; raises NotFound
+ReadCommit = Callable[
+    [str, str, int], Snapshot | None
+]  # shard, session, listed size; None: a tombstone; raises NotFound
 Fence = Callable[[SessionObjects], bool]  # True when it has put a tombstone: the session cannot commit any more
 
 
@@ -143,7 +145,7 @@ def _read_snapshots(backing: Backing, read_commit: ReadCommit, roots: Roots) -> 
         with _blocking(roots, info.key), suppress(NotFound):  # removed by another collector since the listing
             shard, session = names.snapshot_parts(info.key)
             closed.add(session)
-            snapshot = read_commit(shard, session)
+            snapshot = read_commit(shard, session, info.size)
             if snapshot is not None:
                 roots.snapshots[info.key] = snapshot
     return closed
