@@ -36,7 +36,7 @@ status: $(READY) ## show what runs
 	@$(BIN)/tenantkeep status
 
 test: $(READY) ## all tests at reduced sizes
-	@$(BIN)/pytest -q -m "not soak" -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -q -m "not soak" -n 3 --dist loadfile --no-loadscope-reorder
 
 soak: $(READY) ## the long tests, at full size (hours); TENANTKEEP_SEED=n TENANTKEEP_SOAK_SECONDS=n
 	@$(BIN)/pytest -q -m soak --timeout 1800

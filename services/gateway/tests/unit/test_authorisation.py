@@ -104,24 +104,24 @@ MATRIX = {
 }
 """Written by hand, so that a slip in the table is seen here."""
 
-CELLS = [(name, role.value) for name in MATRIX for role in Role]
-
 
 def test_the_matrix_has_every_route() -> None:
     assert MATRIX.keys() == ROUTES.keys()
 
 
-@pytest.mark.parametrize(("name", "role"), CELLS)
-async def test_every_cell_of_the_table(gateway: Any, attempts: Any, name: str, role: str) -> None:
-    gateway.upstream["/v1/downloads/contoso/ticket-1"] = (200, b"zip")
-    attempt = attempts[name]
-    answer = await gateway.call(ROUTES[name].method, attempt.path, json=attempt.body, roles=[role], tenants=["contoso"])
-    allowed = role in MATRIX[name].split()
-    assert answer.status_code == (attempt.status if allowed else 403), answer.text
-    if not allowed:
-        assert answer.headers["content-type"] == "application/problem+json"
-        assert answer.json()["code"] == "forbidden"
-        assert gateway.world.asked == []
+@pytest.mark.parametrize("name", MATRIX)
+async def test_every_cell_of_the_table(gateway: Any, attempts: Any, name: str) -> None:
+    """One gateway for the roles of a route: making one takes longer than asking it."""
+    attempt, allowed = attempts[name], MATRIX[name].split()
+    for role in sorted(Role, key=lambda role: role.value in allowed):
+        gateway.upstream["/v1/downloads/contoso/ticket-1"] = (200, b"zip")
+        mine = {"roles": [role.value], "tenants": ["contoso"]}
+        answer = await gateway.call(ROUTES[name].method, attempt.path, json=attempt.body, **mine)
+        assert answer.status_code == (attempt.status if role.value in allowed else 403), (role, answer.text)
+        if role.value not in allowed:
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.json()["code"] == "forbidden"
+            assert gateway.world.asked == []
 
 
 @pytest.mark.parametrize("name", sorted(ROUTES))
