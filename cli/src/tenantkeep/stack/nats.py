@@ -97,6 +97,9 @@ def _configuration(home: Home, ports: Ports) -> dict[str, Any]:
             "key_file": str(key),
             "min_version": "1.2",
             "handshake_first": "auto",
+            # After 2 seconds, the default, the server hangs up on whoever has not got round to the handshake: a busy
+            # machine's command would call a healthy bus bad.
+            "timeout": 10,
         },
         # An acknowledged message is on disk: half the publish rate, far above what Graph lets us need.
         "jetstream": {"store_dir": str(home.nats / "store"), "sync_interval": "always"},
