@@ -217,7 +217,7 @@ QUESTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         ("token.get", "token.renew", "token.verify", "token.note"), ({"profile": "directory"}, {"profile": "directory"})
     ),
     **dict.fromkeys(
-        ("token.deactivate", "token.delete"),
+        ("token.deactivate", "token.delete", "vault-key.offer", "vault-key.set"),
         ({"profile": "files-backup"}, {"profile": "files-backup"}),
     ),
     "profile.list": ({}, {}),
@@ -301,6 +301,7 @@ REST: dict[str, dict[str, Any]] = {
     "recovery-key.set": {"public_key": PUBLIC_KEY},
     "credential.set": {"profile": "directory", "client_id": "x"},
     "token.note": {"text": "x"},
+    "vault-key.set": {"client_id": "6d3f6a4e-0f8c-4a6f-9d5e-2b1c7a9e4f10"},
     "incident.open": {"report": "x"},
     "consent-giver.set": {"name": "x"},
     "sign-in.start": {"redirect_uri": "https://127.0.0.1:1/back"},
