@@ -217,8 +217,11 @@ QUESTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         ("token.get", "token.renew", "token.verify", "token.note"), ({"profile": "directory"}, {"profile": "directory"})
     ),
     **dict.fromkeys(
-        ("token.deactivate", "token.delete", "vault-key.offer", "vault-key.set"),
+        ("token.deactivate", "token.delete"),
         ({"profile": "files-backup"}, {"profile": "files-backup"}),
+    ),
+    **dict.fromkeys(
+        ("vault-key.offer", "vault-key.set"), ({"profile": "security-monitor"}, {"profile": "security-monitor"})
     ),
     "profile.list": ({}, {}),
     **dict.fromkeys(("permissions.check", "consent-giver.set"), ({"profile": "directory"}, {"profile": "directory"})),
