@@ -24,7 +24,7 @@ from nats.js.errors import NoStreamResponseError
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
-from chassis import bootstrap, bus, closing
+from chassis import bootstrap, bus, checks, closing
 from chassis.bus import Bus, BusUnreachable
 from chassis.delivered import Delivered
 from chassis.delivery import LONGEST_NAK, DeliveryPolicy, subscribe, subscribe_batch
@@ -346,3 +346,13 @@ async def test_a_batch_in_hand_survives_the_end_of_a_pull(line: Line, monkeypatc
             event = JobQueued(tenant="contoso", at=NOW, scope="job", id="j", run="r", kind="backup", version=version)
             await line.bus.publish(event)
             assert await seen.get() == (version, 1)
+
+
+async def test_a_service_is_ready_when_it_is_subscribed_and_not_when_it_is_only_connected(line: Line) -> None:
+    """Whoever asks a service that says it is ready must not hear that nobody answers."""
+    ready = checks.bus_answers(line.bus)
+    await line.bus.broker.connect()
+    with pytest.raises(ConnectionError, match="not subscribed"):
+        await ready()
+    await line.bus.broker.start()
+    await ready()

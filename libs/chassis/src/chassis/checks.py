@@ -17,15 +17,17 @@ def documents_answer(db: Database) -> Check:
 
 
 def bus_answers(bus: Bus) -> Check:
-    """The bus answers a ping within a second."""
+    """The bus answers within a second, and knows every subscription of this process."""
     return broker_answers(bus.broker)
 
 
 def broker_answers(broker: NatsBroker) -> Check:
     """The same for a process that has no Bus yet."""
 
-    async def connected() -> None:
-        if not await broker.ping(timeout=1.0):
-            raise ConnectionError("the bus does not answer")
+    async def subscribed() -> None:
+        if not broker.running:
+            raise ConnectionError("the bus is not subscribed to yet")
+        # The server handles commands in order: whoever gets this answer has its subscriptions known as well.
+        await (await broker.connect()).flush(timeout=1)
 
-    return connected
+    return subscribed
