@@ -57,9 +57,9 @@ class VaultKey:
 Credential = ClientSecret | ClientCertificate | VaultKey
 
 
-def end_of(credential: ClientCertificate | VaultKey) -> datetime:
-    """Say when the certificate ends; whoever set it proved that it can be read."""
-    return x509.load_pem_x509_certificate(credential.certificate.encode()).not_valid_after_utc
+def end_of(certificate: str) -> datetime:
+    """Say when a certificate (PEM) ends; whoever kept it proved that it can be read."""
+    return x509.load_pem_x509_certificate(certificate.encode()).not_valid_after_utc
 
 
 def thumbprint_of(certificate: str) -> str:

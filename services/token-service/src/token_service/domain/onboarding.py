@@ -134,8 +134,8 @@ def sign_in_findings(
 def _permissions(record: PermissionRecord | None, connection: Connection, before: Onboarding) -> Missing | None:
     """Verified is what a check let through: everything the profile needs.
 
-    A check from before the consent took effect counts for nothing. One that could not tell takes nothing away that was
-    verified, and verifies nothing.
+    A refusal from before the consent took effect counts for nothing. A check that could not tell takes nothing away
+    that was verified, and verifies nothing.
     """
     step = OnboardingStep.PERMISSIONS_VERIFIED
     if record is None or record.checked_at is None:

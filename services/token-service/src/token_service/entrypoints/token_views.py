@@ -11,7 +11,7 @@ from contracts import tokens, views
 from contracts.names import ExpirySource, Profile
 from contracts.tokens import Probe
 from token_service.domain.connection import Connection, ConsentAttempt
-from token_service.domain.credential import thumbprint_of
+from token_service.domain.credential import end_of, thumbprint_of
 from token_service.domain.records import KeyOffer, TokenRecord
 from token_service.ports import Effective, NotEffective, Unproven
 from token_service.usecases.verify_token import Verdict
@@ -64,7 +64,7 @@ def offer_view(tenant: str, profile: Profile, offer: KeyOffer) -> tokens.VaultKe
         certificate=offer.certificate,
         thumbprint=thumbprint_of(offer.certificate),
         thumbprint_sha256=certificate.fingerprint(hashes.SHA256()).hex().upper(),
-        expires_at=certificate.not_valid_after_utc,
+        expires_at=end_of(offer.certificate),
         offered_at=offer.at,
         offered_by=offer.by,
     )

@@ -13,7 +13,7 @@ from contracts.names import Profile
 from contracts.problem import conflict, not_found, unavailable
 from token_service.domain import places
 from token_service.domain.connection import Connection
-from token_service.domain.credential import VaultKey, end_of, thumbprint_of
+from token_service.domain.credential import end_of, thumbprint_of
 from token_service.domain.records import KeyOffer
 from token_service.ports import Announcements, Connections, Tenants
 
@@ -89,4 +89,4 @@ class OfferVaultKey:
 
     def _stands(self, offer: KeyOffer, now: datetime) -> bool:
         """Half of its life must be left: a certificate that was forgotten is no good start."""
-        return end_of(VaultKey(offer.certificate, "")) - now > self._life / 2
+        return end_of(offer.certificate) - now > self._life / 2

@@ -81,7 +81,7 @@ class WatchCredentials:
             case None:
                 return self._known(connection, None, ExpirySource.UNKNOWN)
             case ClientCertificate() | VaultKey():
-                return self._known(connection, end_of(credential), ExpirySource.CERTIFICATE)
+                return self._known(connection, end_of(credential.certificate), ExpirySource.CERTIFICATE)
             case ClientSecret():
                 return await self._registered(connection, credential)
 
