@@ -6,6 +6,9 @@ MEMBERS := $(wildcard libs/* services/*) cli
 READY   := $(VENV)/.ready
 SRC     := $(addsuffix /src,$(MEMBERS))
 
+# What runs here is many short processes: without kept bytecode (some container images ask for that) each compiles itself.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down status test soak bench bench-engine check fmt generate lock clean
 
