@@ -14,6 +14,7 @@ from contracts.employees import Activity, LocalFields, SyncSettings
 from contracts.names import JobState, Role, SyncKind
 from contracts.operations import directory, employees
 from contracts.operations.kept_directory import BringBack, BroughtBack, KeptEmployee, KeptOf
+from contracts.problem import ProblemError
 from sync_service.usecases import keep_directory
 
 HR = Caller("hr@contoso", ("hr",), "request-1")
@@ -214,3 +215,32 @@ async def test_after_bringing_back_a_new_life_is_kept(service: MemoryService) ->
     renewed = (await exported(again))[1].life
     assert len({fresh, kept[0].life, renewed}) == 3
     assert set(again.standings.standings[TENANT].recovered) == {fresh, kept[0].life}
+
+
+async def changed_meanwhile(service: MemoryService, times: int) -> tuple[MemoryService, BroughtBack]:
+    """Anna is brought back while others save her record first, so many times."""
+    found, last = await exported(service)
+    again = lost(service)
+    await again.sync()
+    left = iter(range(times))
+
+    def disturb(step: str) -> None:
+        if step == "employee" and next(left, None) is not None:
+            record = again.employee("anna")
+            again.employees.records[TENANT, "anna"] = replace(record, version=record.version + 1)
+
+    again.fuse = disturb
+    return again, await back(
+        again, [BringBack(life=last.life, employees=tuple(one for one in found if one.id == "anna"))]
+    )
+
+
+async def test_a_record_that_others_change_meanwhile_is_read_again(service: MemoryService) -> None:
+    again, brought = await changed_meanwhile(service, times=4)
+    assert brought.employees == 1
+    assert again.employee("anna").local.gdpr_reason == "court"
+
+
+async def test_a_record_that_others_change_all_the_time_is_left_for_a_repeat(service: MemoryService) -> None:
+    with pytest.raises(ProblemError, match="changed all the time"):
+        await changed_meanwhile(service, times=5)

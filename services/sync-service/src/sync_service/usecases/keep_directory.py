@@ -73,8 +73,6 @@ class KeepDirectory:
     async def _records(self, tenant: str, lost: Sequence[KeptEmployee]) -> int:
         waiting, done = {one.id: one for one in lost}, 0
         for _ in range(_ATTEMPTS):
-            if not waiting:
-                return done
             known, now = await self._employees.some(tenant, waiting), self._clock.now()
             changes = [
                 change
@@ -84,6 +82,8 @@ class KeepDirectory:
             late = await self._employees.save(changes)
             done += len(changes) - len(late)
             waiting = {identity: waiting[identity] for identity in late}
+            if not waiting:
+                return done
         raise conflict("employees are being changed all the time; try again shortly")
 
     async def _erased(self, tenant: str) -> dict[str, datetime]:
