@@ -1,7 +1,7 @@
 """Where rows lie, by hash of their key: two numbers per row."""
 
 import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,10 +40,12 @@ class KeyMap:
         keep = (self._addresses < start) | (self._addresses >= end)
         self._set(self._hashes[keep], self._addresses[keep])
 
-    def candidates(self, key: str) -> Iterator[int]:
+    def candidates(self, key: str) -> Iterable[int]:
         """Addresses where a record of the key may lie, newest first."""
         wanted = hash(key) & _MASK
         first = bisect.bisect_left(self._searched, wanted)
+        if first == len(self._searched) or self._searched[first] != wanted:
+            return ()  # the usual answer while a mailbox is read for the first time
         last = first
         while last < len(self._searched) and self._searched[last] == wanted:
             last += 1

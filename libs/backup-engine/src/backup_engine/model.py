@@ -10,10 +10,11 @@ from typing import Any, NamedTuple, TypeAlias, overload
 Meta: TypeAlias = Mapping[str, Any]  # whatever JSON can say
 Opaque: TypeAlias = bytes
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 def canonical_json(meta: Meta) -> str:
     """One text per meaning: sorted keys, no spaces. Raises TypeError or ValueError for what JSON cannot say."""
-    return json.dumps(meta, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(meta)
 
 
 @dataclass(frozen=True, slots=True)
