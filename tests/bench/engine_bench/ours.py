@@ -4,9 +4,12 @@ A backup is RunBackup, the use case a worker executes for a wake-up, with its ve
 and the full verification are the calls of the engine behind the product's own.
 """
 
+import asyncio
 import random
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from backup_engine.storage import LocalStorage, PrefixedStorage, RetryingStorage
 from backup_engine.storage.measured import MeasuredStorage, Meter
 from backup_engine.testing.keys import LocalKeyWrapper
 from backup_service.domain.jobs import Claim, Keeping
+from backup_service.settings import BackupSettings
 from backup_service.usecases.reading.checkpoints import BackupPace
 from backup_service.usecases.run_backup import RunBackup
 from chassis.clock import SystemClock
@@ -31,6 +35,7 @@ from contracts.names import JobKind, JobState
 TENANT = "contoso"
 DRIVE = "drive"
 _CONFIGURATION = "nightly"
+_JOBS = BackupSettings.model_fields["worker_jobs"].default
 _KEY = bytes(range(32))  # stands for the vault's transit key
 
 
@@ -87,11 +92,22 @@ class Worker:
         self._rng = random.SystemRandom()
 
     async def backup(self) -> Counts:
-        """Every mailbox, then the drive; what the jobs counted, summed."""
+        """Every mailbox and the drive, as many at a time as a worker runs; what the mailboxes' jobs counted, summed."""
         with closing(Journal(self._state / "documents")) as journal:
-            return await self._run_jobs(journal)
+            jobs: list[Callable[[], Awaitable[Counts]]] = [
+                partial(self._back_up_mailbox, journal, mailbox) for mailbox in self._place.mailboxes
+            ]
+            if self._has_drive:
+                jobs.append(self._back_up_drive)
+            at_once = asyncio.Semaphore(_JOBS)
 
-    async def _run_jobs(self, journal: Journal) -> Counts:
+            async def in_turn(job: Callable[[], Awaitable[Counts]]) -> Counts:
+                async with at_once:
+                    return await job()
+
+            return sum(await asyncio.gather(*map(in_turn, jobs)), start=Counts())
+
+    async def _back_up_mailbox(self, journal: Journal, mailbox: str) -> Counts:
         run = RunBackup(
             tenants=FolderTenants(self._tree, self._state),
             repositories=self._repositories,
@@ -101,14 +117,14 @@ class Worker:
             clock=self._clock,
             pace=BackupPace(),
         )
-        total = Counts()
-        for mailbox in self._place.mailboxes:
-            finished = await run(self._claim(mailbox))
-            assert finished.state is JobState.SUCCEEDED, finished.item_errors
-            total += finished.counts
-        if self._has_drive:
-            back_up_drive(self._tree / DRIVE, self._repository, self._claim(DRIVE), self._clock)
-        return total
+        finished = await run(self._claim(mailbox))
+        assert finished.state is JobState.SUCCEEDED, finished.item_errors
+        return finished.counts
+
+    async def _back_up_drive(self) -> Counts:
+        claim = self._claim(DRIVE)
+        await asyncio.to_thread(back_up_drive, self._tree / DRIVE, self._repository, claim, self._clock)
+        return Counts()
 
     def restore_all(self, folder: Path) -> int:
         """Every mail as the product exports it, in its folder, and every file of the drive. How many."""

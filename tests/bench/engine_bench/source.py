@@ -154,7 +154,7 @@ class FolderTenants:
         others: dict[str, Any] = {one.name: _Unread() for one in fields(Workloads)}
         yield Workloads(**{**others, "mail": mail, "requests": lambda: mail.requests})
 
-    def restore_mail(self, tenant: str) -> Any:
+    def restore(self, tenant: str) -> Any:
         raise AssertionError("nothing is restored into Microsoft 365 here")
 
 

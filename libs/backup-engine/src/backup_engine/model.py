@@ -12,6 +12,7 @@ Opaque: TypeAlias = bytes
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
+
 def canonical_json(meta: Meta) -> str:
     """One text per meaning: sorted keys, no spaces. Raises TypeError or ValueError for what JSON cannot say."""
     return _CANONICAL.encode(meta)
