@@ -81,10 +81,11 @@ async def serve(settings: GatewaySettings, drain: Drain) -> None:
     clock, rng = SystemClock(), seed.rng(settings.seed, NAME)
     registry = metrics.new_registry(NAME, version("tenantkeep-gateway"))
     broker = bus.connect(settings, NAME)
+    begun = asyncio.Event()
 
     async def accepts_requests() -> None:
-        if drain.requested.is_set():
-            raise ConnectionError("draining")
+        if drain.requested.is_set() or not begun.is_set():
+            raise ConnectionError("draining" if begun.is_set() else "not listening yet")
 
     async with contextlib.AsyncExitStack() as stack:
         keys_client = await stack.enter_async_context(http.client(settings.ca_file, read=5.0, connections=2))
@@ -94,7 +95,7 @@ async def serve(settings: GatewaySettings, drain: Drain) -> None:
         )
         issuer = settings.oidc_issuer
         keys = OidcKeys(keys_client, issuer=issuer, jwks_url=settings.oidc_jwks_url, clock=clock)
-        checks = {"bus": broker_answers(broker), "issuer": keys.ready, "drain": accepts_requests}
+        checks = {"bus": broker_answers(broker), "issuer": keys.ready, "api": accepts_requests}
         await stack.enter_async_context(health.serve_health(settings, checks, registry))
         await broker.start()
         stack.push_async_callback(broker.stop)
@@ -114,6 +115,7 @@ async def serve(settings: GatewaySettings, drain: Drain) -> None:
         )
         roles = around.tenant_roles()
         async with roles.listening(), _listening(settings, build_with(around, roles)):
+            begun.set()
             await drain.wait()
             await _let_finish(around.in_flight, settings.drain_timeout - _CLOSING)
 
