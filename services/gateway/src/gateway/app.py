@@ -22,7 +22,7 @@ from gateway.adapters.httpx_downloads import HttpxDownloads
 from gateway.adapters.oidc_callers import OidcCallers
 from gateway.adapters.oidc_keys import OidcKeys
 from gateway.entrypoints.api import application
-from gateway.entrypoints.gate import Gate
+from gateway.entrypoints.gate import Gate, with_gate
 from gateway.entrypoints.middleware import Counted, InFlight, Surroundings
 from gateway.ports import Callers, Downloads, Services
 from gateway.settings import GatewaySettings
@@ -61,8 +61,7 @@ class Around:
 
 def build_with(around: Around, roles: TenantRoles) -> ASGIApp:
     """Build the API on what is given; somebody lets `roles` listen while it serves."""
-    api = application()
-    api.state.gate = Gate(
+    gate = Gate(
         admission=Admission(around.callers, around.services, roles),
         services=around.services,
         downloads=around.downloads,
@@ -72,8 +71,13 @@ def build_with(around: Around, roles: TenantRoles) -> ASGIApp:
         rng=around.rng,
         public_url=around.public_url,
     )
-    counted = Counted(around.registry)
-    return Surroundings(api, clock=around.clock, rng=around.rng, counted=counted, in_flight=around.in_flight)
+    return Surroundings(
+        with_gate(gate, application()),
+        clock=around.clock,
+        rng=around.rng,
+        counted=Counted(around.registry),
+        in_flight=around.in_flight,
+    )
 
 
 async def serve(settings: GatewaySettings, drain: Drain) -> None:

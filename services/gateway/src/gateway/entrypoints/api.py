@@ -1,5 +1,7 @@
 """The API as one application: all routers, all problem handlers, no page of its own."""
 
+from functools import cache
+
 from fastapi import FastAPI
 
 from contracts.authorization import ROUTES
@@ -53,8 +55,9 @@ class RoutesMissing(Exception):
     """The authorisation table and the declared endpoints differ."""
 
 
+@cache
 def application() -> FastAPI:
-    """Build it without what it works with: `app.build_with` puts the gate into its state."""
+    """The one of this process: what it works with comes with each request (`gate.with_gate`)."""
     api = FastAPI(title=TITLE, version=VERSION, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     problems.install(api)
     declared: set[str] = set()

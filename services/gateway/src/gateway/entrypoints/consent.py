@@ -16,7 +16,7 @@ from contracts.problem import ProblemError
 from contracts.texts import CONSENT_OUTCOMES, Text
 from contracts.views import ConsentLink
 from gateway.domain import Asking, Caller
-from gateway.entrypoints.gate import PREFIX, Api, Asked, Gate, Gated
+from gateway.entrypoints.gate import PREFIX, Api, Asked, Gated
 from gateway.entrypoints.gate import Tenant as Slug
 from gateway.entrypoints.middleware import REQUEST_ID
 
@@ -50,12 +50,11 @@ async def start_consent(gate: Gated, asking: Asked, tenant: Slug, profile: Profi
 
 
 @callback.get(CONSENT_CALLBACK, name="consent_callback")
-async def consent_callback(request: Request) -> HTMLResponse:
+async def consent_callback(request: Request, gate: Gated) -> HTMLResponse:
     """Take the redirect. Nothing of it is shown again or believed; its state is used up."""
     told = {name: request.query_params.get(name, "")[:longest] for name, longest in _LONGEST.items()}
     if not told["state"]:
         return page(_NOT_VALID, HTTPStatus.UNPROCESSABLE_ENTITY)
-    gate: Gate = request.app.state.gate
     asking = Asking(_BROWSER, request.scope[REQUEST_ID])
     try:
         result = await gate.services.ask(rpc.CONSENT_FINISH, None, rpc.FinishConsent(**told), asking)

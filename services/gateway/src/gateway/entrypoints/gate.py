@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chassis.clock import Clock
 from chassis.ids import derived, new_ulid
@@ -21,6 +22,7 @@ from gateway.usecases.follow_run import FollowRun
 
 PREFIX = "/api/v1"
 _STATE = "tenantkeep.asking"
+_GATE = "tenantkeep.gate"
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,7 @@ class GuardedRoute(APIRoute):
         route = ROUTES[self.name]
 
         async def guarded(request: Request) -> Response:
-            gate: Gate = request.app.state.gate
-            asking = await gate.admission.admit(
+            asking = await _gate(request).admission.admit(
                 route, _bearer(request), request.path_params.get("tenant"), request.scope[REQUEST_ID]
             )
             request.scope[_STATE] = asking
@@ -104,8 +105,18 @@ class Creation:
         return Asking(self.asking.caller, identity)
 
 
+def with_gate(gate: Gate, api: ASGIApp) -> ASGIApp:
+    """Give `gate` to each request of the API, which itself keeps nothing."""
+
+    async def gated(scope: Scope, receive: Receive, send: Send) -> None:
+        scope[_GATE] = gate
+        await api(scope, receive, send)
+
+    return gated
+
+
 def _gate(request: Request) -> Gate:
-    gate: Gate = request.app.state.gate
+    gate: Gate = request.scope[_GATE]
     return gate
 
 

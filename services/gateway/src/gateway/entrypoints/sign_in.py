@@ -18,7 +18,7 @@ from contracts.sign_in import SignedInPerson, SignInLink
 from contracts.texts import Text
 from gateway.domain import Asking, Caller
 from gateway.entrypoints.consent import NOT_NOW, page
-from gateway.entrypoints.gate import PREFIX, Api, Asked, Gate, Gated
+from gateway.entrypoints.gate import PREFIX, Api, Asked, Gated
 from gateway.entrypoints.gate import Tenant as Slug
 from gateway.entrypoints.middleware import REQUEST_ID
 
@@ -61,7 +61,7 @@ async def start_sign_in(gate: Gated, asking: Asked, tenant: Slug) -> SignInLink:
 
 
 @callback.post(SIGN_IN_CALLBACK, name="sign_in_callback")
-async def sign_in_callback(request: Request) -> HTMLResponse:
+async def sign_in_callback(request: Request, gate: Gated) -> HTMLResponse:
     """Take what Microsoft has the browser post. Nothing of it is shown again or believed; its state is used up."""
     body = await request.body()
     form = dict(parse_qsl(body[:_LONGEST_BODY].decode("utf-8", "replace"), keep_blank_values=True))
@@ -69,7 +69,6 @@ async def sign_in_callback(request: Request) -> HTMLResponse:
     known = _STATE.fullmatch(told["state"])
     if known is None:
         return page(_NOT_VALID, HTTPStatus.UNPROCESSABLE_ENTITY)
-    gate: Gate = request.app.state.gate
     asking = Asking(_BROWSER, request.scope[REQUEST_ID])
     try:
         question = operations.FinishSignIn(**told)
