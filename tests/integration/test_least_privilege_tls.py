@@ -21,11 +21,14 @@ from chassis import bootstrap, bus, documents, http, tls
 from chassis.clock import SystemClock
 from chassis.openbao import open_vault
 from chassis.testing.pki import ServerTls, make_server_tls
+from chassis.testing.vault import MemoryVault
 from graph_client import GraphClient, RetryPolicy
 from tenantkeep.commands.client import Gateway
 from tenantkeep.commands.session import Access
 from tenantkeep.stack import trust as stack_trust
 from token_service.adapters.msal_authority import MsalAuthority
+from token_service.adapters.transit_keys import TransitKeys
+from token_service.domain.credential import ClientSecret
 from token_service.ports import Issued
 
 pytestmark = [
@@ -226,9 +229,11 @@ async def _graph(settings: BackupSettings, address: str) -> None:
 
 
 async def _sign_in(settings: BackupSettings, address: str) -> None:
-    trust = tls.client_context(settings.ca_file)
-    with MsalAuthority(f"https://{address}", "s/.default", trust=trust, proxy=None, clock=SystemClock()) as authority:
-        outcome = await authority.acquire("6d3f6a4e-0f8c-4a6f-9d5e-2b1c7a9e4f10", "client", SecretStr("planted"))
+    trust, clock = tls.client_context(settings.ca_file), SystemClock()
+    keys, secret = TransitKeys(MemoryVault(clock), clock), ClientSecret("planted")
+    url, scope = f"https://{address}", "s/.default"
+    with MsalAuthority(url, scope, trust=trust, proxy=None, keys=keys, clock=clock) as authority:
+        outcome = await authority.acquire("6d3f6a4e-0f8c-4a6f-9d5e-2b1c7a9e4f10", "client", secret)
     if not isinstance(outcome, Issued):
         raise ConnectionError(repr(outcome))
 
