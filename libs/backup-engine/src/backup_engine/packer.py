@@ -4,7 +4,7 @@ import hashlib
 import threading
 
 from backup_engine import names
-from backup_engine.compression import compress
+from backup_engine.compression import compress_all
 from backup_engine.entries import BlobEntries
 from backup_engine.index import BlobIndex
 from backup_engine.keys import KeyRing
@@ -85,12 +85,11 @@ class Packer:
             self._compressors.submit(lambda: self._compress(batch))
 
     def _compress(self, batch: Batch) -> None:
-        for ident, blob in batch:
-            codec, coded = compress(blob)
-            with self._pack:
-                if self._builder is None:
-                    self._builder = PackBuilder(self._key)
-                self._builder.add(ident, len(blob), codec, coded)
+        coded = compress_all([blob for _, blob in batch])
+        with self._pack:
+            for (ident, blob), (codec, frame) in zip(batch, coded, strict=True):
+                self._builder = self._builder or PackBuilder(self._key)
+                self._builder.add(ident, len(blob), codec, frame)
                 if self._is_full(self._builder):
                     self._close_pack()
 

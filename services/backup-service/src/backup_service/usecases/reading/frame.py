@@ -1,5 +1,6 @@
 """What a source works against: its part of the cursor, the session, the ledger of what failed, the numbers."""
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
@@ -62,6 +63,8 @@ class Frame:
         self._checkpoints = checkpoints
         self._counts = counts
         self._suspicion = Suspicion()
+        # Threads that store side by side mostly wait for Python's lock, and for each other.
+        self._storing = asyncio.Lock()
         # Fetched and not yet stored; nothing of it outlives a flush.
         self._waiting: list[tuple[NewItem, bytes, bool]] = []
         self._waiting_bytes = 0
@@ -183,7 +186,8 @@ class Frame:
         """Store what was put; only then may a link that covers it move."""
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         if waiting:
-            new = await uninterrupted(self._store, waiting)
+            async with self._storing:
+                new = await uninterrupted(self._store, waiting)
             self._held += new  # in two steps: others may change it while this one waits
         for item, body, _ in waiting:
             self._stored(item.key, len(body))
