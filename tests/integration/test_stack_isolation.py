@@ -203,6 +203,7 @@ async def test_a_bus_user_publishes_only_where_it_may(servers: RunningStack) -> 
 
     connection = await nats.connect(
         stack_nats.url(servers.ports),
+        connect_timeout=10,  # a handshake on a busy machine
         tls=trust.context(servers.home.ca),
         nkeys_seed=str(secrets.nats_seed(servers.home, "gateway")),
         inbox_prefix=b"_INBOX_gateway",

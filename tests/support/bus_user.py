@@ -40,6 +40,7 @@ async def connect_with(stack: RunningStack, seed: Path, inbox: str = "_INBOX") -
 
     connection = await nats.connect(
         stack_nats.url(stack.ports),
+        connect_timeout=10,  # a handshake on a busy machine
         tls=trust.context(stack.home.ca),
         tls_handshake_first=True,
         nkeys_seed=str(seed),

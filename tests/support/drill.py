@@ -197,6 +197,7 @@ class Drill:
         settings: dict[str, Any] = settings_of(self.job.stack, "bootstrap", stores=False)
         connection = await nats.connect(
             settings["nats_url"],
+            connect_timeout=10,  # a handshake on a busy machine
             nkeys_seed_str=settings["nats_nkey"],
             tls=tls.client_context(settings["ca_file"]),
             inbox_prefix=inbox_prefix(BOOTSTRAP.name).encode(),
@@ -215,6 +216,7 @@ class Drill:
         settings: dict[str, Any] = settings_of(self.job.stack, "bootstrap", stores=False)
         connection = await nats.connect(
             settings["nats_url"],
+            connect_timeout=10,  # a handshake on a busy machine
             nkeys_seed_str=settings["nats_nkey"],
             tls=tls.client_context(settings["ca_file"]),
             inbox_prefix=inbox_prefix(BOOTSTRAP.name).encode(),

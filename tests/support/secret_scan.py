@@ -115,6 +115,7 @@ async def streams(scan: Scan, stack: RunningStack) -> None:
     """Every message of every stream, with its headers."""
     connection = await nats.connect(
         stack_nats.url(stack.ports),
+        connect_timeout=10,  # a handshake on a busy machine
         tls=trust.context(stack.home.ca),
         tls_handshake_first=True,
         nkeys_seed=str(secrets.nats_seed(stack.home, BOOTSTRAP.name)),

@@ -126,6 +126,7 @@ def _users() -> str:
 async def js(stores: Stores) -> AsyncIterator[nats.js.JetStreamContext]:
     connection = await nats.connect(
         stores.nats.url,
+        connect_timeout=10,  # a handshake on a busy machine
         nkeys_seed_str=SEEDS[BOOTSTRAP.name],
         tls=tls.client_context(stores.tls.ca_file),
         inbox_prefix=inbox_prefix(BOOTSTRAP.name).encode(),

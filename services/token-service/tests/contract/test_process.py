@@ -143,6 +143,7 @@ class Running:
         """The newest TokenRefreshed in the stream."""
         connection = await nats.connect(
             self.bench.nats.url,
+            connect_timeout=10,  # a handshake on a busy machine
             nkeys_seed_str=self.bench.seeds["bootstrap"],
             tls=self.trust(),
             inbox_prefix=b"_INBOX_bootstrap",
