@@ -26,6 +26,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(300
 TOO_LARGE = 10054
 CASES = cases(MINE, source="gateway")
 SENT: dict[str, dict[str, Message]] = {name: poisons(case) for name, case in CASES.items()}
+BY_SUBJECT = {CASES[name].subject: sent for name, sent in SENT.items()}
+"""What is sent: two durables may read one subject, and each has the message then."""
 SERVICES = ("token-service", "sync-service", "backup-planner", "backup-worker", "monitor-service", "gateway")
 
 
@@ -97,7 +99,7 @@ async def _poison(stack: RunningStack) -> None:
     """As monitor-service, the one user who may put a message wherever a durable reads: it replays dead letters."""
     user = await bus_user.connect(stack, MONITOR_SERVICE.name)
     js = user.connection.jetstream()
-    for sent in SENT.values():
+    for sent in BY_SUBJECT.values():
         for subject, body, head in sent.values():
             await js.publish(subject, body, headers=head or None)
     for case in CASES.values():
