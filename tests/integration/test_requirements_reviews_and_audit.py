@@ -105,10 +105,16 @@ def test_R_B6_to_R_B8_reviews_come_by_the_clock_and_say_whose_they_are_until_whe
         done = job.command("review", "done", daily["id"], "--note", "Backups were paused.")
         assert (done["state"], done["note"]) == ("done", "Backups were paused.")
         assert daily["id"] not in {review["id"] for review in reviews(job, "--open")}
-    recorded = job.command("audit", "list", "--action", "review.complete")["items"]
-    assert [(record["object"], record["after"]["note"]) for record in recorded] == [
+    # Its event was left to the next monitor-service, whose clock is a month behind the one that saved it.
+    wait_until(lambda: completed(job), seconds=30, what="the look is in the audit")
+    assert [(record["object"], record["after"]["note"]) for record in completed(job)] == [
         (daily["id"], "Backups were paused.")
     ]
+
+
+def completed(job: MainJob) -> list[Json]:
+    found: list[Json] = job.command("audit", "list", "--action", "review.complete")["items"]
+    return found
 
 
 KINDS = {"daily", "weekly", "monthly"}

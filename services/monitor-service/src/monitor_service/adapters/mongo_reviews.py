@@ -1,4 +1,7 @@
-"""Reviews in the document store. Which tenant is looked at when lies beside them, one small document per tenant."""
+"""Reviews in the document store. Which tenant is looked at when lies beside them, one small document per tenant.
+
+Their events leave with the sweep: nobody waits for the announcement of a review, and the audit may be seconds behind.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
