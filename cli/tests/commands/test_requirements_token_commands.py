@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from contracts.errors import ErrorClass
-from contracts.names import ConsentSource, CredentialKind, Profile, RecordEnd, Source, TokenStatus
+from contracts.names import ConsentSource, CredentialKind, ExpirySource, Profile, RecordEnd, Source, TokenStatus
 from contracts.token_texts import PREFLIGHT
 from contracts.tokens import TokenCheck, TokenRecord
 from contracts.views import BackupConfiguration, TokenView
@@ -96,6 +96,23 @@ def test_R_B10_a_problem_is_told_with_tenant_time_cause_measure_and_support_cont
         "help@contoso.example",
     ):
         assert word in out
+
+
+@pytest.mark.parametrize(
+    ("source", "ends_at", "words"),
+    [
+        (ExpirySource.APPLICATION, AT, "2026-03-02"),
+        (ExpirySource.REMOVED, None, "enthält sie nicht mehr: Die nächste Anmeldung wird abgelehnt"),
+        (ExpirySource.UNKNOWN, None, "unbekannt (nicht lesbar)"),
+    ],
+)
+def test_the_end_of_a_credential_is_shown_with_where_it_is_known_from(
+    contoso: Any, tenantkeep: Any, source: ExpirySource, ends_at: datetime | None, words: str
+) -> None:
+    known = {"credential": CredentialKind.VAULT_KEY, "credential_expires_at": ends_at, "credential_expiry": source}
+    contoso.tokens = [BACKUP.model_copy(update=known)]
+    shown = tenantkeep("token", "show", "exchange-backup", "--lang", "de").output
+    assert words in " ".join(shown.partition("Zugangsdaten enden:")[2].split())
 
 
 def test_R_B10_an_app_that_was_switched_off_is_not_answered_with_a_new_consent(contoso: Any, tenantkeep: Any) -> None:

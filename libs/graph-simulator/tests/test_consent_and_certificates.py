@@ -90,6 +90,23 @@ def test_a_certificate_opens_only_the_app_it_was_uploaded_for(fabrikam: Any, pai
     assert fabrikam.http.post(fabrikam.token_url, data=form).json()["error_codes"] == [700027]
 
 
+def test_the_app_registration_lists_what_was_uploaded_as_graph_does(fabrikam: Any) -> None:
+    path = "tenants/fabrikam/apps/exchange-restore/certificates"
+    app = f"applications(appId='{fabrikam.credentials['apps']['exchange-restore']['client_id']}')"
+    public, _, thumbprint = certificate_pair(days=30)
+    uploaded = x509.load_pem_x509_certificate(public.encode())
+    fabrikam.simulator.control("POST", path, {"certificate": public})
+    (found,) = fabrikam.get(f"{app}?$select=passwordCredentials,keyCredentials", "directory")["keyCredentials"]
+    assert found["customKeyIdentifier"] == thumbprint.upper()
+    assert base64.b64decode(found["key"]) == uploaded.public_bytes(serialization.Encoding.DER)
+    assert dt.datetime.fromisoformat(found["endDateTime"]) == uploaded.not_valid_after_utc
+    assert dt.datetime.fromisoformat(found["startDateTime"]) == uploaded.not_valid_before_utc
+    assert (found["type"], found["usage"], found["displayName"]) == ("AsymmetricX509Cert", "Verify", "CN=backup app")
+    assert fabrikam.get(app, "directory")["keyCredentials"] == [found | {"key": None}]
+    fabrikam.simulator.control("DELETE", path)
+    assert fabrikam.get(app, "directory")["keyCredentials"] == []
+
+
 def assertion_form(
     tenant: Any, pair: tuple[str, str, str], *, client_id: str | None = None, **changes: Any
 ) -> dict[str, str]:

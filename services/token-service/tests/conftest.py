@@ -314,7 +314,7 @@ class FakeRegistrations:
         self.asked: list[tuple[str, str]] = []
         self.registered: Registered | NotRead | Unanswered = NotRead("Request_ResourceNotFound")
 
-    async def secrets(self, client_id: str, token: SecretStr) -> Registered | NotRead | Unanswered:
+    async def credentials(self, client_id: str, token: SecretStr) -> Registered | NotRead | Unanswered:
         return self.registered
 
     async def disable(self, client_id: str, token: SecretStr) -> Disabled | NotDisabled | Unanswered:

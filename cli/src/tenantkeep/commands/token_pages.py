@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contracts.entra_errors import APP_DISABLED, by_number
 from contracts.names import TokenStatus
 from contracts.texts import Text, render
-from contracts.token_texts import CONSENT_SOURCES, CREDENTIALS, NEXT_STEPS, RECORD_ENDS
+from contracts.token_texts import CONSENT_SOURCES, CREDENTIALS, EXPIRY_SOURCES, NEXT_STEPS, RECORD_ENDS
 from contracts.tokens import TokenCheck, TokenDetails, TokenRecord
 from contracts.views import TokenView
 from tenantkeep.commands import figures, labels
@@ -75,7 +75,8 @@ def details(screen: Screen, token: TokenDetails) -> None:
     overview(screen, [token])
     if token.credential is not None:
         ends = figures.moment(token.credential_expires_at) or screen.text(labels.UNKNOWN)
-        screen.say(Text("Its credential ends: {} ({})", "Zugangsdaten enden: {} ({})"), ends, token.credential_expiry)
+        source = screen.text(EXPIRY_SOURCES[token.credential_expiry])
+        screen.say(Text("Its credential ends: {} ({})", "Zugangsdaten enden: {} ({})"), ends, source)
     if token.problem is not None:
         _problem(screen, token)
     if token.records:

@@ -240,6 +240,8 @@ class ExpirySource(StrEnum):
 
     APPLICATION = "application"
     CERTIFICATE = "certificate"
+    REMOVED = "removed"
+    """The app registration was read, and holds the credential no more: there is no end to wait for."""
     UNKNOWN = "unknown"
 
 

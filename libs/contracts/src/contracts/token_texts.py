@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from contracts.names import ConsentSource, CredentialKind, RecordEnd, TokenStatus
+from contracts.names import ConsentSource, CredentialKind, ExpirySource, RecordEnd, TokenStatus
 from contracts.texts import Text
 
 PREFLIGHT: tuple[Text, ...] = (
@@ -33,6 +33,17 @@ CREDENTIALS: dict[CredentialKind, Text] = {
     CredentialKind.SECRET: Text("client secret", "Geheimer Clientschlüssel"),
     CredentialKind.CERTIFICATE: Text("certificate", "Zertifikat"),
     CredentialKind.VAULT_KEY: Text("key in the vault", "Schlüssel im Tresor"),
+}
+
+EXPIRY_SOURCES: dict[ExpirySource, Text] = {
+    ExpirySource.APPLICATION: Text("as the app registration says", "laut App-Registrierung"),
+    ExpirySource.CERTIFICATE: Text("as the certificate says", "laut Zertifikat"),
+    ExpirySource.REMOVED: Text(
+        "the app registration holds it no more: the next sign-in will be refused; upload it again or generate anew",
+        "die App-Registrierung enthält sie nicht mehr: Die nächste Anmeldung wird abgelehnt; erneut hochladen oder neu "
+        "generieren",
+    ),
+    ExpirySource.UNKNOWN: Text("could not be read", "nicht lesbar"),
 }
 
 RECORD_ENDS: dict[RecordEnd, Text] = {

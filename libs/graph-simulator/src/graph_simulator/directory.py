@@ -111,6 +111,12 @@ def find_certificate(connection: sqlite3.Connection, app: App, sha1: str, sha256
     return None if row is None else x509.load_pem_x509_certificate(row["pem"])
 
 
+def certificates(connection: sqlite3.Connection, app: App) -> list[x509.Certificate]:
+    """List what was uploaded for the app, in that order."""
+    rows = connection.execute("SELECT pem FROM client_certificate WHERE app_pk = ? ORDER BY rowid", (app.pk,))
+    return [x509.load_pem_x509_certificate(row["pem"]) for row in rows]
+
+
 def remove_certificates(connection: sqlite3.Connection, app: App) -> int:
     return connection.execute("DELETE FROM client_certificate WHERE app_pk = ?", (app.pk,)).rowcount
 

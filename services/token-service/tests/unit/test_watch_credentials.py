@@ -9,9 +9,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from contracts.names import ExpirySource, Profile
+from contracts.names import CredentialKind, ExpirySource, Profile
 from contracts.operations.tokens import OfProfile
-from token_service.ports import NotRead, Registered, RegisteredSecret, Unanswered
+from token_service.domain.credential import thumbprint_of
+from token_service.ports import NotRead, Registered, RegisteredCertificate, RegisteredSecret, Unanswered
 from token_service.usecases.watch_credentials import WatchCredentials
 
 BACKUP = OfProfile(profile=Profile.EXCHANGE_BACKUP)
@@ -83,7 +84,10 @@ async def test_two_replicas_warn_once(watched: Any) -> None:
     assert warnings(watched) == [30]
 
 
-@pytest.mark.parametrize("answer", [NotRead("Request_ResourceNotFound"), Registered(())])
+@pytest.mark.parametrize(
+    "answer",
+    [NotRead("Request_ResourceNotFound"), Registered((RegisteredSecret("", datetime(2027, 1, 1, tzinfo=UTC)),))],
+)
 async def test_what_cannot_be_read_is_unknown_and_shown_as_such(watched: Any, answer: Any) -> None:
     watched.registrations.registered = answer
     await watched.watch.sweep()
@@ -118,13 +122,69 @@ async def test_a_new_credential_is_warned_of_anew(watched: Any) -> None:
     assert warnings(watched) == [30, 30]
 
 
-async def test_a_certificate_says_itself_when_it_ends(watched: Any) -> None:
-    ends = datetime(2031, 5, 6, tzinfo=UTC)
-    pair = {"client_id": "app-1", "certificate": certificate(ends), "private_key": "key of right"}
-    await watched.vault.kv_write("tenants/contoso/credentials/exchange-backup", pair)
+@pytest.mark.parametrize(
+    "answer", [Registered(()), Registered((RegisteredSecret("xyz", datetime(2027, 1, 1, tzinfo=UTC)),))]
+)
+async def test_a_secret_that_the_app_registration_holds_no_more_is_shown_as_removed(watched: Any, answer: Any) -> None:
+    watched.registrations.registered = answer
     await watched.watch.sweep()
-    expiry = (await watched.state()).expiry
-    assert (expiry.at, expiry.source) == (ends, ExpirySource.CERTIFICATE)
+    details = await watched.ask(watched.app.token_questions.token_get, BACKUP)
+    assert (details.credential_expires_at, details.credential_expiry) == (None, ExpirySource.REMOVED)
+
+
+@pytest.fixture(params=[CredentialKind.CERTIFICATE, CredentialKind.VAULT_KEY])
+async def with_certificate(watched: Any, request: pytest.FixtureRequest) -> Any:
+    """The profile signs in with a certificate and its key, or a key in the vault; `world.pem` is its certificate."""
+    watched.pem = certificate(OWN_END)
+    keys = {
+        CredentialKind.CERTIFICATE: {"private_key": "key of right"},
+        CredentialKind.VAULT_KEY: {"vault_key": "app.contoso.exchange-backup.1"},
+    }
+    kept = {"client_id": "app-1", "certificate": watched.pem, **keys[request.param]}
+    await watched.vault.kv_write("tenants/contoso/credentials/exchange-backup", kept)
+    return watched
+
+
+OWN_END = datetime(2031, 5, 6, tzinfo=UTC)
+REGISTERED_END = datetime(2030, 1, 2, tzinfo=UTC)
+OTHER = RegisteredCertificate("AB" * 20, datetime(2027, 1, 1, tzinfo=UTC))
+NAMELESS = RegisteredCertificate("", datetime(2027, 1, 1, tzinfo=UTC))
+
+
+async def looked(world: Any, *certificates: RegisteredCertificate) -> tuple[datetime | None, ExpirySource]:
+    """What is known after the next look, while the app registration holds these."""
+    world.registrations.registered = Registered(certificates=certificates)
+    await world.clock.advance(61)
+    await world.watch.sweep()
+    expiry = (await world.state()).expiry
+    return expiry.at, expiry.source
+
+
+async def test_the_end_of_a_certificate_is_that_of_its_own_entry_in_the_app_registration(with_certificate: Any) -> None:
+    mine = RegisteredCertificate(thumbprint_of(with_certificate.pem), REGISTERED_END)
+    assert await looked(with_certificate, OTHER, mine) == (REGISTERED_END, ExpirySource.APPLICATION)
+
+
+async def test_a_certificate_that_was_taken_off_the_app_registration_is_shown_until_it_is_back(
+    with_certificate: Any,
+) -> None:
+    mine = RegisteredCertificate(thumbprint_of(with_certificate.pem), REGISTERED_END)
+    assert await looked(with_certificate, OTHER) == (None, ExpirySource.REMOVED)
+    assert await looked(with_certificate, OTHER, mine) == (REGISTERED_END, ExpirySource.APPLICATION)
+
+
+async def test_an_entry_that_names_no_certificate_may_be_ours(with_certificate: Any) -> None:
+    assert await looked(with_certificate, OTHER, NAMELESS) == (OWN_END, ExpirySource.CERTIFICATE)
+
+
+@pytest.mark.parametrize("answer", [NotRead("Request_ResourceNotFound"), Unanswered("HTTP 503")])
+async def test_a_certificate_says_itself_when_it_ends_where_the_registration_cannot_be_read(
+    with_certificate: Any, answer: Any
+) -> None:
+    with_certificate.registrations.registered = answer
+    await with_certificate.watch.sweep()
+    expiry = (await with_certificate.state()).expiry
+    assert (expiry.at, expiry.source) == (OWN_END, ExpirySource.CERTIFICATE)
 
 
 def certificate(ends: datetime) -> str:

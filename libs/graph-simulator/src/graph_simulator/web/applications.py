@@ -3,6 +3,10 @@
 https://learn.microsoft.com/graph/api/serviceprincipal-list-approleassignments
 """
 
+import base64
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from starlette.responses import Response
 
 from graph_simulator import consents, directory
@@ -10,6 +14,7 @@ from graph_simulator.database import state_secret
 from graph_simulator.directory import App, UnknownNameError
 from graph_simulator.identifiers import derived_guid
 from graph_simulator.permissions import APP_ROLES, GRAPH_APP_ID
+from graph_simulator.times import iso
 from graph_simulator.web.call import Call, Json
 from graph_simulator.web.problems import bad_request, json_response, user_not_found
 from graph_simulator.web.selection import Condition, parse_filter, parse_select
@@ -111,6 +116,7 @@ async def list_delegated_grants(call: Call) -> Response:
 
 async def get_application(call: Call) -> Response:
     """GET /applications/{id} or /applications(appId='…'): with the dates, never the text, of its secrets."""
+    selected = "keyCredentials" in call.options.get("select", "")
     app = _app(call, call.path["application"])
     rows = call.connection.execute("SELECT * FROM client_secret WHERE app_pk = ? ORDER BY rowid", (app.pk,))
     secrets = [
@@ -131,9 +137,26 @@ async def get_application(call: Call) -> Response:
         "displayName": app.profile,
         "createdDateTime": app.created,
         "passwordCredentials": secrets,
-        "keyCredentials": [],
+        "keyCredentials": [
+            _key_credential(call, app, each, whole=selected) for each in directory.certificates(call.connection, app)
+        ],
     }
     return _entity(call, "applications", view, _APPLICATION)
+
+
+def _key_credential(call: Call, app: App, certificate: x509.Certificate, *, whole: bool) -> Json:
+    """As the admin center makes it; `key` is told to who selects it (graph/api/resources/keycredential)."""
+    thumbprint = certificate.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303 - a name, nothing is protected by it
+    return {
+        "customKeyIdentifier": thumbprint,
+        "displayName": certificate.subject.rfc4514_string(),
+        "endDateTime": iso(certificate.not_valid_after_utc),
+        "key": base64.b64encode(certificate.public_bytes(serialization.Encoding.DER)).decode() if whole else None,
+        "keyId": derived_guid(state_secret(call.connection), "key", app.app_id, thumbprint),
+        "startDateTime": iso(certificate.not_valid_before_utc),
+        "type": "AsymmetricX509Cert",
+        "usage": "Verify",
+    }
 
 
 def _principal(call: Call, key: str) -> Json:

@@ -215,17 +215,26 @@ class Unanswered:
 
 @dataclass(frozen=True)
 class RegisteredSecret:
-    """A client secret of an app registration: its first characters, and its end."""
+    """A client secret of an app registration: its first characters (empty: not told), and its end."""
 
     hint: str
     ends_at: datetime
 
 
 @dataclass(frozen=True)
-class Registered:
-    """What the app registration says of its client secrets."""
+class RegisteredCertificate:
+    """A certificate of an app registration: its SHA-1 in hex, upper case (empty: not told), and its end."""
 
-    secrets: tuple[RegisteredSecret, ...]
+    thumbprint: str
+    ends_at: datetime
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What the app registration says of what the app may sign in with."""
+
+    secrets: tuple[RegisteredSecret, ...] = ()
+    certificates: tuple[RegisteredCertificate, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -242,6 +251,9 @@ class AppRegistrations(Protocol):
         """Let the app sign in to this tenant no more; never raises for what Graph does, and answers within seconds."""
         ...
 
-    async def secrets(self, client_id: str, token: SecretStr) -> Registered | NotRead | Unanswered:
-        """Read when the app's client secrets end; never raises for what Graph does, and answers within seconds."""
+    async def credentials(self, client_id: str, token: SecretStr) -> Registered | NotRead | Unanswered:
+        """Read what the app may sign in with, and until when; never raises for what Graph does.
+
+        Answers within seconds.
+        """
         ...

@@ -13,7 +13,15 @@ from contracts.events.tokens import CredentialExpiring
 from contracts.names import ExpirySource, Profile
 from token_service.domain import places
 from token_service.domain.connection import Connection
-from token_service.domain.credential import ClientCertificate, ClientSecret, VaultKey, credential_in, end_of
+from token_service.domain.credential import (
+    ClientCertificate,
+    ClientSecret,
+    Credential,
+    VaultKey,
+    credential_in,
+    end_of,
+    thumbprint_of,
+)
 from token_service.domain.records import CredentialExpiry
 from token_service.ports import Announcements, AppRegistrations, Connections, NotRead, Registered, Unanswered
 
@@ -54,7 +62,8 @@ class WatchCredentials:
 
     async def _watch(self, connection: Connection) -> bool:
         expiry, now = connection.expiry, self._clock.now()
-        if expiry is None or expiry.read_at + self._look <= now:
+        # What was removed may have been read too early, or be put back: it is looked for again in every round.
+        if expiry is None or expiry.source is ExpirySource.REMOVED or expiry.read_at + self._look <= now:
             try:
                 expiry = await self._read(connection) or expiry
             except VaultError as lost:
@@ -74,37 +83,55 @@ class WatchCredentials:
         return True
 
     async def _read(self, connection: Connection) -> CredentialExpiry | None:
-        """Give what is known now; None when Graph did not answer, which says nothing."""
+        """Give what is known now; None when Graph did not answer, which says nothing new."""
         found = await self._vault.kv_read(places.credentials(connection.tenant, connection.profile))
         credential = None if found is None else credential_in(found[0])
-        match credential:
-            case None:
-                return self._known(connection, None, ExpirySource.UNKNOWN)
-            case ClientCertificate() | VaultKey():
-                return self._known(connection, end_of(credential.certificate), ExpirySource.CERTIFICATE)
-            case ClientSecret():
-                return await self._registered(connection, credential)
+        if credential is None:
+            return self._known(connection, None, ExpirySource.UNKNOWN)
+        match await self._registered(connection):
+            case Registered() as registered:
+                return self._known(connection, *_registered_end(credential, registered))
+            case NotRead():
+                return self._known(connection, *_own_end(credential))
+            case Unanswered():
+                at, source = _own_end(credential)
+                return None if connection.expiry is not None or at is None else self._known(connection, at, source)
 
-    async def _registered(self, connection: Connection, secret: ClientSecret) -> CredentialExpiry | None:
+    async def _registered(self, connection: Connection) -> Registered | NotRead | Unanswered:
         token = await self._vault.kv_read(places.token(connection.tenant, Profile.DIRECTORY))
         if token is None or connection.client_id is None:
-            return self._known(connection, None, ExpirySource.UNKNOWN)
-        value = SecretStr(str(token[0]["access_token"]))
-        match await self._registrations.secrets(connection.client_id, value):
-            case Registered(secrets=secrets):
-                # Two secrets may begin alike; the one that ends first is the careful guess.
-                ends = [each.ends_at for each in secrets if secret.value.startswith(each.hint)]
-                source = ExpirySource.APPLICATION if ends else ExpirySource.UNKNOWN
-                return self._known(connection, min(ends, default=None), source)
-            case NotRead():
-                return self._known(connection, None, ExpirySource.UNKNOWN)
-            case Unanswered():
-                return None
+            return NotRead("no token of the directory profile")
+        return await self._registrations.credentials(connection.client_id, SecretStr(str(token[0]["access_token"])))
 
     def _known(self, connection: Connection, at: datetime | None, source: ExpirySource) -> CredentialExpiry:
         before = connection.expiry
         warned = before.warned if before is not None and before.at == at else None
         return CredentialExpiry(at, source, self._clock.now(), warned)
+
+
+def _registered_end(credential: Credential, registered: Registered) -> tuple[datetime | None, ExpirySource]:
+    """When a credential ends by what the app registration holds; an entry without a name may be any."""
+    match credential:
+        case ClientSecret(value=value):
+            named = [(each.hint, each.ends_at) for each in registered.secrets]
+            ends = [at for hint, at in named if hint and value.startswith(hint)]
+        case ClientCertificate(certificate=certificate) | VaultKey(certificate=certificate):
+            named = [(each.thumbprint, each.ends_at) for each in registered.certificates]
+            ends = [at for thumbprint, at in named if thumbprint == thumbprint_of(certificate)]
+    if ends:
+        return min(ends), ExpirySource.APPLICATION  # two secrets may begin alike: the first end is the careful guess
+    if all(name for name, _ in named):
+        return None, ExpirySource.REMOVED
+    return _own_end(credential)
+
+
+def _own_end(credential: Credential) -> tuple[datetime | None, ExpirySource]:
+    """When a credential ends by itself: a certificate says so, a secret does not."""
+    match credential:
+        case ClientSecret():
+            return None, ExpirySource.UNKNOWN
+        case ClientCertificate(certificate=certificate) | VaultKey(certificate=certificate):
+            return end_of(certificate), ExpirySource.CERTIFICATE
 
 
 def _expiring(connection: Connection, expiry: CredentialExpiry, days: int, now: datetime) -> Event:
