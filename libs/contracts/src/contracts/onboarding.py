@@ -27,6 +27,7 @@ class OnboardingCause(StrEnum):
     """Why a step is not reached, or is not reached any more."""
 
     NO_CREDENTIAL = "no_credential"
+    CERTIFICATE_AWAITED = "certificate_awaited"
     TOKEN_DEACTIVATED = "token_deactivated"  # noqa: S105 - a cause, not a password
     CREDENTIAL_REFUSED = "credential_refused"
     NO_TOKEN = "no_token"  # noqa: S105 - a cause, not a password
@@ -55,6 +56,7 @@ class NextStep(StrEnum):
     """What somebody does about a cause."""
 
     SET_CREDENTIAL = "set_credential"
+    UPLOAD_CERTIFICATE = "upload_certificate"
     ASK_CONSENT = "ask_consent"
     OPEN_CONSENT_LINK = "open_consent_link"
     ASK_HIGHER_ROLE = "ask_higher_role"
@@ -72,6 +74,7 @@ class NextStep(StrEnum):
 
 NEXT_STEPS: dict[OnboardingCause, NextStep] = {
     OnboardingCause.NO_CREDENTIAL: NextStep.SET_CREDENTIAL,
+    OnboardingCause.CERTIFICATE_AWAITED: NextStep.UPLOAD_CERTIFICATE,
     OnboardingCause.TOKEN_DEACTIVATED: NextStep.SET_CREDENTIAL,
     OnboardingCause.CREDENTIAL_REFUSED: NextStep.SET_CREDENTIAL,
     OnboardingCause.NO_TOKEN: NextStep.WAIT,

@@ -18,6 +18,11 @@ CAUSES: dict[OnboardingCause, Text] = {
     OnboardingCause.NO_CREDENTIAL: Text(
         "The app profile {profile} has no credential yet.", "Das App-Profil {profile} hat noch keine Zugangsdaten."
     ),
+    OnboardingCause.CERTIFICATE_AWAITED: Text(
+        "A key for {profile} is made in the vault; its certificate waits to be uploaded to the app registration.",
+        "Ein Schlüssel für {profile} ist im Tresor erzeugt; sein Zertifikat ist noch nicht in der App-Registrierung "
+        "hochgeladen.",
+    ),
     OnboardingCause.TOKEN_DEACTIVATED: Text(
         "The token of {profile} is deactivated.", "Das Token von {profile} ist deaktiviert."
     ),
@@ -101,6 +106,14 @@ NEXT: dict[NextStep, Text] = {
     NextStep.SET_CREDENTIAL: Text(
         "Set one: tenantkeep tenant credential {profile} --tenant {tenant} --help",
         "Setzen: tenantkeep tenant credential {profile} --tenant {tenant} --help",
+    ),
+    NextStep.UPLOAD_CERTIFICATE: Text(
+        "Upload its certificate to the app registration (tenantkeep profiles certificate {profile} --tenant {tenant}), "
+        "then: tenantkeep onboard {tenant} --apps FILE, or tenantkeep token generate {profile} --client-id ID "
+        "--vault-key --tenant {tenant}",
+        "Sein Zertifikat in der App-Registrierung hochladen (tenantkeep profiles certificate {profile} "
+        "--tenant {tenant}), dann: tenantkeep onboard {tenant} --apps DATEI oder tenantkeep token generate {profile} "
+        "--client-id ID --vault-key --tenant {tenant}",
     ),
     NextStep.ASK_CONSENT: Text(
         "Ask the customer's administrator: tenantkeep tenant consent {profile} --tenant {tenant}",

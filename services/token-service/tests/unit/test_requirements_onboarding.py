@@ -100,6 +100,23 @@ async def test_R_B14_and_B18_a_new_tenant_goes_through_the_steps_in_their_order(
     assert [state for state, _ in told(world)] == [view.state for view in seen]
 
 
+async def test_a_key_in_the_vault_waits_for_its_certificate_to_be_uploaded(world: Any) -> None:
+    await world.register()
+    world.workloads.proof = REFUSED
+    await world.offer_key(upload=False)
+    view = await shown(world)
+    assert (view.state, view.missing) == (STEP.TENANT_CREATED, STEP.INTEGRATION_CONFIGURED)
+    assert (view.cause, view.next_step) == (CAUSE.CERTIFICATE_AWAITED, NextStep.UPLOAD_CERTIFICATE)
+    assert view.profile is Profile.EXCHANGE_BACKUP
+    with pytest.raises(ProblemError):
+        await world.set_vault_key()
+    assert (await shown(world)).cause is CAUSE.CERTIFICATE_AWAITED
+    await world.offer_key()
+    await world.set_vault_key()
+    assert (await shown(world)).cause is CAUSE.CONSENT_NOT_ASKED
+    assert [cause for _, cause in told(world)] == [CAUSE.CERTIFICATE_AWAITED, CAUSE.CONSENT_NOT_ASKED]
+
+
 @pytest.mark.parametrize(
     ("answered", "cause", "next_step"),
     [

@@ -152,7 +152,8 @@ def _permissions(record: PermissionRecord | None, connection: Connection, before
 def _integration(connection: Connection, now: datetime) -> Missing | None:
     step = OnboardingStep.INTEGRATION_CONFIGURED
     if connection.client_id is None:
-        return Missing(step, OnboardingCause.NO_CREDENTIAL)
+        made = connection.offered is not None
+        return Missing(step, OnboardingCause.CERTIFICATE_AWAITED if made else OnboardingCause.NO_CREDENTIAL)
     if connection.status(now) is TokenStatus.DEACTIVATED:
         return Missing(step, OnboardingCause.TOKEN_DEACTIVATED)
     trouble = connection.trouble
