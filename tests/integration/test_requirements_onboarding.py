@@ -11,8 +11,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
-from stack_fixture import RunningStack, running_stack
+from stack_fixture import RunningStack, running_stack, wait_until
 
+from contracts.names import CredentialKind
 from tenantkeep.commands import trust
 from tenantkeep.stack import simulator
 
@@ -20,12 +21,18 @@ pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(600
 
 PASSPHRASE = "correct horse battery staple"
 PROFILE = "exchange-backup"
+LOOKS = 130.0
+"""Seconds for two rounds in which token-service looks when credentials end."""
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     folder = tmp_path_factory.mktemp("onboarding")
-    extra = {"TENANTKEEP_RECOVERY_PASSPHRASE": PASSPHRASE, "TENANTKEEP_ONBOARDING_LOOK_LONGEST": "2"}
+    extra = {
+        "TENANTKEEP_RECOVERY_PASSPHRASE": PASSPHRASE,
+        "TENANTKEEP_ONBOARDING_LOOK_LONGEST": "2",
+        "TENANTKEEP_CREDENTIAL_LOOK": "1",
+    }
     with running_stack(folder, extra=extra) as running:
         running.command("login")
         yield running
@@ -106,10 +113,18 @@ class Walking:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.process = process
 
-    def link(self) -> str:
+    def told(self) -> dict[str, Any]:
+        """The next thing that a person has to do."""
         assert self.process.stderr is not None
-        line = self.process.stderr.readline()
-        return str(json.loads(line)["consent_link"])
+        said: dict[str, Any] = json.loads(self.process.stderr.readline())
+        return said
+
+    def link(self) -> str:
+        return str(self.told()["consent_link"])
+
+    def upload(self) -> dict[str, str]:
+        asked: dict[str, str] = self.told()["certificate_upload"]
+        return asked
 
     def end(self) -> tuple[int, dict[str, Any]]:
         out, errors = self.process.communicate(timeout=240)
@@ -200,3 +215,60 @@ def test_an_administrator_who_declines_leaves_the_cause_and_the_next_step(stack:
         step = f"tenantkeep tenant consent {PROFILE} --tenant fabrikam"
         fabrikam.shows("en", "The customer's administrator declined; nothing was changed", step)
         fabrikam.shows("de", "Der Administrator des Kunden hat abgelehnt", step)
+
+
+class Publisher:
+    """Who owns the app registrations, which sign in with keys in the vault."""
+
+    def __init__(self, customer: Customer) -> None:
+        self.customer = customer
+        known = json.loads(customer.apps.read_text())
+        for app in known["apps"].values():
+            app.pop("client_secret")
+            app["vault_key"] = True
+        self.client_ids = {profile: app["client_id"] for profile, app in known["apps"].items()}
+        customer.apps.write_text(json.dumps(known))
+
+    def path(self, profile: str) -> str:
+        return f"tenants/{self.customer.name}/apps/{profile}/certificates"
+
+    def upload(self, asked: dict[str, str]) -> None:
+        assert asked["client_id"] == self.client_ids[asked["profile"]]
+        assert asked["link"].endswith(f"/Credentials/appId/{asked['client_id']}")
+        pem = Path(asked["certificate_file"]).read_text()
+        assert "PRIVATE" not in pem
+        self.customer.control("POST", self.path(asked["profile"]), {"certificate": pem})
+
+    def expiry(self) -> str:
+        """Where the end of the credential of the backup's app is known from."""
+        shown = self.customer.stack.command("token", "show", PROFILE, "--tenant", self.customer.name, "--json")
+        return str(json.loads(shown.stdout)["credential_expiry"])
+
+
+def test_a_new_tenant_becomes_productive_with_keys_that_only_the_vault_has(stack: RunningStack, tmp_path: Path) -> None:
+    with Customer(stack, tmp_path, "adatum") as adatum:
+        publisher = Publisher(adatum)
+        adatum.control("POST", f"tenants/adatum/apps/{PROFILE}/remove-principal")
+        options = ("--apps", str(adatum.apps), "--embedded")
+        with adatum.walking(*options) as walk:
+            directory, link, restore = walk.upload(), walk.link(), walk.upload()
+            assert (directory["profile"], restore["profile"]) == ("directory", "exchange-restore")
+            publisher.upload(directory)
+            adatum.decide(link, decision="accept")
+            assert walk.upload()["profile"] == PROFILE
+        found = adatum.onboarding()
+        assert (found["cause"], found["next_step"]) == ("certificate_awaited", "upload_certificate")
+        with adatum.walking(*options) as walk:  # killed while it waited: what is still missing is asked for again
+            backup = walk.upload()
+            assert (backup["profile"], walk.upload()) == (PROFILE, restore)
+            publisher.upload(backup)
+            publisher.upload(restore)
+            code, told = walk.end()
+        assert (code, told["onboarding"]["state"], told["uploads"]) == (0, "productive", [])
+        assert told["onboarding"]["test_backup"]["state"] == "succeeded"
+        tokens = json.loads(stack.command("token", "list", "--tenant", "adatum", "--json").stdout)["items"]
+        signed_in = {token["profile"] for token in tokens if token["credential"] == CredentialKind.VAULT_KEY}
+        assert signed_in == set(publisher.client_ids)
+        wait_until(lambda: publisher.expiry() == "application", seconds=LOOKS, what="the end as Graph says it")
+        adatum.control("DELETE", publisher.path(PROFILE))
+        wait_until(lambda: publisher.expiry() == "removed", seconds=LOOKS, what="the certificate that was taken off")

@@ -29,6 +29,7 @@ from contracts.authorization import ROUTES
 from contracts.browsing import ChangedItem, Comparison, Folder, Item, ItemChange, Message
 from contracts.contacts import Contact, Contacts
 from contracts.dead_letters import DeadLetter, DeadLetterContent
+from contracts.errors import ErrorClass
 from contracts.events.jobs import Counts
 from contracts.incidents import Incident, IncidentEntry, IncidentStep
 from contracts.names import (
@@ -123,6 +124,15 @@ def offered(profile: str) -> VaultKeyOffer:
     )
 
 
+def credential_refused(number: str) -> Problem:
+    """As token-service says it."""
+    consent = number == "AADSTS700016"
+    detail = f"{'unauthorized_client' if consent else 'invalid_client'} {number}"
+    error = ErrorClass.CONSENT_REQUIRED if consent else ErrorClass.TOKEN_EXPIRED
+    told = ({"class": error.value, "detail": detail},)
+    return Problem(code="credential-refused", status=422, title="Microsoft refuses it", detail=detail, errors=told)
+
+
 @dataclass
 class FakeGateway:
     """State a test arranges and reads. `script` holds the looks at each run, the last one repeats."""
@@ -142,6 +152,8 @@ class FakeGateway:
     check: TokenCheck = field(default_factory=lambda: token_check("effective"))
     in_use: bool = False
     incident: Incident = field(default_factory=opened_incident)
+    refusals: dict[str, list[str]] = field(default_factory=dict)
+    """What Microsoft says to the next credentials of a profile, by its numbers; afterwards it takes them."""
     forgetful: bool = False  # a credential is taken, and no token of it shows up
     consent: ConsentOutcome = ConsentOutcome.EFFECTIVE
     profiles: list[ProfileView] = field(default_factory=list)
@@ -386,8 +398,10 @@ class FakeGateway:
         self.tenants[made.tenant] = made
         return made
 
-    def _credential(self, request: Request) -> TokenView:
+    def _credential(self, request: Request) -> TokenView | Problem:
         profile = Profile(request.path_params["profile"])
+        if self.refusals.get(profile):
+            return credential_refused(self.refusals[profile].pop(0))
         made = TokenView(
             tenant="contoso", profile=profile, status=self.token_status, client_id=self._body()["client_id"]
         )

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from contracts.api import CredentialBody
 from contracts.contacts import Contact, Contacts
 from contracts.errors import ErrorClass
 from contracts.names import AdminRole, ConsentSource, CredentialKind, JobKind, JobState, Profile, TokenStatus
@@ -25,10 +27,10 @@ from contracts.permissions import PermissionCheck, ProfileView
 from contracts.tokens import TokenRecord
 from contracts.views import BackupConfiguration, Failure, Job, Run, StorageTarget, TokenView
 from tenantkeep.commands import session
+from tenantkeep.commands.apps_file import AppsFile
 from tenantkeep.commands.client import Gateway
 from tenantkeep.commands.onboarding.walk import Means, Walk
 from tenantkeep.commands.output import Screen
-from tenantkeep.commands.tenant import AppsFile
 from tenantkeep.stack.home import Home
 
 NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
@@ -166,12 +168,10 @@ def walk(signed_in: Any, state: Path) -> Iterator[Callable[..., OnboardingView]]
         yield run
 
 
-APPS = AppsFile.model_validate(
-    {
-        "tenant": "contoso",
-        "tenant_id": "t",
-        "apps": {"exchange-backup": {"client_id": "id-1", "client_secret": "hush"}},
-    }
+APPS = AppsFile(
+    tenant_id="t",
+    apps={Profile.EXCHANGE_BACKUP: CredentialBody(client_id="id-1", client_secret=SecretStr("hush"))},
+    certificates={},
 )
 
 

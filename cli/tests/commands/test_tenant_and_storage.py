@@ -229,16 +229,15 @@ def test_a_certificate_is_sent_as_it_is_and_a_mixture_is_refused(
     signed_in: Any, tenantkeep: Any, apps: Path, tmp_path: Path
 ) -> None:
     tenantkeep("tenant", "add", "contoso", "--apps", str(apps))
-    certificate, key, secret = tmp_path / "app.pem", tmp_path / "app.key", tmp_path / "secret"
-    certificate.write_text("public\n")
-    key.write_text("hush-key\n")
+    certificate, key, secret = signed_in.tls.cert_file, signed_in.tls.key_file, tmp_path / "secret"
     secret.write_text("hush")
     command = ["tenant", "credential", "exchange-backup", "--client-id", "id-exchange-backup", "--tenant", "contoso"]
     pair = ["--certificate-file", str(certificate), "--key-file", str(key)]
     assert tenantkeep(*command, *pair).exit_code == 0
     path, sent = signed_in.bodies[-1]
     assert path.endswith("/profiles/exchange-backup/certificate")
-    assert sent == {"client_id": "id-exchange-backup", "certificate": "public\n", "private_key": "hush-key\n"}
+    pem = {"certificate": certificate.read_text(), "private_key": key.read_text()}
+    assert sent == {"client_id": "id-exchange-backup", **pem}
     for wrong in ([], pair[:2], [*pair, "--client-secret-file", str(secret)]):
         answer = tenantkeep(*command, *wrong)
         assert answer.exit_code == 2

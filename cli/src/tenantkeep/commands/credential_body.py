@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import SecretStr
 
 from contracts.api import CertificateBody, CredentialBody, VaultKeyBody
@@ -38,11 +41,37 @@ def credential_body(
         case Path(), None, None:
             return CredentialBody(client_id=client_id, client_secret=SecretStr(secret.read_text().strip()))
         case None, Path(), Path():
-            return CertificateBody(
-                client_id=client_id, certificate=certificate.read_text(), private_key=SecretStr(key.read_text())
-            )
+            return certificate_body(client_id, certificate, key)
         case _:
             raise usage(
                 "Give --client-secret-file, or --certificate-file and --key-file, or use a key in the vault.",
                 "--client-secret-file, oder --certificate-file und --key-file, oder einen Schlüssel im Tresor nutzen.",
             )
+
+
+def certificate_body(client_id: str, certificate: Path, key: Path) -> CertificateBody:
+    """Read a certificate and its key; `CommandError` when they are no pair that an app can sign in with."""
+    public, private = _text(certificate), _text(key)
+    try:
+        known = x509.load_pem_x509_certificate(public.encode())
+    except ValueError as error:
+        raise usage(f"{certificate} is no PEM certificate.", f"{certificate} ist kein PEM-Zertifikat.") from error
+    try:
+        secret = load_pem_private_key(private.encode(), password=None)
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        raise usage(
+            f"{key} is no PEM key, or it has a passphrase.",
+            f"{key} ist kein PEM-Schlüssel, oder er hat eine Passphrase.",
+        ) from None
+    if known.public_key() != secret.public_key():
+        raise usage(f"{key} does not belong to {certificate}.", f"{key} gehört nicht zu {certificate}.")
+    return CertificateBody(client_id=client_id, certificate=public, private_key=SecretStr(private))
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError as error:
+        raise usage(f"{file}: {error.strerror}", f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise usage(f"{file} is no PEM file.", f"{file} ist keine PEM-Datei.") from None

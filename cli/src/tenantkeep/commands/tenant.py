@@ -4,20 +4,21 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import ValidationError
 
-from contracts.api import CredentialBody, TenantBody
+from contracts.api import TenantBody, VaultKeyBody
 from contracts.names import Profile, TokenStatus
 from contracts.texts import Text, render
 from contracts.views import Tenant, TokenView
 from tenantkeep.commands import figures, labels, token_pages
+from tenantkeep.commands.apps_file import AppsFile, AppsPath, read_apps
 from tenantkeep.commands.choose import tenant_of
 from tenantkeep.commands.client import Gateway, connect
 from tenantkeep.commands.clock import Clock, SystemClock
 from tenantkeep.commands.consent import consent
 from tenantkeep.commands.contacts import contacts, show_support
 from tenantkeep.commands.credential_body import credential_body, set_body
-from tenantkeep.commands.errors import Refused, usage
+from tenantkeep.commands.errors import CommandError, Refused, usage
 from tenantkeep.commands.onboarding.state import onboarding
 from tenantkeep.commands.options import Json, Lang, TenantName, Timeout
 from tenantkeep.commands.output import Screen, reported
@@ -33,27 +34,12 @@ _NOT_FOUND = 404
 _PENDING = frozenset({TokenStatus.UNKNOWN})
 
 
-class _App(BaseModel):
-    client_id: str
-    client_secret: SecretStr
-
-
-class AppsFile(BaseModel):
-    """Tenant and app registrations in one 0600 file, as `tenantkeep simulator seed --apps` writes it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    tenant: str
-    tenant_id: str
-    apps: dict[Profile, _App]
-
-
 @app.command("add")
 @reported
 def add(
     *,
     tenant: Annotated[str, typer.Argument(help="Slug: 1 to 32 of a-z, 0-9 and -.")],
-    apps: Annotated[Path | None, typer.Option(help="JSON file with tenant id, client ids and secrets.")] = None,
+    apps: AppsPath = None,
     entra_tenant_id: Annotated[str | None, typer.Option(help="Entra tenant id, if there is no --apps file.")] = None,
     display_name: Annotated[str | None, typer.Option(help="Name people read. [default: the slug]")] = None,
     support_contact: Annotated[str, typer.Option(help="Shown with every problem of this tenant.")] = "",
@@ -75,7 +61,7 @@ def add(
     Example: tenantkeep tenant add contoso --apps contoso-apps.json
     """
     screen = Screen(lang, as_json=as_json)
-    known = None if apps is None else read_apps(apps)
+    known = None if apps is None else _without_vault_keys(read_apps(apps), tenant, apps)
     identity = entra_tenant_id or (None if known is None else known.tenant_id)
     if identity is None:
         raise usage("Give --apps or --entra-tenant-id.", "--apps oder --entra-tenant-id angeben.")
@@ -165,25 +151,25 @@ app.command("onboarding")(onboarding)
 app.command("recovery-key")(recovery_key)
 
 
-def read_apps(path: Path) -> AppsFile:
-    """Parse an apps file; its values never appear in a message."""
-    try:
-        return AppsFile.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise usage(f"{path}: {error.strerror}", f"{path}: {error.strerror}") from error
-    except ValidationError as error:
-        fields = ", ".join(".".join(str(p) for p in e["loc"]) or "JSON" for e in error.errors(include_input=False))
-        raise usage(f"{path} is no apps file ({fields}).", f"{path} ist keine Apps-Datei ({fields}).") from None
+def _without_vault_keys(known: AppsFile, tenant: str, file: Path) -> AppsFile:
+    """A key in the vault is taken when somebody has uploaded its certificate; onboarding waits for that."""
+    if any(isinstance(body, VaultKeyBody) for body in known.apps.values()):
+        command = f"tenantkeep onboard {tenant} --apps {file}"
+        raise CommandError(
+            Text(
+                "The apps file names keys in the vault, whose certificates have to be uploaded first.",
+                "Die Apps-Datei nennt Schlüssel im Tresor, deren Zertifikate zuerst hochgeladen werden müssen.",
+            ),
+            Text(f"Onboarding waits for that: {command}", f"Das Onboarding wartet darauf: {command}"),
+            ExitCode.USAGE,
+            code="usage",
+        )
+    return known
 
 
 def set_credentials(gateway: Gateway, tenant: str, known: AppsFile) -> list[TokenView]:
     """Set the credential of each profile of the file."""
-    return [
-        gateway.set_credential(
-            tenant, profile, CredentialBody(client_id=item.client_id, client_secret=item.client_secret)
-        )
-        for profile, item in sorted(known.apps.items())
-    ]
+    return [set_body(gateway, tenant, profile, body) for profile, body in known.apps.items()]
 
 
 def wait_for_tokens(

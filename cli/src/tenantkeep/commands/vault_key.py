@@ -67,7 +67,7 @@ def write_certificate(offer: VaultKeyOffer, file: Path) -> None:
     except OSError as error:
         raise CommandError(
             Text(f"{file}: {error.strerror}", f"{file}: {error.strerror}"),
-            Text("Name another file with --out.", "Mit --out eine andere Datei nennen."),
+            Text("Choose a place that you may write to.", "Einen Ort wählen, an den Sie schreiben dürfen."),
             code="file",
         ) from error
 

@@ -40,6 +40,9 @@ _TOO_MANY = Text(
 APP_DISABLED = 7000112
 """Looks like a missing consent to programs, and no consent heals it."""
 
+CERTIFICATE_UNKNOWN = 700027
+"""The app registration does not hold the certificate that an assertion names, or not yet."""
+
 BY_NUMBER: dict[int, Text] = {
     7000222: Text(
         "The client secret has ended: make a new one and set it.",
@@ -53,7 +56,7 @@ BY_NUMBER: dict[int, Text] = {
         "No credential was sent: set a client secret or a certificate.",
         "Es wurden keine Zugangsdaten gesendet: Client-Geheimnis oder Zertifikat setzen.",
     ),
-    700027: Text(
+    CERTIFICATE_UNKNOWN: Text(
         "Microsoft does not know the certificate: upload its public half to the app registration.",
         "Microsoft kennt das Zertifikat nicht: seinen öffentlichen Teil in der App-Registrierung hochladen.",
     ),

@@ -368,6 +368,12 @@ PROFILES: dict[Profile, AppProfile] = {
 }
 
 
+def credentials_url(client_id: str) -> str:
+    """Where certificates are uploaded to an app registration, for who signs in to the tenant that it lies in."""
+    root = "https://entra.microsoft.com/#view/Microsoft_AAD_RegisteredApps"
+    return f"{root}/ApplicationMenuBlade/~/Credentials/appId/{client_id}"
+
+
 def withdraw_url(entra_tenant_id: str, client_id: str, principal_id: str | None) -> str:
     """Where the tenant's administrator finds the enterprise application in the Entra admin center.
 

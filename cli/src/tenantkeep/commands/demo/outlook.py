@@ -7,9 +7,10 @@ from urllib.parse import quote
 
 import httpx
 
+from contracts.api import CredentialBody
 from contracts.names import Profile, Source
 from tenantkeep.commands import trust
-from tenantkeep.commands.tenant import AppsFile
+from tenantkeep.commands.apps_file import AppsFile
 from tenantkeep.stack import ports as stack_ports
 from tenantkeep.stack import simulator as stack_simulator
 from tenantkeep.stack.home import Home
@@ -45,6 +46,7 @@ class Outlook:
         url = stack_simulator.url(stack_ports.running(home))
         self._http = httpx.Client(base_url=f"{url}/v1.0/", verify=trust.context(home.ca_bundle), trust_env=False)
         app = apps.apps[Profile.EXCHANGE_BACKUP]
+        assert isinstance(app, CredentialBody)  # the simulator gives secrets
         form = {
             "grant_type": "client_credentials",
             "client_id": app.client_id,

@@ -13,6 +13,7 @@ from contracts.restoring import RestorePlace, RestoreSelection
 from contracts.texts import Text, render
 from contracts.views import HealthView, Job, RestorePoint, Run
 from tenantkeep.commands import figures, labels, recovery_key, session, storage, tenant
+from tenantkeep.commands.apps_file import read_apps
 from tenantkeep.commands.client import Gateway
 from tenantkeep.commands.clock import Clock
 from tenantkeep.commands.configurations import EVERYTHING
@@ -93,7 +94,7 @@ def seed(demo: Demo) -> None:
 
 
 def add_tenant(demo: Demo) -> None:
-    known = tenant.read_apps(demo.source.apps)
+    known = read_apps(demo.source.apps)
     session.save(demo.home, session.EmbeddedSession())
     demo.passphrase.write_text(secrets.token_urlsafe(24))
     public_key = recovery_key.made(demo.screen, TENANT, demo.recovery_key, demo.passphrase, None)
@@ -232,7 +233,7 @@ def restore_pieces(demo: Demo) -> None:
     """One event, one contact and one mail into that user; Graph says what is there and in the source."""
     user = max(demo.after, key=lambda name: demo.after[name].total())
     point, target = _point_of(demo.second, user), _restore_user(user)
-    with Outlook(demo.home, tenant.read_apps(demo.source.apps)) as outlook:
+    with Outlook(demo.home, read_apps(demo.source.apps)) as outlook:
         chosen = pieces.choose(demo.gateway, outlook, point, target)
         if chosen.before.keys() != pieces.NAMES.keys():
             what = ", ".join(chosen.before)

@@ -9,18 +9,20 @@ from contracts.onboarding import OnboardingView
 from contracts.schedules import DEFAULT_SCHEDULE, DEFAULT_TIME_ZONE
 from contracts.texts import Text
 from contracts.views import Tenant
+from tenantkeep.commands.apps_file import AppsFile, AppsPath, read_apps
 from tenantkeep.commands.client import Gateway, connect
 from tenantkeep.commands.clock import SystemClock
 from tenantkeep.commands.contacts import SecurityContact, SupportContact, wanted
 from tenantkeep.commands.errors import Refused, usage
+from tenantkeep.commands.onboarding.human_steps import Upload
 from tenantkeep.commands.onboarding.state import show_missing
-from tenantkeep.commands.onboarding.walk import Means, Walk, waits
+from tenantkeep.commands.onboarding.walk import Means, Walk
 from tenantkeep.commands.options import Json, Lang, Timeout
 from tenantkeep.commands.output import Screen, reported
 from tenantkeep.commands.papers.command import gathered, write
 from tenantkeep.commands.papers.document import PaperFormat, render
 from tenantkeep.commands.recovery_key import KeyFile, Passphrase, PassphraseFile, default_file, made
-from tenantkeep.commands.tenant import AppsFile, read_apps, tenant_body
+from tenantkeep.commands.tenant import tenant_body
 from tenantkeep.exit_codes import ExitCode
 
 _NOT_FOUND = 404
@@ -30,7 +32,7 @@ _NOT_FOUND = 404
 def onboard(
     *,
     tenant: Annotated[str, typer.Argument(help="Slug: 1 to 32 of a-z, 0-9 and -.")],
-    apps: Annotated[Path | None, typer.Option(help="JSON file with tenant id, client ids and secrets.")] = None,
+    apps: AppsPath = None,
     entra_tenant_id: Annotated[str | None, typer.Option(help="Entra tenant id, if there is no --apps file.")] = None,
     display_name: Annotated[str | None, typer.Option(help="Name people read. [default: the slug]")] = None,
     support: SupportContact = None,
@@ -59,10 +61,12 @@ def onboard(
 ) -> None:
     """Take a tenant from nothing to productive: every step that is missing, in its order.
 
-    It registers the tenant, makes its recovery key, sets the apps' credentials, prints the consent link for the
-    customer's administrator and waits, adds the storage target and the configuration, runs the test backup and writes
-    the hand-over document. Steps that are done are left alone: run it again and it goes on where it stopped. A step
-    that it has no means for (credentials without --apps, storage without --embedded) is named with its command.
+    It registers the tenant, makes its recovery key, sets the apps' credentials, adds the storage target and the
+    configuration, runs the test backup and writes the hand-over document. It says which certificate somebody uploads to
+    which app, gives the consent link for the customer's administrator, and waits. Steps that are done are left alone:
+    run it again and it goes on where it stopped. A step without means (no --apps, no --embedded) is named with its
+    command. Of each profile the --apps file tells "client_id" and one of: "client_secret"; "certificate_file" and
+    "key_file" (PEM, relative to the file); "vault_key": true, for a key that is made in the vault and never leaves it.
 
     Exits 0 when productive, 1 when a person has to do something first, 4 when the time was over.
 
@@ -78,15 +82,13 @@ def onboard(
         registered = _entered(gateway, screen, tenant, known, identity=entra_tenant_id, name=name, key=key)
         if support is not None or security is not None:
             gateway.set_contacts(tenant, wanted(registered, support, security))
-        found = Walk(gateway, screen, tenant, means, clock, clock.now() + timeout).run()
-        paper = document or Path(f"{tenant}-handover.html")
-        if found.cause is None:
+        walk = Walk(gateway, screen, tenant, means, clock, clock.now() + timeout)
+        found = walk.run()
+        paper = (document or Path(f"{tenant}-handover.html")) if walk.is_done(found) else None
+        if paper is not None:
             _hand_over(gateway, screen, tenant, consent_by, paper)
-    if as_json:
-        screen.document({"onboarding": found, "handover": str(paper) if found.cause is None else None})
-    else:
-        _end(screen, found, paper)
-    raise typer.Exit(_exit_code(found))
+    _end(screen, found, list(walk.sign_ins.uploads.values()), paper)
+    raise typer.Exit(_exit_code(walk, found))
 
 
 def _entered(
@@ -135,22 +137,27 @@ def _hand_over(gateway: Gateway, screen: Screen, tenant: str, consent_by: str, f
     write(file, render(gathered(gateway, tenant, consent_by).paper(screen.language), wanted_format))
 
 
-def _end(screen: Screen, found: OnboardingView, paper: Path) -> None:
-    if found.cause is not None:
-        show_missing(screen, found)
+def _end(screen: Screen, found: OnboardingView, uploads: list[Upload], paper: Path | None) -> None:
+    if screen.as_json:
+        handover = None if paper is None else str(paper)
+        screen.document({"onboarding": found, "uploads": [one.document() for one in uploads], "handover": handover})
         return
-    screen.say(
-        Text(
-            "{} is productive. Hand-over document: {} (other languages and formats: tenantkeep handover {} --help)",
-            "{} ist produktiv. Übergabedokument: {} (andere Sprachen und Formate: tenantkeep handover {} --help)",
-        ),
-        found.tenant,
-        paper,
-        found.tenant,
-    )
+    show_missing(screen, found)
+    for upload in uploads:
+        screen.say(Text("Still to be uploaded for {}: {}", "Noch hochzuladen für {}: {}"), upload.profile, upload.file)
+    if paper is not None:
+        screen.say(
+            Text(
+                "{} is productive. Hand-over document: {} (other languages and formats: tenantkeep handover {} --help)",
+                "{} ist produktiv. Übergabedokument: {} (andere Sprachen und Formate: tenantkeep handover {} --help)",
+            ),
+            found.tenant,
+            paper,
+            found.tenant,
+        )
 
 
-def _exit_code(found: OnboardingView) -> ExitCode:
-    if found.cause is None:
+def _exit_code(walk: Walk, found: OnboardingView) -> ExitCode:
+    if walk.is_done(found):
         return ExitCode.SUCCEEDED
-    return ExitCode.STILL_WAITING if waits(found) else ExitCode.FAILED
+    return ExitCode.STILL_WAITING if walk.waits(found) else ExitCode.FAILED

@@ -1,35 +1,37 @@
 """From nothing to productive: look at what is missing, do the one thing about it, look again.
 
 What was done is never remembered here: the onboarding says what is missing, so a walk that was cut short goes on where
-it stopped. Each thing is tried once per walk; when it is missing again after that, a person has to look.
+it stopped. Each thing is tried once per walk; when it is missing again after that, a person has to look. Only the
+sign-ins of the apps are tried again and again: they come when a person has done something at Microsoft.
 """
 
 import contextlib
-import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from contracts import onboarding_texts
-from contracts.api import BackupConfigurationBody, ConsentBody
-from contracts.errors import ErrorClass
+from contracts.api import BackupConfigurationBody
 from contracts.names import Profile
 from contracts.onboarding import NextStep, OnboardingCause, OnboardingStep, OnboardingView
 from contracts.schedules import DEFAULT_SCHEDULE, DEFAULT_TIME_ZONE
 from contracts.texts import Text
 from tenantkeep.commands import settings
+from tenantkeep.commands.apps_file import AppsFile
 from tenantkeep.commands.client import Gateway
 from tenantkeep.commands.clock import Clock
 from tenantkeep.commands.configurations import EVERYTHING
 from tenantkeep.commands.errors import Refused
+from tenantkeep.commands.onboarding.human_steps import ask_consent
+from tenantkeep.commands.onboarding.sign_ins import SignIns
 from tenantkeep.commands.output import Screen
 from tenantkeep.commands.progress import RunProgress
 from tenantkeep.commands.storage import embedded_target
 from tenantkeep.commands.storage_bodies import tested
-from tenantkeep.commands.tenant import AppsFile, set_credentials
 from tenantkeep.commands.waiting import wait_for_run
 
 _INTERVAL = 1.0
+_SIGN_IN_INTERVAL = 10.0
+"""Microsoft throttles apps whose sign-in is refused again and again."""
 _LOCAL = "local"
 _PATIENT = frozenset(
     {
@@ -42,11 +44,6 @@ _PATIENT = frozenset(
     }
 )
 """Causes that end by themselves, or by the person with the link."""
-
-
-def waits(found: OnboardingView) -> bool:
-    """Tell whether what is missing comes without anybody doing something here."""
-    return found.cause in _PATIENT
 
 
 @dataclass(frozen=True)
@@ -76,23 +73,44 @@ class Walk:
     _shown: set[OnboardingStep] = field(default_factory=set)
     _last: OnboardingCause | None = None
 
+    def __post_init__(self) -> None:
+        self.sign_ins = SignIns(self.gateway, self.screen, self.tenant, self.means.apps)
+
     def run(self) -> OnboardingView:
         """Walk until productive, until a person is needed, or until the time is over; returns the last look."""
         while True:
             found = self.gateway.onboarding(self.tenant)
             self._tell(found)
-            if found.cause is None or not self._act(found):
+            if not self._act(found):
                 return found
-            if self.clock.now() >= self.deadline:
+            left = self.deadline - self.clock.now()
+            if left <= 0:
                 return found
-            self.clock.pause(_INTERVAL)
+            self.clock.pause(min(left, _SIGN_IN_INTERVAL if self.sign_ins.left else _INTERVAL))
+
+    def is_done(self, found: OnboardingView) -> bool:
+        """Tell whether the tenant is productive, and every app that was named signs in."""
+        return found.cause is None and not self.sign_ins.left
+
+    def waits(self, found: OnboardingView) -> bool:
+        """Tell whether what is missing comes without anybody doing something here."""
+        if self.sign_ins.left:
+            return not self.sign_ins.refused and found.cause is not OnboardingCause.OFFBOARDED
+        return found.cause in _PATIENT
 
     def _act(self, found: OnboardingView) -> bool:
-        """Do something about what is missing; False when only a person can."""
+        """Do something about what is missing; False when nothing is, or when only a person can."""
+        if found.cause is OnboardingCause.OFFBOARDED:
+            return False
+        if self.sign_ins.left:
+            self.sign_ins.bring()
+            return not self.sign_ins.refused
+        if found.cause is None:
+            return False
         if found.cause is OnboardingCause.PERMISSIONS_UNCHECKED:
             self.check_permissions(found)
         foreign_link = found.cause is OnboardingCause.CONSENT_AWAITED and NextStep.ASK_CONSENT not in self._tried
-        if waits(found) and not foreign_link:
+        if self.waits(found) and not foreign_link:
             return True
         wanted = _ASKING.get(found.next_step or NextStep.NOTHING, found.next_step)
         action = _ACTIONS.get(wanted or NextStep.NOTHING)
@@ -101,37 +119,12 @@ class Walk:
         self._tried.add(wanted)
         return action(self, found)
 
-    def set_credentials(self, found: OnboardingView) -> bool:
-        """The app's secrets; an app that the tenant does not have yet gets there by the consent."""
-        if self.means.apps is None:
-            return False
-        try:
-            set_credentials(self.gateway, self.tenant, self.means.apps)
-        except Refused as error:
-            if not _without_consent(error) or NextStep.ASK_CONSENT in self._tried:
-                raise
-            self._tried = {NextStep.ASK_CONSENT}
-            return self.ask_consent(found)
-        return True
-
     def ask_consent(self, found: OnboardingView) -> bool:
-        """The one human step: a link for the customer's administrator."""
+        """A link for the customer's administrator."""
         profile = found.profile or Profile.EXCHANGE_BACKUP
         apps = {} if self.means.apps is None else self.means.apps.apps
         client_id = apps[profile].client_id if profile in apps else None
-        link = self.gateway.start_consent(self.tenant, profile, ConsentBody(client_id=client_id))
-        self.screen.say(
-            Text(
-                "  The customer's administrator (Privileged Role Administrator or Global Administrator) opens this "
-                "link; it works once, until {}:\n  {}",
-                "  Der Administrator des Kunden (Administrator für privilegierte Rollen oder globaler Administrator) "
-                "öffnet diesen Link; er gilt einmal, bis {}:\n  {}",
-            ),
-            link.expires_at.astimezone().strftime("%H:%M:%S"),
-            link.url,
-        )
-        if self.screen.as_json:
-            print(json.dumps({"consent_link": link.url}), file=sys.stderr, flush=True)  # noqa: T201 - for a program
+        ask_consent(self.gateway, self.screen, self.tenant, profile, client_id)
         return True
 
     def check_permissions(self, found: OnboardingView) -> None:
@@ -199,17 +192,8 @@ _ASKING = {
 """What a walk that begins there does instead: links given out before are not known to it, nor why a run failed."""
 
 _ACTIONS: dict[NextStep, Callable[[Walk, OnboardingView], bool]] = {
-    NextStep.SET_CREDENTIAL: Walk.set_credentials,
     NextStep.ASK_CONSENT: Walk.ask_consent,
     NextStep.ADD_STORAGE_TARGET: Walk.add_storage,
     NextStep.CONFIGURE_BACKUP: Walk.configure,
     NextStep.RUN_BACKUP: Walk.run_backup,
 }
-
-
-def _without_consent(error: Refused) -> bool:
-    """Tell whether Microsoft does not know the app in the tenant, which the consent changes."""
-    told = error.problem
-    return told.code == "credential-refused" and any(
-        one.get("class") == ErrorClass.CONSENT_REQUIRED.value for one in told.errors
-    )
