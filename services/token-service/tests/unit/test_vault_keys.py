@@ -85,6 +85,16 @@ async def test_until_the_new_key_is_proven_the_old_one_signs(world: Any) -> None
     assert await world.vault.transit_has_key(key(2)), "the offer stands"
 
 
+async def test_an_offer_whose_key_was_lost_with_the_vault_is_made_anew(world: Any) -> None:
+    await world.register()
+    lost = await world.offer_key()
+    await world.vault.transit_destroy_signing_key(key(1))
+    offer = await world.offer_key()
+    assert (lost.number, offer.number) == (1, 2)
+    await world.set_vault_key()
+    assert (await world.state()).key == 2
+
+
 async def test_the_old_key_is_destroyed_once_the_new_one_is_proven(world: Any) -> None:
     await signing(world)
     await world.clock.advance(60)

@@ -62,7 +62,7 @@ class OfferVaultKey:
         for _ in range(_ATTEMPTS):
             known = await self._connections.get(tenant, profile) or Connection(tenant, profile)
             now = self._clock.now()
-            if known.offered is not None and self._stands(known.offered, now):
+            if known.offered is not None and await self._stands(known, known.offered, now):
                 return known.offered
             offer = await self._made(known, caller, now)
             told = recorded(
@@ -87,6 +87,8 @@ class OfferVaultKey:
         certificate = await self._certify(key, f"Tenantkeep {known.tenant} {known.profile}", self._life)
         return KeyOffer(number, certificate, now, caller.subject)
 
-    def _stands(self, offer: KeyOffer, now: datetime) -> bool:
-        """Half of its life must be left: a certificate that was forgotten is no good start."""
-        return end_of(offer.certificate) - now > self._life / 2
+    async def _stands(self, known: Connection, offer: KeyOffer, now: datetime) -> bool:
+        """Half of its life must be left: a certificate that was forgotten is no good start. A lost vault has no key."""
+        if end_of(offer.certificate) - now <= self._life / 2:
+            return False
+        return await self._vault.transit_has_key(places.app_key(known.tenant, known.profile, offer.number))
