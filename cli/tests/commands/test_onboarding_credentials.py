@@ -159,7 +159,7 @@ def test_a_second_run_goes_on_with_what_does_not_sign_in_yet(
     assert json.loads(first.stderr) == {"certificate_upload": asked}
     signed_in.bodies.clear()
     signed_in.onboarding = [DONE]
-    for _ in range(2):
+    for _ in range(2):  # the second finds nothing to do
         done = tenantkeep(*command)
         assert done.exit_code == 0, done.output
         assert sent(signed_in) == ["exchange-backup/vault-key"]
@@ -168,10 +168,10 @@ def test_a_second_run_goes_on_with_what_does_not_sign_in_yet(
 def test_who_waits_is_told_again_at_the_end_in_both_languages(signed_in: Any, tenantkeep: Any, apps: Any) -> None:
     file = apps(directory=KEY)
     for lang, words in (
-        ("en", ("uploads the certificate", "Still to be uploaded for directory", "certificate waits to be uploaded")),
-        ("de", ("lädt das Zertifikat", "Noch hochzuladen für directory", "noch nicht in der App-Registrierung")),
+        ("en", ("Upload the certificate", "Still to be uploaded for directory", "certificate waits to be uploaded")),
+        ("de", ("Das Zertifikat", "Noch hochzuladen für directory", "noch nicht in der App-Registrierung")),
     ):
-        signed_in.onboarding = [AWAITED]
+        signed_in.onboarding = [BEFORE, AWAITED]
         signed_in.refusals = {DIRECTORY: [NOT_UPLOADED]}
         done = tenantkeep("onboard", "contoso", "--apps", str(file), "--timeout", "0", "--lang", lang)
         assert done.exit_code == 4

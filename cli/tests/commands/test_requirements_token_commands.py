@@ -103,7 +103,7 @@ def test_R_B10_a_problem_is_told_with_tenant_time_cause_measure_and_support_cont
     [
         (ExpirySource.APPLICATION, AT, "2026-03-02"),
         (ExpirySource.REMOVED, None, "enthält sie nicht mehr: Die nächste Anmeldung wird abgelehnt"),
-        (ExpirySource.UNKNOWN, None, "unbekannt (nicht lesbar)"),
+        (ExpirySource.UNKNOWN, None, "unbekannt (noch nicht gelesen oder nicht lesbar)"),
     ],
 )
 def test_the_end_of_a_credential_is_shown_with_where_it_is_known_from(

@@ -43,7 +43,7 @@ EXPIRY_SOURCES: dict[ExpirySource, Text] = {
         "die App-Registrierung enthält sie nicht mehr: Die nächste Anmeldung wird abgelehnt; erneut hochladen oder neu "
         "generieren",
     ),
-    ExpirySource.UNKNOWN: Text("could not be read", "nicht lesbar"),
+    ExpirySource.UNKNOWN: Text("not read yet, or not readable", "noch nicht gelesen oder nicht lesbar"),
 }
 
 RECORD_ENDS: dict[RecordEnd, Text] = {

@@ -53,14 +53,14 @@ def ask_upload(screen: Screen, upload: Upload) -> None:
     """Which certificate goes to which app registration."""
     screen.say(
         Text(
-            "  Who owns the app registration of {} (or an Application Administrator) uploads the certificate {}, "
-            "thumbprint {}, to the app {}:\n  {}",
-            "  Wem die App-Registrierung von {} gehört (oder ein Anwendungsadministrator), lädt das Zertifikat {}, "
-            "Fingerabdruck {}, zur App {} hoch:\n  {}",
+            "  Upload the certificate {} (thumbprint {}) to the app registration of {}, client id {}; its owner or an "
+            "Application Administrator may do that:\n  {}",
+            "  Das Zertifikat {} (Fingerabdruck {}) in der App-Registrierung von {}, Client-ID {}, hochladen; das darf "
+            "ihr Besitzer oder ein Anwendungsadministrator:\n  {}",
         ),
-        upload.profile,
         upload.file,
         upload.thumbprint,
+        upload.profile,
         upload.client_id,
         credentials_url(upload.client_id),
     )
