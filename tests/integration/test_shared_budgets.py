@@ -13,6 +13,7 @@ from stack_fixture import running_stack, wait_until
 
 REQUESTS = 90
 MAILS = 100
+BODY = "GET /v1.0/users/{user}/messages/{message}/$value"
 SCALE = 0.01
 """Windows of 6 seconds instead of 10 minutes."""
 
@@ -73,7 +74,8 @@ def test_two_workers_keep_the_limits_of_a_mailbox_together(job: MainJob) -> None
     busiest = sorted(use["most_requests_in_window"] for use in uses)[-2:]
     assert all(0.9 * REQUESTS <= most <= REQUESTS for most in busiest), busiest
     assert stats["statuses"].get("429", 0) == 0
-    assert stats["graph_requests_total"] / items < 2.0
+    # The rest, some 50 calls a run of a mailbox, is its folders': tests/bench guards what that costs per mail.
+    assert stats["requests"][BODY] == items
 
 
 @pytest.mark.soak
