@@ -11,7 +11,7 @@ from backup_service.domain.jobs import Claim
 from chassis.clock import Clock
 
 FILE = "file"
-_PIECE = 1 << 20  # bytes
+_PIECE = 64 << 10  # bytes, as they arrive from Graph
 
 
 def back_up_drive(drive: Path, repository: Repository, claim: Claim, clock: Clock) -> str:

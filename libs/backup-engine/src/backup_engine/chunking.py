@@ -29,37 +29,51 @@ def chunks(key: bytes, pieces: Iterable[bytes | bytearray], *, large_from: int =
     Holds no more than a window of 12 MiB, one chunk and one piece.
     """
     usual, large = _cutter(key, USUAL), _cutter(key, LARGE)
-    position = 0
-    for window, last in _windows(pieces):
-        start = 0
-        with memoryview(window) as whole:
-            while start < len(whole):
-                with whole[start : start + USUAL.most] as head:
-                    cutter = large if position >= large_from else usual
-                    length = next(iter(cutter.cut_buf(head))).length
-                    # A cut before the end is the content's; one at the end may be that of the window.
-                    if length == len(head) < USUAL.most and not last:
-                        break
-                    chunk = bytes(head[:length])
-                start += len(chunk)
-                position += len(chunk)
-                yield chunk
-        del window[:start]
+    window, position = _Window(pieces), 0
+    while not window.last:
+        window.fill()
+        while chunk := window.cut(large if position >= large_from else usual):
+            position += len(chunk)
+            yield chunk
 
 
-def _windows(pieces: Iterable[bytes | bytearray]) -> Iterator[tuple[bytearray, bool]]:
-    """The same buffer each time, filled up, and whether it holds all that is left; the reader takes from its front.
+class _Window:
+    """The next bytes of a stream, in a buffer that is used again: fresh memory costs more than cutting what lies in it.
 
-    Filled by many pieces at once: with every piece the whole buffer would be moved.
+    `last` says whether it holds all that is left.
     """
-    window, waiting, size = bytearray(), list[bytes | bytearray](), 0
-    for piece in pieces:
-        waiting.append(piece)
-        size += len(piece)
-        if len(window) + size >= _WINDOW:
-            window, waiting, size = bytearray().join([window, *waiting]), [], 0
-            yield window, False
-    yield bytearray().join([window, *waiting]), True
+
+    def __init__(self, pieces: Iterable[bytes | bytearray]) -> None:
+        self._pieces = iter(pieces)
+        self._buffer = bytearray()
+        self._start = self._end = 0  # of the bytes in the buffer
+        self.last = False
+
+    def fill(self) -> None:
+        """Read on until there are as many bytes as are looked at at once, or no more."""
+        left = self._end - self._start
+        with memoryview(self._buffer) as whole:
+            whole[:left] = whole[self._start : self._end]
+        self._start, self._end = 0, left
+        while self._end < _WINDOW and not self.last:
+            piece = next(self._pieces, None)
+            if piece is None:
+                self.last = True
+            else:
+                # Python's own slice: it lengthens the buffer where the piece reaches beyond its end.
+                self._buffer[self._end : self._end + len(piece)] = piece
+                self._end += len(piece)
+
+    def cut(self, cutter: FastCDC) -> bytes:
+        """The next chunk; empty where its end is not known before the window is filled again."""
+        with memoryview(self._buffer) as whole, whole[self._start : min(self._end, self._start + USUAL.most)] as head:
+            length = next(iter(cutter.cut_buf(head))).length if head else 0
+            # A cut before the end is the content's; one at the end may be that of the window.
+            if length == len(head) < USUAL.most and not self.last:
+                return b""
+            chunk = bytes(head[:length])
+        self._start += length
+        return chunk
 
 
 def _cutter(key: bytes, sizes: Sizes) -> FastCDC:

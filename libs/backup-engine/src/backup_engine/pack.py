@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import io
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,26 +53,24 @@ class PackBuilder:
         self._head = self.header.encode()
         self._digest = hashlib.sha256(self._head).digest()
         self._aead = AESGCM(key.for_pack(self.header.salt))
-        self._pieces = [self._head]
-        self.size = len(self._head)
+        # Grown in place and handed out without a copy: the pack is in memory once, and its records only as part of it.
+        self._body = io.BytesIO()
+        self.size = self._body.write(self._head)
         self.entries: list[BlobEntry] = []
 
     def add(self, ident: bytes, length: int, codec: Codec, coded: bytes) -> None:
         i = len(self.entries)
         record = self._aead.encrypt(i.to_bytes(12, "big"), coded, self._digest + ident + bytes([codec]))
         self.entries.append(BlobEntry(ident, i, self.size, len(record), length, int(codec)))
-        self._pieces.append(record)
-        self.size += len(record)
+        self.size += self._body.write(record)
 
     def close(self) -> tuple[bytes, int]:
         """The whole pack, and how many bytes at its end make the trailer."""
         frame = zstandard.ZstdCompressor(level=3).compress(BlobEntries.of(self.entries).packed)
         sealed = self._aead.encrypt(_TRAILER_NONCE, frame, self._digest + _TRAILER_LABEL)
         tail = sealed + self._head + _LENGTH.pack(len(sealed))
-        self._pieces.append(tail)
-        body = b"".join(self._pieces)
-        self._pieces.clear()  # the pack is in memory once, not twice, while it is uploaded
-        return body, len(tail)
+        self._body.write(tail)
+        return self._body.getvalue(), len(tail)
 
 
 class PackOpener:
