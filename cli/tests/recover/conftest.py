@@ -38,6 +38,11 @@ def recovery() -> RecoveryKey:
 
 
 @pytest.fixture
+def passphrase() -> str:
+    return PASSPHRASE
+
+
+@pytest.fixture
 def key_file(tmp_path: Path, recovery: RecoveryKey) -> Path:
     file = tmp_path / "contoso.recovery-key"
     cheap = ScryptParameters(n=1 << 14)

@@ -14,7 +14,7 @@ def show_findings(screen: Screen, jobs: Sequence[Job]) -> None:
         if job.check is not None:
             _show_check(screen, job.check)
         if job.maintenance is not None:
-            _show_maintenance(screen, job.maintenance)
+            show_maintenance(screen, job.maintenance)
 
 
 def _show_check(screen: Screen, found: CheckReport) -> None:
@@ -42,7 +42,8 @@ def _show_check(screen: Screen, found: CheckReport) -> None:
     _show_problems(screen, found.problems)
 
 
-def _show_maintenance(screen: Screen, done: MaintenanceReport) -> None:
+def show_maintenance(screen: Screen, done: MaintenanceReport) -> None:
+    """What one call of it did, and what it left for a later one."""
     headers = (
         labels.EXPIRED,
         labels.DELETED,

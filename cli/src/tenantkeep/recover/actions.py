@@ -35,7 +35,7 @@ _RECOVERY = Text("Recovery key", "Wiederherstellungsschlüssel")
 
 def list_mailboxes(access: Access, screen: Screen) -> None:
     with explained():
-        repository = _repository(access, screen)
+        repository = open_repository(access, screen)
         found = points.mailboxes(repository)
     if screen.as_json:
         boxes = [{"mailbox": b.name, "points": len(b.points), "newest": points.shown(b.newest)} for b in found]
@@ -52,7 +52,7 @@ def list_mailboxes(access: Access, screen: Screen) -> None:
 
 def list_restore_points(access: Access, screen: Screen, mailbox: str | None) -> None:
     with explained():
-        known = points.mailboxes(_repository(access, screen))
+        known = points.mailboxes(open_repository(access, screen))
     chosen = known if mailbox is None else points.mailboxes_called(known, mailbox)
     found = sorted((p for box in chosen for p in box.points), key=lambda p: (p.taken_at, p.id), reverse=True)
     if screen.as_json:
@@ -66,7 +66,7 @@ def list_restore_points(access: Access, screen: Screen, mailbox: str | None) -> 
 
 def list_items(access: Access, screen: Screen, wanted: str, folders: tuple[str, ...], subject: str | None) -> None:
     with explained():
-        repository = _repository(access, screen)
+        repository = open_repository(access, screen)
         snapshot = points.point(points.mailboxes(repository), wanted)
         selection = Selection(folders)
         if subject is None:
@@ -94,7 +94,7 @@ def export(
     if every == (point is not None):
         raise usage("Give a restore point, a mailbox, or --all.", "Einen Stand, ein Postfach oder --all angeben.")
     with explained():
-        repository = _repository(access, screen)
+        repository = open_repository(access, screen)
         known = points.mailboxes(repository)
         chosen = [box.newest for box in known] if point is None else [points.point(known, point)]
         selection = Selection(folders, items)
@@ -115,7 +115,7 @@ def export(
 def show_documents(access: Access, screen: Screen) -> None:
     """The newest export of each service."""
     with explained():
-        repository = _repository(access, screen)
+        repository = open_repository(access, screen)
         exported = repository.documents
         found = {service: versions[0] for service in exported.services() if (versions := exported.versions(service))}
     screen.document({"tenant": repository.tenant, "documents": found})
@@ -124,7 +124,7 @@ def show_documents(access: Access, screen: Screen) -> None:
 def rewrap(access: Access, screen: Screen, vault: VaultAccess, transit_name: str) -> None:
     """Wrap every data key to a key of a new vault; what the recovery key opens stays."""
     with explained():
-        repository = _repository(access, screen)
+        repository = open_repository(access, screen)
         with transit_key(vault, transit_name or f"tenant-{repository.tenant}") as wrapper:
             done = repository.keys.rewrap(wrapper)
             for record in repository.keys.records():
@@ -188,7 +188,8 @@ def show_keys(access: Access, screen: Screen) -> None:
     )
 
 
-def _repository(access: Access, screen: Screen) -> Repository:
+def open_repository(access: Access, screen: Screen) -> Repository:
+    """With the recovery key; raises CommandError for a key that cannot be used, and errors of the engine."""
     key = keyfile.opened(access, screen)
     assert access.key is not None  # opened() has refused that
     tenant = keyfile.read(access.key).tenant

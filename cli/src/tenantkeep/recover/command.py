@@ -1,5 +1,6 @@
 """`tenantkeep recover …`: read a repository with storage and recovery key alone."""
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,8 @@ from tenantkeep.recover.access import Access
 app = typer.Typer(
     help=(
         "Read backups with nothing running: the storage and the recovery key are enough.\n\n"
-        "Needs no service, no database, no vault and no network but the storage's. Only `rewrap` writes there.\n\n"
+        "Needs no service, no database, no vault and no network but the storage's."
+        " Only `rewrap` and `maintain` write there.\n\n"
         "Start with: tenantkeep recover --storage s3://s3.example.com/bucket/prefix --access-key AKIA…"
         " --secret-key-file s3.secret --key contoso.recovery-key list"
     ),
@@ -220,6 +222,25 @@ def rewrap(
     access: Access = context.obj
     where = VaultAccess(vault, role_id, secret_id_file, access.ca_file)
     actions.rewrap(access, Screen(lang, as_json=as_json), where, transit_key)
+
+
+@app.command("maintain")
+@reported
+def maintain(context: typer.Context, *, lang: Lang = "en", as_json: Json = False) -> None:
+    """Remove what has expired, with an account that may delete, while the services' own may only add.
+
+    The same as `tenantkeep backup maintain`, which is the way where the services may delete; safe beside running
+    backups. A call deletes what one at least 24 hours before has condemned: run it once a week or so.
+
+    Exit code 3: the storage refused to delete something, or a pack is damaged. Exit code 1: something cannot be read,
+    and nothing was removed.
+
+    Example: tenantkeep recover --storage sftp://tenantkeep@backup.example.com/srv/backup --ssh-key-file storage-admin
+    --host-key "ssh-ed25519 AAAA…" --key contoso.recovery-key maintain
+    """
+    from tenantkeep.recover import maintaining  # noqa: PLC0415 - loads the engine, see the package
+
+    maintaining.maintain(context.obj, Screen(lang, as_json=as_json), at=datetime.now(UTC))
 
 
 @app.command("keys")
