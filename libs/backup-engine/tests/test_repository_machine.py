@@ -469,6 +469,42 @@ def test_what_a_stalled_writer_says_of_collected_segments_stops_no_collector() -
     machine.teardown()
 
 
+def test_a_fence_whose_name_a_collector_frees_meanwhile_is_put_again() -> None:
+    """The session had committed, and its restore point expired and went between the fence's two looks."""
+    machine = RepositoryMachine()
+    machine.create()
+    machine.open(shard="anna", n=0, faults={}, overtaken={})
+    machine.world.now += 366 * DAY
+    machine.take_over(shard="anna")
+    machine.open(shard="anna", n=0, faults={}, overtaken={})
+    machine.commit(shard="anna", days=400, faults={}, overtaken={})
+    machine.zombie(n=0, change={}, commit=False)
+    machine.open(shard="ben", n=1, faults={}, overtaken={})
+    machine.commit(shard="ben", days=400, faults={4: Event.DIES_AFTER}, overtaken={})
+    policy = (DAY, timedelta(0), 0.0)
+    machine.maintain(n=2, faults={1: Event.LOST}, overtaken={14: 2, 9: 3, 0: 3}, policy=policy)
+    machine.teardown()
+
+
+def test_what_a_stalled_writer_says_beside_the_next_one_stops_no_collector() -> None:
+    """Fenced long ago, it named segments that were collected, while another session of its shard was at work."""
+    machine = RepositoryMachine()
+    machine.create()
+    for shard in ("anna", "ben"):
+        machine.open(shard=shard, n=0, faults={}, overtaken={})
+    machine.take_over(shard="ben")
+    machine.world.now += 366 * DAY
+    machine.take_over(shard="anna")
+    machine.open(shard="ben", n=1, faults={}, overtaken={})
+    machine.commit(shard="ben", days=30, faults={}, overtaken={})
+    machine.open(shard="anna", n=2, faults={10: Event.DIES_AFTER}, overtaken={1: 1})
+    machine.zombie(n=5, change={}, commit=True)
+    machine.open(shard="ben", n=2, faults={}, overtaken={})
+    machine.zombie(n=3, change={}, commit=False)
+    machine.open(shard="anna", n=2, faults={}, overtaken={5: 2})
+    machine.teardown()
+
+
 class ReducedMachine(RepositoryMachine):
     pass
 

@@ -13,6 +13,7 @@ from backup_engine.model import FailedItem, PackRef, Skipped, Snapshot
 from backup_engine.moments import read_moment, written_moment
 from backup_engine.sealed import SealedObjects
 
+_ATTEMPTS = 3
 _AS_IS = [
     field.name
     for field in fields(Snapshot)
@@ -75,12 +76,16 @@ def commit(objects: SealedObjects, snapshot: Snapshot) -> None:
 
 def fence(objects: SealedObjects, shard: str, session: str, *, by: str) -> Snapshot | None:
     """Make sure `session` never commits; its snapshot when it did already."""
-    try:
-        payload = {"session": session, "fenced_by": by}
-        objects.put(names.snapshot(shard, session), Kind.TOMBSTONE, payload)
-    except AlreadyExists:
-        return read(objects, shard, session)
-    return None
+    name, payload = names.snapshot(shard, session), {"session": session, "fenced_by": by}
+    for _ in range(_ATTEMPTS):
+        try:
+            objects.put(name, Kind.TOMBSTONE, payload)
+        except AlreadyExists:
+            with suppress(NotFound):  # an expired snapshot, removed since: its name is free now
+                return read(objects, shard, session)
+        else:
+            return None
+    raise IntegrityError(f"{name} can neither be written nor read", key=name)
 
 
 def raise_if_fenced(objects: SealedObjects, shard: str, session: str) -> None:

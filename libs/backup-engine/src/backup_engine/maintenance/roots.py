@@ -51,6 +51,7 @@ class Roots:
     sessions: dict[str, SessionObjects] = field(default_factory=dict)
     live_shards: set[str] = field(default_factory=set)
     protected: set[str] = field(default_factory=set)  # sessions: live, or of a shard with a live one
+    closed: set[str] = field(default_factory=set)  # sessions with an object at their commit name, whatever it is
     snapshots: dict[str, Snapshot] = field(default_factory=dict)  # by commit name
     holds: list[Hold] = field(default_factory=list)
     blocked: list[Problem] = field(default_factory=list)
@@ -64,6 +65,11 @@ class Roots:
     def dead(self) -> frozenset[str]:
         """Sessions that never commit and that nobody is taking over."""
         return frozenset(self.sessions.keys() - self.protected - self.finished)
+
+    @property
+    def barred(self) -> frozenset[str]:
+        """Sessions that cannot commit any more, though one may be taken over: a stalled writer may write on in them."""
+        return frozenset(self.sessions.keys() & self.closed - self.finished)
 
     @property
     def parents(self) -> set[str]:
@@ -97,12 +103,11 @@ def read(backing: Backing, read_commit: ReadCommit, fence: Fence) -> Roots:
     """
     roots = Roots()
     _read_sessions(backing, roots)
-    closed = set()
     for one in roots.sessions.values():
         with _blocking(roots, names.session_objects(one.id)):
-            closed |= {one.id} if fence(one) else set()
-    closed |= _read_snapshots(backing, read_commit, roots)
-    open_sessions = [one for one in roots.sessions.values() if one.id not in closed]
+            roots.closed |= {one.id} if fence(one) else set()
+    _read_snapshots(backing, read_commit, roots)
+    open_sessions = [one for one in roots.sessions.values() if one.id not in roots.closed]
     roots.live_shards = {one.shard for one in open_sessions if one.shard != upkeep.SHARD}
     roots.protected = {one.id for one in open_sessions if one.shard == upkeep.SHARD}
     roots.protected |= {one.id for one in roots.sessions.values() if one.shard in roots.live_shards}
@@ -138,17 +143,14 @@ def _telling(session: SessionObjects) -> Iterator[tuple[str, Kind]]:
             yield name, kind
 
 
-def _read_snapshots(backing: Backing, read_commit: ReadCommit, roots: Roots) -> set[str]:
-    """All sessions that have an object at their commit name."""
-    closed = set()
+def _read_snapshots(backing: Backing, read_commit: ReadCommit, roots: Roots) -> None:
     for info in backing.storage.list(names.SNAPSHOTS):
         with _blocking(roots, info.key), suppress(NotFound):  # removed by another collector since the listing
             shard, session = names.snapshot_parts(info.key)
-            closed.add(session)
+            roots.closed.add(session)
             snapshot = read_commit(shard, session, info.size)
             if snapshot is not None:
                 roots.snapshots[info.key] = snapshot
-    return closed
 
 
 @contextmanager

@@ -58,7 +58,7 @@ class Survey:
 
     def _unsure(self) -> AbstractSet[str]:
         """Sessions that never commit: a stalled writer of one may well have told of segments that were collected."""
-        return self.condemned.sessions | self.roots.dead
+        return self.condemned.sessions | self.roots.dead | self.roots.barred
 
     def _of_unsure(self, call: Call, sessions: AbstractSet[str]) -> Iterator[bytes]:
         """Who takes such a session over, or did before, relies on what is there; nobody on what is not.
