@@ -2,9 +2,6 @@
 
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import SecretStr
 
 from contracts.api import CertificateBody, CredentialBody, VaultKeyBody
@@ -51,6 +48,11 @@ def credential_body(
 
 def certificate_body(client_id: str, certificate: Path, key: Path) -> CertificateBody:
     """Read a certificate and its key; `CommandError` when they are no pair that an app can sign in with."""
+    # Only here: every question about tenants would load it.
+    from cryptography import x509  # noqa: PLC0415 - as said
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - as said
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415 - as said
+
     public, private = _text(certificate), _text(key)
     try:
         known = x509.load_pem_x509_certificate(public.encode())

@@ -21,7 +21,7 @@ from chassis.clock import SystemClock
 from chassis.ids import new_ulid
 from chassis.openbao import AppRoleVault, open_vault
 from chassis.settings import ServiceSettings
-from chassis.testing.process import Server, free_port
+from chassis.testing.process import STOP_DEADLINE, Server, free_port
 from chassis.vault import VaultDenied
 from contracts import envelope, rpc
 from contracts.caller import Caller
@@ -274,12 +274,12 @@ async def test_killed_at_any_moment_it_ends_in_one_consistent_state(service: Run
             await eventually(told)
 
 
-async def test_sigterm_ends_it_quickly_and_cleanly(service: Running) -> None:
+async def test_sigterm_ends_it_cleanly(service: Running) -> None:
     began = time.monotonic()
     service.process.stop()
-    assert time.monotonic() - began < 5
-    log = service.process.log_tail(100_000)
-    service.start()
+    took, log = time.monotonic() - began, service.process.log_tail(100_000)
+    service.start()  # before anything fails: the next tests ask it
+    assert took < STOP_DEADLINE, f"it had to be killed: {log[-4000:]}"
     assert '"event": "draining"' in log
     assert "drain timed out" not in log
     assert "process failed" not in log

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_STOP_DEADLINE = 8.0
+STOP_DEADLINE = 8.0
 """Seconds from SIGTERM to SIGKILL: SecantusDB can ignore the former."""
 
 
@@ -97,10 +97,10 @@ class Server:
             return
         process.send_signal(with_signal)
         try:
-            process.wait(_STOP_DEADLINE)
+            process.wait(STOP_DEADLINE)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(_STOP_DEADLINE)
+            process.wait(STOP_DEADLINE)
 
     def __enter__(self) -> Self:
         return self
