@@ -133,6 +133,24 @@ def credential_refused(number: str) -> Problem:
     return Problem(code="credential-refused", status=422, title="Microsoft refuses it", detail=detail, errors=told)
 
 
+class StepClock:
+    """A clock that jumps over each pause."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def now(self) -> float:
+        return self.time
+
+    def pause(self, seconds: float) -> None:
+        self.time += seconds
+
+
+@pytest.fixture
+def step_clock() -> type[StepClock]:
+    return StepClock
+
+
 @dataclass
 class FakeGateway:
     """State a test arranges and reads. `script` holds the looks at each run, the last one repeats."""

@@ -72,22 +72,9 @@ def at(cause: OnboardingCause | None) -> OnboardingView:
 BEFORE, AWAITED, DONE = at(OnboardingCause.NO_CREDENTIAL), at(OnboardingCause.CERTIFICATE_AWAITED), at(None)
 
 
-class StepClock:
-    """A clock that jumps over each pause."""
-
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    def pause(self, seconds: float) -> None:
-        self.time += seconds
-
-
 @pytest.fixture
 def walk(
-    signed_in: Any, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    signed_in: Any, state: Path, tmp_path: Path, step_clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., tuple[Walk, OnboardingView]]]:
     home = Home(state)
     monkeypatch.chdir(tmp_path)
@@ -95,7 +82,7 @@ def walk(
 
         def run(file: Path, *looks: OnboardingView, seconds: float = 60.0) -> tuple[Walk, OnboardingView]:
             signed_in.onboarding = list(looks)
-            walk = Walk(gateway, Screen("en"), "contoso", Means(read_apps(file)), StepClock(), seconds)
+            walk = Walk(gateway, Screen("en"), "contoso", Means(read_apps(file)), step_clock(), seconds)
             return walk, walk.run()
 
         yield run

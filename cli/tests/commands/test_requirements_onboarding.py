@@ -143,27 +143,14 @@ MISSING = {
 }
 
 
-class StepClock:
-    """A clock that jumps over each pause."""
-
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    def pause(self, seconds: float) -> None:
-        self.time += seconds
-
-
 @pytest.fixture
-def walk(signed_in: Any, state: Path) -> Iterator[Callable[..., OnboardingView]]:
+def walk(signed_in: Any, state: Path, step_clock: Any) -> Iterator[Callable[..., OnboardingView]]:
     home = Home(state)
     with Gateway(session.access(home, session.load(home), signed_in.tls.ca_file)) as gateway:
 
         def run(*looks: OnboardingView, apps: AppsFile | None = None, seconds: float = 60.0) -> OnboardingView:
             signed_in.onboarding = list(looks)
-            return Walk(gateway, Screen("en"), "contoso", Means(apps), StepClock(), seconds).run()
+            return Walk(gateway, Screen("en"), "contoso", Means(apps), step_clock(), seconds).run()
 
         yield run
 
