@@ -15,7 +15,7 @@ from backup_engine.testing.discarding import DiscardingStorage
 from backup_engine.testing.keys import LocalKeyWrapper
 
 GB = 1_000_000_000
-CHECKPOINT = 256 << 20  # bytes, as the product does
+CHECKPOINT = 1 << 30  # bytes, as the product does
 FILE = 200_000_000
 RANDOM = random.Random(1)
 NOISE = RANDOM.randbytes(8 << 20)

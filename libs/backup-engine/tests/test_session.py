@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -383,3 +384,38 @@ def test_shards_of_which_one_is_a_folder_of_the_other_stay_apart(
     assert [snapshot.shard for snapshot in repository.snapshots("mail")] == ["mail"]
     assert [snapshot.shard for snapshot in repository.snapshots("mail/anna")] == ["mail/anna"]
     assert len(repository.snapshots()) == 2
+
+
+class Gated(MemoryStorage):
+    """Keeps packs waiting until it is told otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open = threading.Event()
+
+    def put(self, key: str, body: bytes, *, retain_until: datetime | None = None) -> None:
+        assert not key.startswith("data/") or self.open.wait(10)
+        super().put(key, body, retain_until=retain_until)
+
+
+def test_it_says_when_a_put_would_wait_for_storage(wrapper: LocalKeyWrapper, mail: Mail, ulid: Ulid) -> None:
+    storage = Gated()
+    tuning = Tuning(compressors=1, uploaders=1, batch=1, pack_blobs=1)
+    repository = Repository.create(storage, wrapper, tenant="contoso", tuning=tuning)
+    with repository.open_session("box", ulid(1), parent=None) as session:
+        assert session.has_room(1)
+        assert not session.has_room(100)  # batches
+        put = 0
+        while session.has_room(0):
+            session.put_item(item(put), mail(put))
+            put += 1
+        assert put in range(2, 6)
+        storage.open.set()
+        assert session.checkpoint(b"").items == put
+        assert session.has_room(1)
+
+
+def test_without_threads_every_put_may_wait(wrapper: LocalKeyWrapper, memory: MemoryStorage, ulid: Ulid) -> None:
+    repository = Repository.create(memory, wrapper, tenant="contoso", tuning=Tuning(compressors=0))
+    with repository.open_session("box", ulid(1), parent=None) as session:
+        assert not session.has_room(0)

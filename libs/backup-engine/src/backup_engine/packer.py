@@ -14,6 +14,8 @@ from backup_engine.storage.base import Storage
 from backup_engine.tuning import Tuning
 
 Batch = list[tuple[bytes, bytes]]  # blob id, blob
+_BATCHES = 4  # for each compressor: at work on, and waiting
+_SPARE = 2  # batches that other threads may submit between a look at the room and its use
 
 
 class Packer:
@@ -38,7 +40,7 @@ class Packer:
         self._seq = 0
         self._done = threading.Lock()
         self._durable: list[PackEntry] = []
-        self._compressors = Pool(tuning.compressors, 2 * tuning.compressors, "compress")
+        self._compressors = Pool(tuning.compressors, _BATCHES * tuning.compressors, "compress")
         self._uploaders = Pool(tuning.uploaders, tuning.uploaders, "upload")  # none waits: packs are large
 
     def add(self, ident: bytes, blob: bytes) -> bool:
@@ -53,6 +55,10 @@ class Packer:
             # Inside the lock: a flush that begins now must find every claimed blob submitted.
             self._submit(batch)
         return True
+
+    def has_room(self, size: int) -> bool:
+        """Whether blobs of so many bytes can be added without waiting for a compressor, nor for what it waits for."""
+        return self._compressors.room > size // self._tuning.batch + _SPARE
 
     def flush(self) -> list[PackEntry]:
         """Make every blob added so far durable; the packs finished since the last flush, oldest first."""

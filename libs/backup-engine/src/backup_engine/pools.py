@@ -52,6 +52,7 @@ class Pool:
 
     def __init__(self, threads: int, queue: int, name: str) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name) if threads else None
+        self._queue = max(queue, 1) if threads else 0
         self._room = threading.Semaphore(max(queue, 1))
         self._lock = threading.Lock()
         self._open: set[Future[None]] = set()
@@ -71,6 +72,12 @@ class Pool:
         with self._lock:
             self._open.add(future)
         future.add_done_callback(self._finished)
+
+    @property
+    def room(self) -> int:
+        """How many tasks submit takes at once, as of now; 0 where the caller's thread runs them."""
+        with self._lock:
+            return self._queue - len(self._open)
 
     def wait(self) -> None:
         """Until every task submitted so far has ended; raises RuntimeError when the pool was closed meanwhile."""

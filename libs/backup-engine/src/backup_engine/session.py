@@ -95,6 +95,10 @@ class Session:
         with self._lock:
             return bool(self._state.changed or self._items or self._new_packs)
 
+    def has_room(self, size: int) -> bool:
+        """Whether items of so many bytes can be put without waiting for threads at work or for storage."""
+        return self._packer.has_room(size)
+
     def put_item(self, item: NewItem, body: bytes) -> StoredItem:
         """Store an item with its bytes; replaces the item of the same key."""
         return self._stored(item, self._intake.mail(body))

@@ -41,7 +41,7 @@ class BackupSettings(ServiceSettings):
         description="Requests to one mailbox in 10 minutes by all workers together; Exchange allows an app 10,000.",
     )
     checkpoint_bytes: Annotated[int, Field(ge=1 << 16)] = Field(
-        256 << 20, description="Bytes read since the last checkpoint that cause the next one."
+        1 << 30, description="Bytes read since the last checkpoint that cause the next one; one is made every minute."
     )
     search_cache_bytes: Annotated[int, Field(ge=1 << 20)] = Field(
         2 << 30, description="Bytes of search files a worker keeps in `search` of its state folder."

@@ -21,7 +21,7 @@ class BackupPace:
     """
 
     checkpoint_seconds: float = 60.0
-    checkpoint_bytes: int = 256 << 20
+    checkpoint_bytes: int = 1 << 30
     progress_seconds: float = 1.0
     parallel: int = 4
     full_look_seconds: float = 7 * 86_400.0

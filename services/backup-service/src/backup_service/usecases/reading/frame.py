@@ -20,6 +20,8 @@ from graph_client.errors import GraphError
 
 _TOGETHER = 32
 _BYTES_TOGETHER = 2 << 20
+_QUICK = 2 * _BYTES_TOGETHER
+"""Bytes up to which storing keeps the event loop for some 10 ms at most."""
 
 
 class Frame:
@@ -184,10 +186,14 @@ class Frame:
 
     async def flush(self) -> None:
         """Store what was put; only then may a link that covers it move."""
-        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        waiting, self._waiting = self._waiting, []
+        size, self._waiting_bytes = self._waiting_bytes, 0
         if waiting:
             async with self._storing:
-                new = await uninterrupted(self._store, waiting)
+                if self._is_quick(size):
+                    new = self._store(waiting)
+                else:
+                    new = await uninterrupted(self._store, waiting)
             self._held += new  # in two steps: others may change it while this one waits
         for item, body, _ in waiting:
             self._stored(item.key, len(body))
@@ -224,8 +230,15 @@ class Frame:
         if len(self._waiting) >= _TOGETHER or self._waiting_bytes >= _BYTES_TOGETHER:
             await self.flush()
 
+    def _is_quick(self, size: int) -> bool:
+        """Whether to store so many bytes on the event loop: it takes some milliseconds and waits for nobody.
+
+        In a thread it takes longer, because loop and thread wait for Python's lock and for each other (ADR 0035).
+        """
+        return size <= _QUICK and self._session.has_room(size)
+
     def _store(self, waiting: list[tuple[NewItem, bytes, bool]]) -> int:
-        """In a thread; how many of the items are new."""
+        """How many of the items are new."""
         new = 0
         for item, body, paged in waiting:
             new += item.key not in self._session

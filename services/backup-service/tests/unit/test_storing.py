@@ -1,0 +1,112 @@
+"""Where items are stored: on the event loop while the session takes them at once, in a thread while it does not."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+import pytest
+from backup_fakes.exchange import ANNA
+from backup_fakes.fuse import Fuse
+from backup_fakes.jobs import MemoryJobs
+
+from backup_engine import NewItem, Repository, Session, Tuning
+from backup_engine.storage import MemoryStorage
+from backup_engine.testing.keys import LocalKeyWrapper
+from backup_service.domain.cursor import Cursor, Section
+from backup_service.usecases.reading.checkpoints import BackupPace, Checkpoints
+from backup_service.usecases.reading.frame import Frame
+from chassis.testing.clock import ManualClock
+from contracts.events import Counts
+
+SESSION = "01ARZ3NDEKTSV4RRFFQ0000001"
+ITEMS = 64
+
+
+class SlowStorage(MemoryStorage):
+    """Says when a pack arrives, and keeps it waiting until it is told otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.open = threading.Event(), threading.Event()
+
+    def put(self, key: str, body: bytes, *, retain_until: datetime | None = None) -> None:
+        if key.startswith("data/"):
+            self.asked.set()
+            assert self.open.wait(10), "nobody opened the storage: the event loop waits for it"
+        super().put(key, body, retain_until=retain_until)
+
+
+class Threads(ThreadPoolExecutor):
+    """Counts what it is given to do."""
+
+    calls = 0
+
+    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.calls += 1
+        return super().submit(*args, **kwargs)
+
+
+async def frame_of(session: Session) -> Frame:
+    clock, pace = ManualClock(), BackupPace()
+    jobs = MemoryJobs(clock, Fuse())
+    claim = await jobs.claim(jobs.wake(jobs.add("j1", ANNA).job), 1)
+    assert claim is not None
+    checkpoints = Checkpoints(claim, session, Cursor(), jobs=jobs, clock=clock, pace=pace)
+    return Frame(
+        claim,
+        session,
+        Section(),
+        lost=[],
+        held=0,
+        pace=pace,
+        clock=clock,
+        checkpoints=checkpoints,
+        counts=Counts,
+    )
+
+
+def opened(storage: MemoryStorage, tuning: Tuning) -> Session:
+    repository = Repository.create(storage, LocalKeyWrapper(), tenant="contoso", tuning=tuning)
+    return repository.open_session(f"c1/{ANNA}", SESSION, parent=None)
+
+
+async def put_all(frame: Frame, size: int = 100) -> None:
+    for number in range(ITEMS):
+        await frame.put_item(NewItem(f"m{number}", "mail", "1", "inbox"), bytes([number]) * size)
+    await frame.flush()
+
+
+@pytest.fixture
+def threads() -> Iterator[Threads]:
+    with Threads() as executor:
+        yield executor
+
+
+@pytest.mark.parametrize(
+    ("compressors", "size", "handed_over"),
+    [(2, 100, 0), (0, 100, ITEMS // 32), (2, 5 << 20, ITEMS)],
+    ids=["small", "nobody else compresses", "large"],
+)
+async def test_what_takes_a_moment_needs_no_thread(
+    threads: Threads, compressors: int, size: int, handed_over: int
+) -> None:
+    asyncio.get_running_loop().set_default_executor(threads)
+    with opened(MemoryStorage(), Tuning(compressors=compressors)) as session:
+        await put_all(await frame_of(session), size)
+        assert threads.calls == handed_over
+        assert session.bodies() == {"mail": ITEMS}
+
+
+async def test_the_event_loop_goes_on_while_storage_is_slow() -> None:
+    storage = SlowStorage()
+    tuning = Tuning(compressors=1, uploaders=1, batch=1, pack_blobs=1)
+    with opened(storage, tuning) as session:
+        putting = asyncio.create_task(put_all(await frame_of(session)))
+        assert await asyncio.to_thread(storage.asked.wait, 10)
+        assert not putting.done()
+        storage.open.set()
+        await putting
+        assert session.bodies() == {"mail": ITEMS}
