@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from engine_bench import corpora, report, restic
@@ -32,10 +33,11 @@ def main() -> int:
     print(f"{corpus.facts['mails']} mails, {corpus.facts['bytes'] / 1e6:.0f} MB in all, {corpus.tree}", flush=True)
     load = os.getloadavg()[0]
     rounds = []
-    for number in range(int(_argument("REPEAT", "3"))):
-        for target in _argument("TARGETS", "s3 local").split():
-            rounds.append(_round(target, number, corpus, cache, binary))
-            _say(rounds[-1])
+    with TemporaryDirectory(prefix="emptied-", dir=cache) as emptied:
+        for number in range(int(_argument("REPEAT", "3"))):
+            for target in _argument("TARGETS", "s3 local").split():
+                rounds.append(_round(target, number, corpus, cache=cache, emptied=Path(emptied), binary=binary))
+                _say(rounds[-1])
     found = {
         **report.figures(rounds, corpus.facts["mails"]),
         "restic": {"version": version, "older_than_0.19": restic.is_old(version)},
@@ -58,12 +60,19 @@ def _corpus(cache: Path) -> corpora.Corpus:
     return corpora.generated(cache / "corpora", mails=mails, seed=seed, large_mb=large)
 
 
-def _round(target: str, number: int, corpus: corpora.Corpus, cache: Path, binary: Path) -> Round:
+def _round(target: str, number: int, corpus: corpora.Corpus, *, cache: Path, emptied: Path, binary: Path) -> Round:
     folder = Path(tempfile.mkdtemp(prefix=f"{target}-", dir=cache))
     shutil.rmtree(folder)
     mailboxes = int(_argument("MAILBOXES", "1"))
     return run_round(
-        target, number, corpus, folder=folder, binary=binary, mailboxes=mailboxes, environment=_ENVIRONMENT
+        target,
+        number,
+        corpus,
+        folder=folder,
+        emptied=emptied,
+        binary=binary,
+        mailboxes=mailboxes,
+        environment=_ENVIRONMENT,
     )
 
 

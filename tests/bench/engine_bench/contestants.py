@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -41,7 +42,7 @@ class Contestant(Protocol):
     def run(self, step: str) -> Taken: ...
 
     def check(self, step: str) -> None:
-        """Compare what was restored with the tree, byte for byte, and remove it."""
+        """Compare what was restored with the tree, byte for byte, and give its space back."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,18 @@ class Bench:
     folder: Path  # of this round and side
     item: str  # the mail restore_one asks for, as a path in the tree
     environment: Mapping[str, str]
+    emptied: Path
+
+    def put_away(self, restored: Path) -> None:
+        """Give back the space of what was restored, and leave its files there, empty, until all rounds are over.
+
+        Whoever makes a file on ext4 looks past each inode that was deleted in the last minutes: after 20,000 of them a
+        restore takes up to four times its CPU time, and which side pays is chance.
+        """
+        for path in restored.rglob("*"):
+            if path.is_file():
+                os.truncate(path, 0)
+        restored.rename(self.emptied / f"{len(list(self.emptied.iterdir()))}")
 
     def measured(self, command: list[str], extra: Mapping[str, str]) -> tuple[dict[str, Any], Path]:
         """What the command took, and its standard output. Raises RuntimeError when it fails."""
@@ -97,7 +110,7 @@ class Ours:
     def check(self, step: str) -> None:
         if step == "restore_all":
             compare(self._bench.tree, self._restored)
-            shutil.rmtree(self._restored)
+            self._bench.put_away(self._restored)
         elif step == "restore_one":
             assert self._restored.read_bytes() == (self._bench.tree / self._bench.item).read_bytes(), "not as stored"
             self._restored.unlink()
@@ -131,7 +144,7 @@ class Theirs:
     def check(self, step: str) -> None:
         if step == "restore_all":
             compare(self._bench.tree, self._restored / self._bench.tree.relative_to("/"))
-            shutil.rmtree(self._restored)
+            self._bench.put_away(self._restored)
         elif step == "restore_one":
             assert self._restored.read_bytes() == (self._bench.tree / self._bench.item).read_bytes(), "not as stored"
             self._restored.unlink()

@@ -34,18 +34,22 @@ def run_round(
     corpus: Corpus,
     *,
     folder: Path,
+    emptied: Path,
     binary: Path,
     mailboxes: int,
     environment: Mapping[str, str],
 ) -> Round:
-    """`folder` is made and removed. With `mailboxes` above 1 every top folder of mails is a mailbox and a job."""
+    """`folder` is made and removed; in `emptied` the names of what was restored stay.
+
+    With `mailboxes` above 1 every top folder of mails is a mailbox and a job.
+    """
     load = os.getloadavg()[0]
     tree = folder / "tree"
     folder.mkdir(parents=True)
     corpus.link(tree)
     try:
         with open_target(name, folder) as target:
-            sides = _sides(target, folder, binary, mailboxes=mailboxes, environment=environment)
+            sides = _sides(target, folder, emptied, binary, mailboxes=mailboxes, environment=environment)
             for side in sides:
                 side.prepare()
             steps: dict[str, dict[str, Any]] = {}
@@ -62,7 +66,7 @@ def run_round(
 
 
 def _sides(
-    target: Target, folder: Path, binary: Path, *, mailboxes: int, environment: Mapping[str, str]
+    target: Target, folder: Path, emptied: Path, binary: Path, *, mailboxes: int, environment: Mapping[str, str]
 ) -> list[Contestant]:
     tree = folder / "tree"
     item = sorted(tree.glob("mbox-*/**/*.eml"))[7]
@@ -70,7 +74,7 @@ def _sides(
     benches = []
     for name in ("tenantkeep", "restic"):
         (folder / name).mkdir()
-        benches.append(Bench(tree, folder / name, item.relative_to(tree).as_posix(), environment))
+        benches.append(Bench(tree, folder / name, item.relative_to(tree).as_posix(), environment, emptied))
     return [
         Ours(benches[0], target.place(), names),
         Theirs(benches[1], target.restic(binary, folder / "restic" / "cache")),
