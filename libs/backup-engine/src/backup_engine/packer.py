@@ -14,8 +14,7 @@ from backup_engine.storage.base import Storage
 from backup_engine.tuning import Tuning
 
 Batch = list[tuple[bytes, bytes]]  # blob id, blob
-_BATCHES = 4  # for each compressor: at work on, and waiting
-_SPARE = 2  # batches that other threads may submit between a look at the room and its use
+_BATCHES = 2  # for each compressor: one at work on, one waiting; chunks of files make batches of up to 8 MiB
 
 
 class Packer:
@@ -57,8 +56,11 @@ class Packer:
         return True
 
     def has_room(self, size: int) -> bool:
-        """Whether blobs of so many bytes can be added without waiting for a compressor, nor for what it waits for."""
-        return self._compressors.room > size // self._tuning.batch + _SPARE
+        """Whether blobs of so many bytes can be added without waiting for a compressor, nor for what it waits for.
+
+        True only as long as no other thread adds any.
+        """
+        return self._compressors.room > size // self._tuning.batch
 
     def flush(self) -> list[PackEntry]:
         """Make every blob added so far durable; the packs finished since the last flush, oldest first."""

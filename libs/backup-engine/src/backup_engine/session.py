@@ -96,7 +96,7 @@ class Session:
             return bool(self._state.changed or self._items or self._new_packs)
 
     def has_room(self, size: int) -> bool:
-        """Whether items of so many bytes can be put without waiting for threads at work or for storage."""
+        """Whether items of so many bytes can be put now, by one thread, without waiting for others or for storage."""
         return self._packer.has_room(size)
 
     def put_item(self, item: NewItem, body: bytes) -> StoredItem:

@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
@@ -110,3 +111,30 @@ async def test_the_event_loop_goes_on_while_storage_is_slow() -> None:
         storage.open.set()
         await putting
         assert session.bodies() == {"mail": ITEMS}
+
+
+async def test_nothing_is_stored_on_the_event_loop_beside_a_stream(threads: Threads) -> None:
+    """Its thread stores too: what there is room for at one moment may have to wait at the next."""
+    asyncio.get_running_loop().set_default_executor(threads)
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        begun.set()
+        await ended.wait()
+        yield b"all of it"
+
+    @asynccontextmanager
+    async def opened_stream() -> AsyncIterator[AsyncIterator[bytes]]:
+        yield pieces()
+
+    with opened(MemoryStorage(), Tuning()) as session:
+        frame = await frame_of(session)
+        streaming = asyncio.create_task(frame.put_stream(NewItem("f", "file", "1", "drive"), opened_stream))
+        await begun.wait()
+        await put_all(frame)
+        assert threads.calls == 1 + ITEMS // 32
+        ended.set()
+        await streaming
+        await put_all(frame)
+        assert threads.calls == 1 + ITEMS // 32
+        assert session.bodies() == {"mail": ITEMS, "file": 1}

@@ -67,6 +67,7 @@ class Frame:
         self._suspicion = Suspicion()
         # Threads that store side by side mostly wait for Python's lock, and for each other.
         self._storing = asyncio.Lock()
+        self._streams = 0  # under way, each in a thread that stores
         # Fetched and not yet stored; nothing of it outlives a flush.
         self._waiting: list[tuple[NewItem, bytes, bool]] = []
         self._waiting_bytes = 0
@@ -114,7 +115,11 @@ class Frame:
         def put(arriving: Iterable[bytes]) -> int:
             return self._session.put_stream(item, arriving).size
 
-        size = await streamed_again(put, open_)
+        self._streams += 1
+        try:
+            size = await streamed_again(put, open_)
+        finally:
+            self._streams -= 1
         self._suspicion.cleared()
         self._held += new
         self._stored(item.key, size)
@@ -235,7 +240,7 @@ class Frame:
 
         In a thread it takes longer, because loop and thread wait for Python's lock and for each other (ADR 0035).
         """
-        return size <= _QUICK and self._session.has_room(size)
+        return not self._streams and size <= _QUICK and self._session.has_room(size)
 
     def _store(self, waiting: list[tuple[NewItem, bytes, bool]]) -> int:
         """How many of the items are new."""
