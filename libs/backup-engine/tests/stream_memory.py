@@ -1,4 +1,8 @@
-"""Streams gigabytes into a storage that discards them; prints the process's peak memory. Run by test_memory.py."""
+"""Streams gigabytes into a storage that discards them, in one backup; run by test_memory.py.
+
+After each checkpoint, and at the end, a line of JSON: bytes streamed, the peak of this process's memory so far, and
+what it holds now, in bytes.
+"""
 
 import base64
 import itertools
@@ -59,13 +63,15 @@ def fill(session: Session, total: int) -> int:
         if since >= CHECKPOINT:
             session.checkpoint(b"cursor")
             since = 0
+            report(done)
     return items
 
 
-def peak() -> int:
-    """Bytes of memory this process had at most, files it maps included."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) << 10
+def report(streamed: int) -> None:
+    """Files that the process maps are included."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    peak, held = (int(status[name].split()[0]) << 10 for name in ("VmHWM", "VmRSS"))
+    sys.stdout.write(json.dumps({"streamed": streamed, "peak": peak, "held": held}) + "\n")
 
 
 def main(folder: Path, total: int) -> None:
@@ -79,8 +85,7 @@ def main(folder: Path, total: int) -> None:
         snapshot = session.commit(
             b"end", listed=items, skipped=[], failed=[], taken_at=now, expires_at=now + timedelta(days=40)
         )
-    figures = {"items": items, "bytes": snapshot.bytes, "packs": len(snapshot.packs), "peak": peak()}
-    sys.stdout.write(json.dumps(figures))
+    report(snapshot.bytes)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ _local = threading.local()
 
 
 def compress(plain: bytes) -> tuple[Codec, bytes]:
-    return _shorter(plain, _compressor().compress(plain))
+    frame = _compressor().compress(plain)
+    return (Codec.ZSTD, frame) if _is_worth(len(frame), plain) else (Codec.RAW, plain)
 
 
 def compress_all(plains: Sequence[bytes]) -> list[tuple[Codec, bytes]]:
@@ -22,7 +23,10 @@ def compress_all(plains: Sequence[bytes]) -> list[tuple[Codec, bytes]]:
     if not plains:
         return []
     frames = _compressor().multi_compress_to_buffer(list(plains))
-    return [_shorter(plain, frames[n].tobytes()) for n, plain in enumerate(plains)]
+    return [
+        (Codec.ZSTD, frames[n].tobytes()) if _is_worth(len(frames[n]), plain) else (Codec.RAW, plain)
+        for n, plain in enumerate(plains)
+    ]
 
 
 def _compressor() -> zstandard.ZstdCompressor:
@@ -32,8 +36,9 @@ def _compressor() -> zstandard.ZstdCompressor:
     return compressor
 
 
-def _shorter(plain: bytes, frame: bytes) -> tuple[Codec, bytes]:
-    return (Codec.RAW, plain) if len(frame) > len(plain) * _WORTH else (Codec.ZSTD, frame)
+def _is_worth(length: int, plain: bytes) -> bool:
+    """Whether a frame of so many bytes is kept."""
+    return length <= len(plain) * _WORTH
 
 
 def decompress(codec: Codec, coded: bytes) -> bytes:
