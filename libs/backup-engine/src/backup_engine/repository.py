@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from backup_engine import adoption, chunking, commits, header, key_records, manifest, names, rows
 from backup_engine.adoption import Inheritance
-from backup_engine.allocator import return_free_memory
+from backup_engine.allocator import tune_malloc
 from backup_engine.backing import Backing
 from backup_engine.checks import Checks
 from backup_engine.condemned import Condemned
@@ -116,7 +116,7 @@ class Repository:
         damaged or belongs to another tenant.
         """
         locks = LockingStorage(storage)
-        return_free_memory()
+        tune_malloc()
         tuning = tuning or Tuning()
         ring, stored = _opened(storage, opener, tuning)
         objects = SealedObjects(locks, ring, ObjectCache(tuning.folder, ring.cache, tuning.cache))
