@@ -516,6 +516,7 @@ TestRepository.settings = settings(
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(4 * 3600)
 class TestRepositoryAtLength(RepositoryMachine.TestCase):
     settings = settings(
         max_examples=3000, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
