@@ -22,6 +22,7 @@ from backup_engine.holds import Hold, Scope
 from backup_engine.maintenance.merging import MERGE_ABOVE
 from backup_engine.storage import LockMode, MemoryStorage
 from backup_engine.testing.keys import LocalKeyWrapper
+from backup_engine.testing.scripted import Script, ScriptedStorage
 
 Mail = Callable[..., bytes]
 Commit = Callable[..., Snapshot]
@@ -383,6 +384,46 @@ def test_sparse_packs_are_rewritten(backups: Backups) -> None:
     backups.check(new)
     again = backups.maintain()
     assert (again.rewritten, again.deleted, again.waste.sparse) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("lock", [None, LockMode.GOVERNANCE])
+def test_a_collector_overtaken_while_it_rewrites_finds_nothing_damaged(backups: Backups, lock: LockMode | None) -> None:
+    """Another one copies the same packs and sweeps them, between any two operations of the first."""
+    old = backups.backup(*range(40), expires_at=BEFORE)
+    new = backups.backup(*range(0, 40, 5), parent=old)
+    objects = backups.storage.objects
+
+    def overtaken(at: int) -> int:
+        backups.storage = MemoryStorage(lock=lock)
+        backups.storage.objects = dict(objects)
+        backups.repository = backups.another()
+        slow = ScriptedStorage(backups.storage)
+        collector = Repository.open(slow, backups.wrapper, tuning=backups.tuning)
+        slow.play({at: lambda: None if backups.maintain().good else pytest.fail("the faster one failed")})
+        report = collector.maintain(NOW, grace=timedelta(0), session_grace=NEVER)
+        assert report.good, report
+        backups.check(new)
+        return len(slow.operations)
+
+    assert max(overtaken(at) for at in range(overtaken(10_000))) > 30
+
+
+def test_a_sparse_pack_that_no_collector_took_away_is_damage(backups: Backups) -> None:
+    old = backups.backup(*range(40), expires_at=BEFORE)
+    backups.backup(*range(0, 40, 5), parent=old)
+    victim, objects = old.packs[0].key, dict(backups.storage.objects)
+    slow = ScriptedStorage(backups.storage)
+
+    def report(script: Script) -> MaintenanceReport:
+        backups.storage.objects = dict(objects)
+        collector = Repository.open(slow, backups.wrapper, tuning=backups.tuning)
+        slow.play(script)
+        return collector.maintain(NOW, grace=timedelta(0), session_grace=NEVER)
+
+    assert report({}).good
+    read = slow.operations.index(("get", victim))
+    found = report({read: lambda: backups.storage.delete(victim)}).damaged
+    assert [(one.kind, one.key) for one in found] == [("damaged_pack", victim)]
 
 
 def test_a_locked_sparse_pack_is_waste_and_reported(tuning: Tuning, mail: Mail, commit: Commit, ulid: Ulid) -> None:

@@ -84,12 +84,15 @@ def _is_unlocked(call: Call, pack: PackInfo) -> bool:
     storage = call.backing.storage
     if storage.lock is None:
         return True
-    retention = storage.retention(pack.name)
+    try:
+        retention = storage.retention(pack.name)
+    except NotFound:
+        return True  # who reads it next finds out whether it was taken away
     return not retention.held and (retention.until is None or retention.until <= call.now)
 
 
 def _copy(call: Call, pack: PackInfo, live: LiveBlobs, packer: Packer) -> None:
-    """A pack that cannot be read keeps its blobs and stands in the report."""
+    """A pack that cannot be read keeps its blobs and stands in the report, unless a collector has taken it away."""
     backing = call.backing
     try:
         body = backing.storage.get(pack.name)
@@ -97,6 +100,13 @@ def _copy(call: Call, pack: PackInfo, live: LiveBlobs, packer: Packer) -> None:
         for entry in live.among(backing.index.entries(pack.name)):
             packer.add(entry.id, opener.blob(entry, body[entry.offset : entry.offset + entry.stored]))
     except (NotFound, IntegrityError) as error:
-        call.damaged.append(Problem("damaged_pack", pack.name, str(error)))
+        if not (isinstance(error, NotFound) and _was_collected(call, pack)):
+            call.damaged.append(Problem("damaged_pack", pack.name, str(error)))
     else:
         call.rewritten += 1
+
+
+def _was_collected(call: Call, pack: PackInfo) -> bool:
+    """Whether a faster collector was free to delete it: every removal is condemned first."""
+    call.backing.condemned.refresh()
+    return pack.name in call.backing.condemned.packs
