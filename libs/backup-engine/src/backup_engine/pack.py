@@ -46,31 +46,36 @@ Octets = bytes | memoryview
 
 
 class PackBuilder:
-    """Collects records of one pack; not thread-safe."""
+    """Collects records of one pack; not thread-safe.
 
-    def __init__(self, key: DataKey) -> None:
+    `buffer`, of a pack that has been stored, is written over: a new one is 16 MiB that the kernel has to clear.
+    """
+
+    def __init__(self, key: DataKey, buffer: io.BytesIO | None = None) -> None:
         self.header = Header(kind=Kind.PACK, key=key.n)
         self._head = self.header.encode()
         self._digest = hashlib.sha256(self._head).digest()
         self._aead = AESGCM(key.for_pack(self.header.salt))
         # Grown in place and handed out without a copy: the pack is in memory once, and its records only as part of it.
-        self._body = io.BytesIO()
-        self.size = self._body.write(self._head)
+        self.buffer = buffer or io.BytesIO()
+        self.buffer.seek(0)
+        self.size = self.buffer.write(self._head)
         self.entries: list[BlobEntry] = []
 
     def add(self, ident: bytes, length: int, codec: Codec, coded: bytes) -> None:
         i = len(self.entries)
         record = self._aead.encrypt(i.to_bytes(12, "big"), coded, self._digest + ident + bytes([codec]))
         self.entries.append(BlobEntry(ident, i, self.size, len(record), length, int(codec)))
-        self.size += self._body.write(record)
+        self.size += self.buffer.write(record)
 
     def close(self) -> tuple[bytes, int]:
         """The whole pack, and how many bytes at its end make the trailer."""
         frame = zstandard.ZstdCompressor(level=3).compress(BlobEntries.of(self.entries).packed)
         sealed = self._aead.encrypt(_TRAILER_NONCE, frame, self._digest + _TRAILER_LABEL)
         tail = sealed + self._head + _LENGTH.pack(len(sealed))
-        self._body.write(tail)
-        return self._body.getvalue(), len(tail)
+        self.buffer.write(tail)
+        self.buffer.truncate()
+        return self.buffer.getvalue(), len(tail)
 
 
 class PackOpener:

@@ -1,6 +1,7 @@
 """From new blobs to durable packs: compress, encrypt, collect, upload, with bounded memory."""
 
 import hashlib
+import io
 import threading
 
 from backup_engine import names
@@ -39,6 +40,7 @@ class Packer:
         self._seq = 0
         self._done = threading.Lock()
         self._durable: list[PackEntry] = []
+        self._spare: io.BytesIO | None = None  # the buffer of a durable pack
         self._compressors = Pool(tuning.compressors, _BATCHES * tuning.compressors, "compress")
         self._uploaders = Pool(tuning.uploaders, tuning.uploaders, "upload")  # none waits: packs are large
 
@@ -96,7 +98,7 @@ class Packer:
         coded = compress_all([blob for _, blob in batch])
         with self._pack:
             for (ident, blob), (codec, frame) in zip(batch, coded, strict=True):
-                self._builder = self._builder or PackBuilder(self._key)
+                self._builder = self._builder or PackBuilder(self._key, self._take_spare())
                 self._builder.add(ident, len(blob), codec, frame)
                 if self._is_full(self._builder):
                     self._close_pack()
@@ -116,5 +118,12 @@ class Packer:
         name = names.pack(self._session, seq, hashlib.sha256(body).hexdigest())
         self._storage.put(name, body)
         entry = PackEntry(name, len(body), trailer, builder.header.encode(), BlobEntries.of(builder.entries))
+        del body  # with the last one who reads it gone, the buffer is written over, not copied
         with self._done:
             self._durable.append(entry)
+            self._spare = builder.buffer
+
+    def _take_spare(self) -> io.BytesIO | None:
+        with self._done:
+            spare, self._spare = self._spare, None
+        return spare
