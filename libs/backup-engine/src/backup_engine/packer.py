@@ -74,6 +74,7 @@ class Packer:
         self._uploaders.wait()
         with self._done:
             durable, self._durable = self._durable, []
+            self._spare = None  # nobody knows whether there is more to come
         return sorted(durable, key=lambda pack: pack.name)
 
     def forget(self, packs: list[PackEntry]) -> None:
