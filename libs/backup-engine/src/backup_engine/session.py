@@ -61,7 +61,7 @@ class Session:
         )
         self._packer = Packer(session, backing.storage, backing.ring, backing.index, backing.tuning)
         self._intake = Intake(self._packer, backing.ring, backing.tuning.compressors)
-        self._pages = Pages(self._intake)
+        self._pages = Pages(self._packer, backing.ring.blob_id)
         self._lock = threading.RLock()
         self._items = 0
         self._bytes = 0
@@ -116,6 +116,7 @@ class Session:
                 self._settle_page()
             self._items += 1
             self._bytes += len(body)
+        self._pages.submit()  # outside the lock: nobody who looks something up waits for storage
         return StoredItem(item.key, len(body), hashlib.sha256(body).hexdigest(), len(body))
 
     def put_record(self, key: str, kind: str, version: str, parent: str, meta: Meta) -> None:
@@ -276,6 +277,7 @@ class Session:
             counts = (self._items, self._bytes)
             changed, removed = self._changed, self._removed
             self._items = self._bytes = self._changed = self._removed = 0
+        self._pages.submit()
         packs = self._packer.flush()
         if packs:
             self._publish(packs)

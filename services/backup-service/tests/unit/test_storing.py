@@ -24,6 +24,7 @@ from contracts.events import Counts
 
 SESSION = "01ARZ3NDEKTSV4RRFFQ0000001"
 ITEMS = 64
+PAGES = 3  # of 32 items
 
 
 class SlowStorage(MemoryStorage):
@@ -80,6 +81,12 @@ async def put_all(frame: Frame, size: int = 100) -> None:
     await frame.flush()
 
 
+async def put_pages(frame: Frame) -> None:
+    for number in range(PAGES * 32):
+        await frame.put_page_item(NewItem(f"e{number}", "event", "1", "calendar"), b"%d" % number)
+    await frame.flush()
+
+
 @pytest.fixture
 def threads() -> Iterator[Threads]:
     with Threads() as executor:
@@ -111,6 +118,22 @@ async def test_the_event_loop_goes_on_while_storage_is_slow() -> None:
         storage.open.set()
         await putting
         assert session.bodies() == {"mail": ITEMS}
+
+
+async def test_a_look_up_does_not_wait_for_slow_storage() -> None:
+    """Sources look up what they know on the event loop, while a thread fills pages that storage does not take."""
+    storage = SlowStorage()
+    with opened(storage, Tuning(compressors=0, uploaders=0, batch=1, pack_blobs=1)) as session:
+        frame = await frame_of(session)
+        putting = asyncio.create_task(put_pages(frame))
+        assert await asyncio.to_thread(storage.asked.wait, 10)
+        for number in range(PAGES * 32):
+            known = frame.known(f"e{number}")
+            assert known is None or known.version == "1"
+        storage.open.set()
+        await putting
+        session.checkpoint(b"")
+        assert session.bodies() == {"event": PAGES * 32}
 
 
 async def test_nothing_is_stored_on_the_event_loop_beside_a_stream(threads: Threads) -> None:
