@@ -1,11 +1,12 @@
-"""Calls ahead of who uses their answers."""
+"""Calls ahead of who uses their answers, and tasks nobody waits for one by one."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
-from backup_engine.pools import ahead
+from backup_engine.pools import Pool, ahead
 
 
 @pytest.mark.parametrize("room", [0, 1, 3])
@@ -38,3 +39,21 @@ def test_an_error_ends_it(room: int) -> None:
 
     with pytest.raises(ZeroDivisionError):
         list(ahead(lambda n: 1 // (n - 3), arguments(), room))
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_nothing_is_taken_after_an_error(threads: int) -> None:
+    def fails() -> None:
+        raise ZeroDivisionError
+
+    with closing(Pool(threads, threads, "test")) as pool:
+
+        def run(task: Callable[[], None]) -> None:
+            pool.submit(task)
+            pool.wait()
+
+        for task in (fails, lambda: pytest.fail("taken")):
+            with pytest.raises(ZeroDivisionError):
+                run(task)
+        with pytest.raises(ZeroDivisionError):
+            pool.wait()

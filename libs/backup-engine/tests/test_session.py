@@ -1,5 +1,6 @@
+import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -323,6 +324,28 @@ def test_a_storage_error_ends_the_session_and_commits_nothing(
             with pytest.raises(RepositoryError, match="is over"):
                 session.put_record("f", "folder", "1", "", {})
     assert repository.snapshots() == []
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+def test_no_row_is_kept_of_bytes_that_an_error_took(
+    memory: MemoryStorage, mail: Mail, ulid: Ulid, threads: int
+) -> None:
+    """The same bytes again would look as if they were stored: who goes on after an error gets it again."""
+    with FaultyStorage(memory) as faulty:
+        tuning = Tuning(compressors=threads, uploaders=threads, batch=1, pack_blobs=1)
+        repository = Repository.create(faulty, LocalKeyWrapper(), tenant="contoso", tuning=tuning)
+        faulty.plan("put", "data/", StorageUnreachable("gone"))
+        with repository.open_session("box", ulid(1), parent=None) as session:
+
+            def put(numbers: Iterable[int]) -> None:
+                for n in numbers:
+                    session.put_item(item(n), mail(n))
+                session.checkpoint(b"all of them")
+
+            for numbers in (itertools.count(1), [1]):
+                with pytest.raises(StorageUnreachable):
+                    put(numbers)
+        assert not list(memory.list("manifests/"))
 
 
 def test_left_over_session_objects_do_not_fail_a_commit(

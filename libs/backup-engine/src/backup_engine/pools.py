@@ -47,7 +47,7 @@ class Pool:
     """Runs tasks on `threads` threads, or in the caller's thread when that is 0.
 
     At most `queue` tasks are under way or waiting: submit blocks until there is room. The first error of a
-    task is kept and raised by the next submit or wait, in the thread that calls it.
+    task is kept and raised by every submit and wait after it, in the thread that calls it.
     """
 
     def __init__(self, threads: int, queue: int, name: str) -> None:
@@ -61,7 +61,7 @@ class Pool:
     def submit(self, task: Callable[[], None]) -> None:
         self.raise_failure()
         if self._executor is None:
-            task()
+            self._run(task)
             return
         self._room.acquire()
         try:
@@ -103,9 +103,20 @@ class Pool:
         if self._executor is not None:
             self._executor.shutdown(wait=True, cancel_futures=True)
 
+    def _run(self, task: Callable[[], None]) -> None:
+        try:
+            task()
+        except BaseException as error:
+            self._keep(error)
+            raise
+
+    def _keep(self, failure: BaseException | None) -> None:
+        with self._lock:
+            self._failure = self._failure or failure
+
     def _finished(self, future: Future[None]) -> None:
         self._room.release()
+        if not future.cancelled():
+            self._keep(future.exception())  # before it is gone: who waits then finds one or the other
         with self._lock:
             self._open.discard(future)
-            if not future.cancelled() and self._failure is None:
-                self._failure = future.exception()
