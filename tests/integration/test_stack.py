@@ -1,9 +1,12 @@
 """The embedded stack's life: start, death of a part, death of the launcher, stop, start again."""
 
+import asyncio
+import gc
 import json
 import os
 import signal
 import socket
+import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -21,7 +24,7 @@ from stack_fixture import (
     wait_until,
 )
 
-from tenantkeep.stack import documents, secrets
+from tenantkeep.stack import documents, nats, secrets
 
 pytestmark = pytest.mark.integration
 
@@ -62,6 +65,15 @@ def test_status_says_ready_and_exits_0(servers: RunningStack) -> None:
     assert status["ready"]
     assert [p["name"] for p in status["processes"]] == list(SERVERS)
     assert all(p["ready"] and p["pid"] and p["ports"] for p in status["processes"])
+
+
+def test_a_probe_closes_its_connection_though_its_loop_ends_at_once(servers: RunningStack) -> None:
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        for _ in range(100):  # one in twenty stayed open
+            asyncio.run(nats.probe(servers.home, servers.ports))
+        gc.collect()
+    assert [str(warning.message) for warning in heard if issubclass(warning.category, ResourceWarning)] == []
 
 
 def test_secrets_and_keys_are_for_the_owner_only(servers: RunningStack) -> None:

@@ -80,8 +80,8 @@ def _permissions(home: Home) -> Iterator[Finding]:
 
 def _ports(home: Home, settings: StackSettings) -> Iterator[Finding]:
     try:
-        wanted = stack_ports.choose(settings, home.ports)
-        stack_ports.refuse_taken(wanted)
+        with stack_ports.choose(settings, home.ports) as wanted:
+            stack_ports.refuse_taken(wanted)
     except StackError as error:
         yield bad("ports", "127.0.0.1", error.message, Text(error.remedy, error.remedy))
         return

@@ -140,4 +140,5 @@ async def _sign_in(home: Home, port: int) -> None:
         if answer.strip() != b"PONG":
             raise NotReady(f"the server answered {answer.decode(errors='replace').strip()!r}")
     finally:
-        writer.close()
+        # Not close(): a loop that ends at once, as that of a command does, would leave the socket open for the goodbye.
+        writer.transport.abort()

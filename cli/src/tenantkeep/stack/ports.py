@@ -4,6 +4,8 @@ import errno
 import json
 import secrets
 import socket
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # it ships no types
@@ -16,6 +18,8 @@ _PREFIX = "port_"
 _PER_WORKER = ("backup_worker", "backup_worker_download")
 # Below the range the kernel hands to outgoing connections, so that a port stays ours between two starts.
 _AUTO_RANGE = range(20_000, 32_000)
+_BLOCK = 128
+"""Ports of one stack with `auto`: its guard, at most 39 in use, and room for those that somebody else took."""
 
 Ports = dict[str, int]
 
@@ -38,21 +42,30 @@ def wanted(settings: StackSettings) -> Ports:
     return ports
 
 
-def choose(settings: StackSettings, remembered: Path) -> Ports:
-    """The ports for this start. With `auto`, ports of the last start are kept as long as they are free."""
+@contextmanager
+def choose(settings: StackSettings, remembered: Path) -> Iterator[Ports]:
+    """The ports for this start. With `auto`, those of the last start as long as they are free.
+
+    Until the end of the context no other stack of this machine chooses any of them: most servers listen only seconds
+    after they were given their ports, and one that died does not listen for a while.
+    """
     ports = wanted(settings)
     if settings.ports == "auto":
         explicit = {f.removeprefix(_PREFIX) for f in settings.model_fields_set if f.startswith(_PREFIX)}
         last = recall(remembered)
-        taken = {ports[name] for name in explicit}
-        for name in sorted(ports.keys() - explicit):
-            candidate = last.get(name)
-            if candidate is None or candidate in taken or not is_free(candidate):
-                candidate = _free_port(taken)
-            ports[name] = candidate
-            taken.add(candidate)
-    _refuse_twins(ports)
-    return ports
+        with _own_block(last.values()) as block:
+            taken = {ports[name] for name in explicit}
+            for name in sorted(ports.keys() - explicit):
+                candidate = last.get(name)
+                if candidate is None or candidate not in block or candidate in taken or not is_free(candidate):
+                    candidate = _free_port(block, taken.union(last.values()))
+                ports[name] = candidate
+                taken.add(candidate)
+            _refuse_twins(ports)
+            yield ports
+    else:
+        _refuse_twins(ports)
+        yield ports
 
 
 def recall(remembered: Path) -> Ports:
@@ -111,13 +124,38 @@ def _refuse_twins(ports: Ports) -> None:
         users[port] = name
 
 
-def _free_port(taken: set[int]) -> int:
-    for _ in range(1_000):
-        candidate = secrets.choice(_AUTO_RANGE)
+@contextmanager
+def _own_block(last: Iterable[int]) -> Iterator[range]:
+    """Ports that are ours while we listen on the one before them; those of the last start unless another has them."""
+    blocks = [range(start, start + _BLOCK) for start in range(_AUTO_RANGE.start, _AUTO_RANGE.stop - _BLOCK, _BLOCK)]
+    before = set(last)
+    secrets.SystemRandom().shuffle(blocks)
+    blocks.sort(key=before.isdisjoint)
+    for block in blocks:
+        with socket.socket() as guard:
+            try:
+                guard.bind(("127.0.0.1", block[0]))
+                guard.listen()
+            except OSError as error:
+                if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                    continue
+                raise
+            yield block[1:]
+            return
+    raise _no_free_port()
+
+
+def _free_port(block: range, taken: set[int]) -> int:
+    for candidate in block:
         if candidate not in taken and is_free(candidate):
             return candidate
-    raise StackError(
-        f"No free port between {_AUTO_RANGE.start} and {_AUTO_RANGE.stop}.", remedy="Stop some servers of this machine."
+    raise _no_free_port()
+
+
+def _no_free_port() -> StackError:
+    return StackError(
+        f"No free ports between {_AUTO_RANGE.start} and {_AUTO_RANGE.stop}.",
+        remedy="Stop some servers of this machine.",
     )
 
 

@@ -77,22 +77,22 @@ class Stack:
         with homes.locked(self.home), launcher_log(self.home):
             _end_leftovers(self.home)
             furnish(self.home)
-            self._choose_ports()
-            try:
-                await self._start()
-                yield self
-            finally:
-                await self._stop()
+            with stack_ports.choose(self.settings, self.home.ports) as ports:
+                self._take(ports)
+                try:
+                    await self._start()
+                    yield self
+                finally:
+                    await self._stop()
 
     async def keep(self) -> None:
         """Restart what dies, until cancelled."""
         await _all([_result_of(task) for task in self._keepers])
 
-    def _choose_ports(self) -> None:
-        chosen = stack_ports.choose(self.settings, self.home.ports)
-        stack_ports.refuse_taken({name: port for name, port in chosen.items() if self._needs(name)})
-        files.write_json(self.home.ports, chosen)
-        self.ports = chosen
+    def _take(self, ports: Ports) -> None:
+        stack_ports.refuse_taken({name: port for name, port in ports.items() if self._needs(name)})
+        files.write_json(self.home.ports, ports)
+        self.ports = ports
 
     def _needs(self, port: str) -> bool:
         if port == "gateway_health":
