@@ -25,13 +25,18 @@ Fill = Callable[[Storage, RecoveryKey], dict[str, list[str]]]
 
 
 @pytest.fixture
-def server(tmp_path: Path, recovery: RecoveryKey, fill_storage: Fill) -> Iterator[SFTPAddress]:
+def sftp(tmp_path: Path, recovery: RecoveryKey, fill_storage: Fill) -> Iterator[SFTPTestServer]:
     """An SFTP server with a repository that the append-only account has written."""
     with SFTPTestServer(tmp_path / "sftp") as running:
         storage = running.address.storage("backups/contoso", APPEND_ONLY)
         fill_storage(storage, recovery)
         storage.close()
-        yield running.address
+        yield running
+
+
+@pytest.fixture
+def server(sftp: SFTPTestServer) -> SFTPAddress:
+    return sftp.address
 
 
 @pytest.fixture
@@ -51,11 +56,13 @@ def access(server: SFTPAddress, key_file: Path, tmp_path: Path, passphrase: str)
 
 
 def test_what_has_expired_is_removed_by_the_account_that_may_delete(
-    access: Callable[[str], Access], capsys: pytest.CaptureFixture[str]
+    access: Callable[[str], Access], sftp: SFTPTestServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def maintained(account: str, days: int, code: ExitCode) -> Any:
+        at = LATER + timedelta(days=days)
+        sftp.ahead = at - datetime.now(UTC) + timedelta(minutes=1)
         with pytest.raises(typer.Exit) as end:
-            maintain(access(account), Screen("en", as_json=True), at=LATER + timedelta(days=days))
+            maintain(access(account), Screen("en", as_json=True), at=at)
         assert end.value.exit_code == code
         return json.loads(capsys.readouterr().out)
 
@@ -67,6 +74,20 @@ def test_what_has_expired_is_removed_by_the_account_that_may_delete(
     assert (removed["expired"], removed["locked"]) == (3, 0)
     done = maintained(ADMIN, 3, ExitCode.SUCCEEDED)  # without the sessions that the other account had to leave
     assert (done["packs"], done["stored_bytes"], done["waste_bytes"]) == (0, 0, 0)
+
+
+def test_a_clock_that_is_ahead_of_the_storages_removes_nothing_and_is_named(
+    access: Callable[[str], Access], capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = max(LATER, datetime.now(UTC) + timedelta(days=1))
+    with pytest.raises(typer.Exit) as end:
+        maintain(access(ADMIN), Screen("en"), at=at)
+    assert end.value.exit_code == ExitCode.PARTIAL
+    told = " ".join(capsys.readouterr().out.split())
+    assert "ahead of the storage's" in told
+    with pytest.raises(typer.Exit):
+        maintain(access(ADMIN), Screen("en", as_json=True), at=at + timedelta(days=2))
+    assert json.loads(capsys.readouterr().out)["expired"] == 0
 
 
 def test_the_command_tells_people_what_came_of_it(

@@ -91,14 +91,22 @@ class Backups:
                 assert all(repository.verify(one.shard, one.id, level).good for level in (0, 1, 2))
 
 
+Make = Callable[[MemoryStorage], Backups]
+
+
 @pytest.fixture
 def storage() -> MemoryStorage:
     return MemoryStorage()
 
 
 @pytest.fixture
-def backups(storage: MemoryStorage, tuning: Tuning, mail: Mail, commit: Commit, ulid: Ulid) -> Backups:
-    return Backups(storage, tuning, mail, commit, ulid)
+def make(tuning: Tuning, mail: Mail, commit: Commit, ulid: Ulid) -> Make:
+    return lambda storage: Backups(storage, tuning, mail, commit, ulid)
+
+
+@pytest.fixture
+def backups(make: Make, storage: MemoryStorage) -> Backups:
+    return make(storage)
 
 
 def test_a_repository_in_use_loses_nothing(backups: Backups) -> None:
@@ -146,7 +154,27 @@ def test_packs_wait_for_the_grace_snapshots_do_not(backups: Backups) -> None:
     assert backups.names("gc/") == ["gc/00000001/condemned", "gc/00000001/done"]
 
 
-def test_a_clock_a_year_ahead_costs_time_not_data(backups: Backups) -> None:
+def test_a_clock_a_year_ahead_of_the_storage_costs_nothing_and_is_reported(make: Make) -> None:
+    backups = make(MemoryStorage(clock=lambda: NOW))
+    old = backups.backup(*range(20), expires_at=BEFORE)
+    kept = backups.backup(*range(100, 120), expires_at=NOW + 90 * DAY)
+    report = backups.maintain(NOW + 365 * DAY, grace=DAY)
+    assert (report.clock_ahead, report.good) == (365 * DAY, False)
+    assert [(problem.kind, problem.key) for problem in report.problems] == [("clock", "storage")]
+    assert (report.sweep_after, report.waste.waiting) == (NOW + DAY, old.stored_bytes)
+    backups.check(kept)
+
+
+def test_a_clock_a_year_behind_the_storage_costs_time_not_data(make: Make) -> None:
+    backups = make(MemoryStorage(clock=lambda: NOW))
+    points = [backups.backup(*range(20), expires_at=BEFORE), backups.backup(*range(100, 120))]
+    report = backups.maintain(NOW - 365 * DAY)
+    assert (report.good, report.deleted) == (True, 0)
+    backups.check(*points)
+
+
+def test_where_the_storage_has_no_clock_a_collector_goes_by_its_own(backups: Backups) -> None:
+    """A folder: it cannot know better, and removes what expires within the year its clock is ahead."""
     old = backups.backup(*range(20), expires_at=BEFORE)
     new = backups.backup(*range(100, 120))
     backups.maintain(NOW + 365 * DAY, grace=DAY)
@@ -292,10 +320,10 @@ def test_a_hold_on_what_is_condemned_comes_too_late(backups: Backups, storage: M
         )
 
 
-def test_a_refused_removal_is_later(tuning: Tuning, mail: Mail, commit: Commit, ulid: Ulid) -> None:
+def test_a_refused_removal_is_later(make: Make) -> None:
     clock = [NOW]
     storage = MemoryStorage(lock=LockMode.COMPLIANCE, clock=lambda: clock[0])
-    backups = Backups(storage, tuning, mail, commit, ulid)
+    backups = make(storage)
     old = backups.backup(*range(20), expires_at=BEFORE)
     for key in [key for key in storage.objects if not key.startswith("snapshots/")]:
         storage.extend(key, NOW + 10 * DAY)
@@ -308,9 +336,9 @@ def test_a_refused_removal_is_later(tuning: Tuning, mail: Mail, commit: Commit, 
     assert (backups.packs(), backups.names("manifests/"), backups.names("index/")) == (set(), [], [])
 
 
-def test_a_locked_snapshot_stays_whole(tuning: Tuning, mail: Mail, commit: Commit, ulid: Ulid) -> None:
+def test_a_locked_snapshot_stays_whole(make: Make) -> None:
     storage = MemoryStorage(lock=LockMode.COMPLIANCE, clock=lambda: NOW)
-    backups = Backups(storage, tuning, mail, commit, ulid)
+    backups = make(storage)
     old = backups.backup(*range(20), expires_at=BEFORE)
     storage.hold(f"snapshots/box/{old.id}", on=True)
     for day in range(3):
@@ -426,9 +454,9 @@ def test_a_sparse_pack_that_no_collector_took_away_is_damage(backups: Backups) -
     assert [(one.kind, one.key) for one in found] == [("damaged_pack", victim)]
 
 
-def test_a_locked_sparse_pack_is_waste_and_reported(tuning: Tuning, mail: Mail, commit: Commit, ulid: Ulid) -> None:
+def test_a_locked_sparse_pack_is_waste_and_reported(make: Make) -> None:
     storage = MemoryStorage(lock=LockMode.GOVERNANCE, clock=lambda: NOW)
-    backups = Backups(storage, tuning, mail, commit, ulid)
+    backups = make(storage)
     old = backups.backup(*range(40), expires_at=BEFORE)
     new = backups.backup(*range(0, 40, 5), parent=old)
     report = backups.maintain()

@@ -45,7 +45,7 @@ def _told(done: Maintained) -> MaintenanceReport:
         stored_bytes=done.stored_bytes,
         waste_bytes=done.waste.total,
         sweep_after=done.sweep_after,
-        problems=tuple(_problems((*done.blocked, *done.damaged))),
+        problems=tuple(_problems(done.problems)),
     )
 
 
@@ -76,4 +76,4 @@ def _say_what_is_left(screen: Screen, told: MaintenanceReport) -> None:
 def _exit_code(done: Maintained) -> ExitCode:
     if done.blocked:
         return ExitCode.FAILED
-    return ExitCode.PARTIAL if done.damaged or done.locked else ExitCode.SUCCEEDED
+    return ExitCode.SUCCEEDED if done.good and not done.locked else ExitCode.PARTIAL

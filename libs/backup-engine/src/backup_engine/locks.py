@@ -97,6 +97,9 @@ class LockingStorage:
     def retention(self, key: str) -> Retention:
         return self._inner.retention(key)
 
+    def clock(self) -> datetime | None:
+        return self._inner.clock()
+
     def _until(self, key: str) -> datetime | None:
         if self.lock is None or not key.startswith(_LOCKED):
             return None

@@ -1,5 +1,6 @@
 """The order of one call: end the run that waits, rewrite, condemn, remove snapshots, sweep when nothing must wait."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from backup_engine import names
@@ -17,13 +18,17 @@ _ATTEMPTS = 3  # what could not be read may have been taken away by another coll
 
 
 def maintain(backing: Backing, read_commit: ReadCommit, now: datetime, policy: Policy) -> MaintenanceReport:
-    """Go on with the run that is under way, or begin one. Safe at any time and from several processes at once."""
-    call = Call(backing, read_commit, now, policy)
+    """Go on with the run that is under way, or begin one. Safe at any time and from several processes at once.
+
+    A moment has passed when it has by `now` and by the storage's own clock, where it has one.
+    """
+    theirs = backing.storage.clock()
+    call = Call(backing, read_commit, now if theirs is None else min(now, theirs), policy)
     for _ in range(_ATTEMPTS):
         run, survey = _once(call)
         if not call.blocked:
             break
-    return _report(call, run, survey)
+    return replace(_report(call, run, survey), clock_ahead=now - call.now)
 
 
 def _once(call: Call) -> tuple[Run | None, Survey | None]:

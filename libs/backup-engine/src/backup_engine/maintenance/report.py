@@ -1,9 +1,11 @@
 """What one call of Repository.maintain did, and what it had to leave."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from backup_engine.model import Problem
+from backup_engine.storage.base import CLOCKS_AGREE
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,19 @@ class MaintenanceReport:
     waste: Waste = Waste()
     blocked: tuple[Problem, ...] = ()
     damaged: tuple[Problem, ...] = ()  # packs that could not be rewritten; the verification judges them
+    clock_ahead: timedelta = timedelta(0)  # of the caller's time before the storage's, which counted then
 
     @property
     def good(self) -> bool:
-        return not (self.blocked or self.damaged)
+        return not self.problems
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything a person must look at."""
+        return (*self.blocked, *self.damaged, *self._clock())
+
+    def _clock(self) -> Iterator[Problem]:
+        if self.clock_ahead > CLOCKS_AGREE:
+            seconds = int(self.clock_ahead.total_seconds())
+            detail = f"this machine's clock is {seconds} seconds ahead of the storage's, which counted: set it by NTP"
+            yield Problem("clock", "storage", detail)

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
 from backup_engine.errors import LockUnsupported
+
+CLOCKS_AGREE = timedelta(minutes=5)
+"""Further apart, somebody has to set a clock; S3 refuses signatures from 15 minutes on."""
 
 
 class LockMode(StrEnum):
@@ -74,6 +77,9 @@ class Storage(Protocol):
 
     def retention(self, key: str) -> Retention:
         """Return what protects the object from deletion; nothing on a store without locks. Raises NotFound."""
+
+    def clock(self) -> datetime | None:
+        """Return the store's own time, to the second; None when it has none but this machine's."""
 
 
 class Unlockable:

@@ -102,6 +102,10 @@ class LimitedStorage:
         with self._slot():
             return self._inner.retention(key)
 
+    def clock(self) -> datetime | None:
+        with self._slot():
+            return self._inner.clock()
+
     @contextmanager
     def _slot(self) -> Iterator[None]:
         if self._slots is None:

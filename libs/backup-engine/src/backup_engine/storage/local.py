@@ -66,6 +66,9 @@ class LocalStorage(Unlockable):
             (self._root / check_key(key)).stat()
         return Retention()
 
+    def clock(self) -> None:
+        return None
+
     def _make_folder(self, folder: Path) -> None:
         """Create it so that it, too, survives power loss."""
         missing = []

@@ -79,3 +79,7 @@ class MeasuredStorage:
     def retention(self, key: str) -> Retention:
         self._meter.add("retention")
         return self._inner.retention(key)
+
+    def clock(self) -> datetime | None:
+        self._meter.add("clock")
+        return self._inner.clock()

@@ -24,10 +24,11 @@ def _utc_now() -> datetime:
 class MemoryStorage:
     """Keeps the promises of the port; `objects` is the whole visible content, open to tests.
 
-    With `lock` it enforces retentions by `clock` and keeps the version that `hide` or `cover` put out of sight.
+    With `lock` it enforces retentions and keeps the version that `hide` or `cover` put out of sight. `clock` is the
+    time it keeps for itself; without one it goes by this machine's.
     """
 
-    def __init__(self, *, lock: LockMode | None = None, clock: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, *, lock: LockMode | None = None, clock: Callable[[], datetime] | None = None) -> None:
         self.objects: dict[str, bytes] = {}
         self._covered: dict[str, bytes] = {}
         self._retained: dict[str, Retention] = {}
@@ -75,7 +76,7 @@ class MemoryStorage:
     def delete(self, key: str) -> None:
         with self._mutex:
             retained = self._retained.get(check_key(key), Retention())
-            if retained.held or (retained.until is not None and retained.until > self._clock()):
+            if retained.held or (retained.until is not None and retained.until > (self._clock or _utc_now)()):
                 raise ObjectLocked(f"{key} is locked until {retained.until}, legal hold: {retained.held}", key=key)
             for store in (self.objects, self._covered, self._retained):
                 store.pop(key, None)
@@ -101,6 +102,9 @@ class MemoryStorage:
     def retention(self, key: str) -> Retention:
         with self._mutex:
             return self._retention(key)
+
+    def clock(self) -> datetime | None:
+        return self._clock() if self._clock is not None else None
 
     def hide(self, key: str) -> None:
         """What somebody with the storage's credentials can do to a locked object: put a delete marker on it."""

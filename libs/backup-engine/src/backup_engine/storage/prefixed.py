@@ -53,6 +53,9 @@ class PrefixedStorage:
         with _named(key):
             return self._inner.retention(self._prefix + check_key(key))
 
+    def clock(self) -> datetime | None:
+        return self._inner.clock()
+
 
 @contextmanager
 def _named(key: str) -> Iterator[None]:

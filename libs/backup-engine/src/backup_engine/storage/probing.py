@@ -21,12 +21,11 @@ from backup_engine.errors import (
     StorageFull,
     StorageUnreachable,
 )
-from backup_engine.storage.base import Storage
+from backup_engine.storage.base import CLOCKS_AGREE, Storage
 
 _BODY = b"tenantkeep connection test\n" * 64
 _RACERS = 4
 _LOCKED_FOR = timedelta(minutes=15)  # long enough for a clock that is off, short enough to be no burden
-_CLOCKS_AGREE = timedelta(minutes=5)  # S3 refuses signatures from 15 minutes on
 _LEAST_ROOM = 1 << 30  # bytes
 _LOCKED_PROBES = "probe/locked-"
 
@@ -95,11 +94,6 @@ class _Roomy(Protocol):
     def free_space(self) -> int | None: ...
 
 
-@runtime_checkable
-class _Timed(Protocol):
-    def clock_offset(self, now: Callable[[], datetime]) -> timedelta: ...
-
-
 class _Broken(Exception):
     def __init__(self, finding: Finding, text: str) -> None:
         super().__init__(text)
@@ -143,8 +137,7 @@ def _checks(storage: Storage, key: str, now: Callable[[], datetime]) -> Iterator
         yield "lock", lambda: _locked(storage, now)
     if isinstance(storage, _Roomy):
         yield "free_space", lambda: _has_room(storage)
-    if isinstance(storage, _Timed):
-        yield "clock", lambda: _agrees(storage.clock_offset(now))
+    yield "clock", lambda: _agrees(storage, now)
 
 
 def _step(name: str, check: _Check) -> ProbeStep:
@@ -256,6 +249,8 @@ def _has_room(storage: _Roomy) -> None:
         raise _Broken(Finding.LITTLE_ROOM, f"only {free >> 20} MiB are free; a backup needs 1 GiB to begin with")
 
 
-def _agrees(offset: timedelta) -> None:
-    if abs(offset) > _CLOCKS_AGREE:
+def _agrees(storage: Storage, now: Callable[[], datetime]) -> None:
+    theirs = storage.clock()  # without one it goes by ours
+    offset = theirs - now() if theirs is not None else timedelta(0)
+    if abs(offset) > CLOCKS_AGREE:
         raise _Broken(Finding.CLOCK_OFF, f"the clocks are {int(offset.total_seconds())} seconds apart: set them by NTP")

@@ -86,6 +86,9 @@ class RetryingStorage:
     def retention(self, key: str) -> Retention:
         return self._retry(lambda: self._inner.retention(key))
 
+    def clock(self) -> datetime | None:
+        return self._retry(self._inner.clock)
+
     def _retry(self, attempt: Callable[[], T]) -> T:
         delay = self._policy.first_delay
         for _ in range(self._policy.attempts - 1):

@@ -19,7 +19,7 @@ from minio.error import S3Error
 from minio.helpers import check_bucket_name
 from minio.retention import Retention as S3Retention
 
-from backup_engine.errors import AlreadyExists, NotFound, ObjectLocked, StorageDenied
+from backup_engine.errors import NotFound, ObjectLocked, StorageDenied
 from backup_engine.storage.base import (
     LockMode,
     ObjectInfo,
@@ -192,18 +192,16 @@ class S3Storage:
         except StorageDenied as error:
             raise ObjectLocked(f"{key}: {error}", key=key) from error
 
-    def clock_offset(self, now: Callable[[], datetime]) -> timedelta:
-        """How far the store's clock is ahead of `now`, to the second; for the connection test."""
+    def clock(self) -> datetime:
         name = "probe/clock"
         with mapped(name):
             try:
-                self._client.stat_object(self._bucket, self._name(name))
+                headers = self._client.stat_object(self._bucket, self._name(name)).metadata or {}
             except S3Error as error:
                 if error.code not in MISSING:
                     raise
-                # The answer matters, not the object; every answer carries the time (RFC 9110).
-                return parsedate_to_datetime(error.response.headers["date"]) - now().replace(microsecond=0)
-        raise AlreadyExists(f"{name} exists", key=name)
+                headers = error.response.headers
+        return parsedate_to_datetime(headers["date"])  # every answer carries it (RFC 9110), whatever is there
 
     def close(self) -> None:
         self._http.clear()

@@ -8,6 +8,7 @@ It does not retry: wrap it in RetryingStorage.
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -51,6 +52,7 @@ class SFTPStorage(Unlockable):
         self._folder = folder.rstrip("/") or "/"
         self._connection = SFTPConnection(login)
         self._prepared = False
+        self._started: datetime | None = None  # the server's time when this machine's monotonic clock was 0
 
     def prepare(self) -> None:
         """Make the folders, if they are not there; needs an account that may. Raises NotPrepared."""
@@ -116,18 +118,19 @@ class SFTPStorage(Unlockable):
         """Bytes this account may still write; None when the server does not say."""
         return self._run("", self._free)
 
-    def clock_offset(self, now: Callable[[], datetime]) -> timedelta:
-        """How far the server's clock is ahead of `now`, to the second; leaves a file if deletion is refused."""
-        aside = self._path(f"{INCOMING}/{secrets.token_hex(16)}")
+    def clock(self) -> datetime:
+        """The server's time, asked once: SFTP tells it only with a file, which stays if deletion is refused."""
+        if self._started is None:
+            aside = self._path(f"{INCOMING}/{secrets.token_hex(16)}")
 
-        async def ask(client: asyncssh.SFTPClient) -> timedelta:
-            await self._write_synced(client, aside, b"clock")
-            seen = now()
-            written = (await client.stat(aside)).mtime or 0
-            await _removed(client, aside)
-            return datetime.fromtimestamp(written, UTC) - seen.replace(microsecond=0)
+            async def ask(client: asyncssh.SFTPClient) -> datetime:
+                await self._write_synced(client, aside, b"clock")
+                written = (await client.stat(aside)).mtime or 0
+                await _removed(client, aside)
+                return datetime.fromtimestamp(written, UTC) - timedelta(seconds=int(time.monotonic()))
 
-        return self._checked("", ask)
+            self._started = self._checked("", ask)
+        return self._started + timedelta(seconds=int(time.monotonic()))
 
     def close(self) -> None:
         self._connection.close()

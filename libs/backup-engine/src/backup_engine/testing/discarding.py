@@ -43,3 +43,6 @@ class DiscardingStorage:
 
     def retention(self, key: str) -> Retention:
         return self._inner.retention(key)
+
+    def clock(self) -> datetime | None:
+        return self._inner.clock()

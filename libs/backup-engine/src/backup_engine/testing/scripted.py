@@ -70,6 +70,9 @@ class ScriptedStorage:
     def retention(self, key: str) -> Retention:
         return self._run("retention", key, lambda: self._inner.retention(key))
 
+    def clock(self) -> datetime | None:
+        return self._run("clock", "", self._inner.clock)
+
     def _run(self, operation: str, key: str, effect: Callable[[], T]) -> T:
         if self.dead:
             raise SimulatedCrash

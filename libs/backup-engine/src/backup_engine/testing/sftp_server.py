@@ -1,9 +1,10 @@
-"""An SFTP server inside the test process (asyncssh), whose disk can be full and whose connections can end."""
+"""An SFTP server inside the test process (asyncssh): its disk can be full, its connections end, its clock be off."""
 
 import asyncio
 import os
 import threading
 from collections.abc import Awaitable
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
@@ -24,6 +25,7 @@ class SFTPTestServer:
         self.password = "correct horse"  # noqa: S105 - of a server that lives for a test
         self.room: int | None = None  # bytes the disk still takes; None: no end
         self.cut_after: int | None = None  # bytes that may still be written before all connections are cut, once
+        self.ahead = timedelta(0)  # of its clock before this machine's, as the times of its files show it
         self.address: SFTPAddress
         self._folder = folder
         self._host_key = KeyPair.fresh()
@@ -138,6 +140,11 @@ class _Files(asyncssh.SFTPServer):
                 raise asyncssh.SFTPFailure("No space left on device")
             server.room -= len(data)
         return super().write(file_obj, offset, data)
+
+    def stat(self, path: bytes) -> asyncssh.SFTPAttrs:
+        found = asyncssh.SFTPAttrs.from_local(Path(os.fsdecode(self.map_path(path))).stat())
+        found.mtime = int((found.mtime or 0) + self._server.ahead.total_seconds())
+        return found
 
     def statvfs(self, path: bytes) -> _Space | Awaitable[_Space]:
         room = self._server.room

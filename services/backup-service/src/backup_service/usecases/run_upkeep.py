@@ -206,13 +206,13 @@ def _maintained(done: Maintained) -> Finished:
         stored_bytes=done.stored_bytes,
         waste_bytes=done.waste.total,
         sweep_after=done.sweep_after,
-        problems=_problems((*done.blocked, *done.damaged)),
+        problems=_problems(done.problems),
     )
     if done.blocked:
         detail = f"nothing was removed: {done.blocked[0].key} cannot be read"
         end = failed(ErrorClass.INTEGRITY, detail)
         return Finished(end.state, end.counts, fatal=end.fatal, maintenance=told)
-    return Finished(JobState.PARTIAL if done.damaged else JobState.SUCCEEDED, Counts(), maintenance=told)
+    return Finished(JobState.SUCCEEDED if done.good else JobState.PARTIAL, Counts(), maintenance=told)
 
 
 def _lost(one: AffectedItems) -> list[ItemProblem]:
