@@ -11,7 +11,7 @@ import pytest
 from backup_engine import Repository, Session, Snapshot, Tuning
 from backup_engine.storage import MemoryStorage
 from backup_engine.testing import append_only
-from backup_engine.testing.append_only import AppendOnlyAccount
+from backup_engine.testing.append_only import AppendOnlyAccount, AppendOnlyMemory
 from backup_engine.testing.keys import LocalKeyWrapper
 from backup_engine.testing.openssh import OpenSSHServer
 from backup_engine.testing.seaweed import SeaweedServer
@@ -59,8 +59,9 @@ def wrapper() -> LocalKeyWrapper:
 
 @pytest.fixture
 def memory(request: pytest.FixtureRequest) -> Iterator[MemoryStorage | AppendOnlyAccount]:
-    if request.config.getoption(append_only.OPTION, "memory") == "memory":
-        yield MemoryStorage()
+    kind = request.config.getoption(append_only.OPTION, "memory")
+    if kind != "append-only":
+        yield MemoryStorage() if kind == "memory" else AppendOnlyMemory()
         return
     account = AppendOnlyAccount(request.getfixturevalue("openssh").address, f"{abs(hash(request.node.nodeid)):x}")
     yield account

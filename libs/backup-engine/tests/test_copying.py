@@ -105,7 +105,7 @@ def test_an_interrupted_copy_shows_no_restore_point_that_is_not_whole_and_goes_o
     back_up(repository, 2, back_up(repository, 1).id)
     whole = contents(memory, wrapper)
     target = tired = TiredStorage()
-    total = len(memory.objects)
+    total = sum(1 for key in memory.objects if not key.startswith("sessions/"))
     runs = 0
     while len(target.objects) < total:
         runs += 1

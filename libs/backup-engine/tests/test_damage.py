@@ -146,6 +146,8 @@ def test_every_fault_of_every_stored_object_is_detected_and_named(
     tried = 0
     last = max(name for name in sound if name.startswith("receipts/"))
     for name, body in sound.items():
+        if name.startswith("sessions/"):
+            continue  # of an account that may not delete: what is left of committed sessions
         for fault in every_fault(body, counterpart(name, stranger.objects)):
             if fault is None and name == last:
                 continue  # found only by who remembers it (format, section 15)

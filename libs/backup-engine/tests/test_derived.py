@@ -155,7 +155,7 @@ def test_a_copy_leaves_it_out_and_is_complete(
     repository.derived.store("search", SHARD, ulid(10), io.BytesIO(b"index"), [point])
     target = MemoryStorage()
     assert copy_repository(memory, target).good
-    assert {name for name in memory.objects if name not in target.objects} == {
+    assert {name for name in memory.objects if name not in target.objects and not name.startswith("sessions/")} == {
         f"derived/search/{SHARD}/{ulid(10)}",
         f"derived/search/{SHARD}/{ulid(10)}-000000",
     }

@@ -1,13 +1,15 @@
 """The engine on an append-only SFTP account; as a pytest plugin (`-p`) it puts whole test suites there.
 
-With `--storage append-only` the fixture `memory` of the engine's tests is an AppendOnlyAccount.
+With `--storage append-only` the fixture `memory` of the engine's tests is an AppendOnlyAccount, with
+`--storage append-only-memory` an AppendOnlyMemory, which is quick.
 """
 
 from collections.abc import Iterator, Mapping, MutableMapping
 
 import pytest
 
-from backup_engine.errors import NotFound
+from backup_engine.errors import NotFound, ObjectLocked
+from backup_engine.storage.memory import MemoryStorage
 from backup_engine.storage.sftp import SFTPStorage
 from backup_engine.testing.sftp import APPEND_ONLY, SFTPAddress
 
@@ -15,7 +17,7 @@ OPTION = "--storage"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(OPTION, choices=["memory", "append-only"], default="memory")
+    parser.addoption(OPTION, choices=["memory", "append-only", "append-only-memory"], default="memory")
 
 
 class Objects(MutableMapping[str, bytes]):
@@ -45,6 +47,13 @@ class Objects(MutableMapping[str, bytes]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)  # list(self) would ask for the length first
+
+
+class AppendOnlyMemory(MemoryStorage):
+    """Refuses to delete, as the account does; tests change its `objects`."""
+
+    def delete(self, key: str) -> None:
+        raise ObjectLocked(f"{key}: this account may not delete", key=key)
 
 
 class AppendOnlyAccount(SFTPStorage):
