@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from minio.deleteobjects import DeleteObject
 from minio.error import S3Error
 from minio.retention import Retention as S3Retention
 
@@ -310,6 +311,9 @@ def test_on_a_real_store_nobody_with_the_backups_credentials_deletes_or_shortens
         version = next(iter(thief.list_objects(LOCK_BUCKET, path, include_version=True))).version_id
         with pytest.raises(S3Error, match="AccessDenied"):
             thief.remove_object(LOCK_BUCKET, path, version)
+        victim = DeleteObject(path, version)
+        refused = [list(thief.remove_objects(LOCK_BUCKET, [victim], bypass_governance_mode=by)) for by in (False, True)]
+        assert [[error.code for error in errors] for errors in refused] == [["AccessDenied"]] * 2
         with pytest.raises(S3Error):
             thief.set_object_retention(LOCK_BUCKET, path, S3Retention(mode, days.now + timedelta(days=1)), version)
         store.extend(name, days.now + timedelta(days=1))  # the port never shortens
@@ -318,3 +322,31 @@ def test_on_a_real_store_nobody_with_the_backups_credentials_deletes_or_shortens
     rows = list(restored.items("anna", first.id))
     assert [body for _, body in restored.read_many(rows)] == [mail(n, attachment=n) for n in range(8)]
     store.close()
+
+
+@pytest.mark.parametrize("mode", list(LockMode))
+def test_what_a_real_store_refuses_to_delete_is_collected_later(
+    mode: LockMode, seaweed: SeaweedServer, days: Days, mail: Mail, ulid: Ulid
+) -> None:
+    days.storage = store = seaweed.storage("contoso", f"contoso/later-{mode.lower()}", lock=mode)
+    now = datetime.now(UTC)
+    days.now = now - timedelta(days=30, seconds=2)
+    point = days.back_up("30d", mails=range(8))  # has expired, and is locked until the end of the month
+    dead = days.repository().open_session("ben", ulid(50), parent=None, keep_until=now + timedelta(days=1))
+    for n in range(20, 28):
+        dead.put_item(NewItem(f"m{n}", "mail", "1", "inbox"), mail(n, attachment=n))
+    dead.checkpoint(b"half")
+    abandoned = {name for name in stored(store) if name.startswith(f"data/{dead.id}/")}
+    for _ in range(2):
+        report = days.repository().maintain(now, grace=timedelta(0), session_grace=timedelta(0))
+        assert report.good
+        assert set(report.locked) >= {f"snapshots/anna/{point.id}", *abandoned}
+        assert report.waste.locked > 0
+    assert stored(store) >= abandoned
+    assert [found.id for found in days.repository().snapshots()] == [point.id]
+    assert days.repository().verify("anna", point.id, 2).good
+    store.close()
+
+
+def stored(storage: Storage) -> set[str]:
+    return {info.key for info in storage.list("")}

@@ -7,7 +7,7 @@ from backup_engine import StorageDenied, StorageUnreachable
 from backup_engine.storage import Finding, LockMode, MemoryStorage, S3Storage, SFTPStorage, probe
 from backup_engine.testing.faulty import FaultyStorage
 from backup_engine.testing.openssh import OpenSSHServer
-from backup_engine.testing.seaweed import BUCKET, SeaweedServer
+from backup_engine.testing.seaweed import BUCKET, OPERATOR, SeaweedServer
 from backup_engine.testing.sftp import APPEND_ONLY, READ_ONLY
 from backup_engine.testing.sftp_server import SFTPTestServer
 
@@ -58,6 +58,13 @@ def test_a_lock_is_proved_on_a_real_store(seaweed: SeaweedServer, mode: LockMode
     kept = storage.retention(left.key).until
     assert kept is not None
     assert timedelta(minutes=10) < kept - datetime.now(UTC) < timedelta(minutes=20)
+    storage.close()
+
+
+def test_governance_mode_is_no_lock_for_credentials_that_may_bypass_it(seaweed: SeaweedServer) -> None:
+    storage = seaweed.storage(OPERATOR, "contoso/probe-bypass", lock=LockMode.GOVERNANCE)
+    last = probe(storage).steps[-1]
+    assert (last.name, last.ok, last.finding) == ("lock", False, Finding.LOCK_SHORTENED)
     storage.close()
 
 
