@@ -4,10 +4,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from minio.commonconfig import ENABLED
+from minio.versioningconfig import VersioningConfig
 
 from backup_engine import NewItem, Repository, Snapshot, Tuning
-from backup_engine.storage import LockMode, MemoryStorage
+from backup_engine.storage import LockMode, MemoryStorage, S3Storage
 from backup_engine.testing.keys import LocalKeyWrapper
+from backup_engine.testing.seaweed import OPERATOR, SeaweedServer
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -62,3 +65,23 @@ def test_every_restore_point_comes_back_whatever_lies_on_top(
     rows = list(again.items("box", snapshot.id))
     assert [again.read(row) for row in rows] == [mail(n, attachment=n) for n in range(8)]
     assert [body for _, body in again.read_many(rows)] == [mail(n, attachment=n) for n in range(8)]
+
+
+def test_a_bucket_that_keeps_versions_is_known_by_its_delete_marker(
+    seaweed: SeaweedServer, wrapper: LocalKeyWrapper, tuning: Tuning
+) -> None:
+    """Without object lock nobody says that it keeps versions; a hidden `config` must not be taken for none."""
+    operator, bucket = seaweed.client(OPERATOR), "versions-without-lock"
+    operator.make_bucket(bucket)
+    operator.set_bucket_versioning(bucket, VersioningConfig(ENABLED))
+
+    def opened() -> S3Storage:
+        return S3Storage(seaweed.endpoint, bucket, *seaweed.credentials(OPERATOR), ca_file=seaweed.ca_file)
+
+    Repository.create(opened(), wrapper, tenant="contoso", tuning=tuning)
+    written = opened().get("config")
+    operator.remove_object(bucket, "config")  # without a version: a delete marker
+    Repository.open_or_create(opened(), wrapper, tenant="contoso", tuning=tuning)
+    versions = list(operator.list_objects(bucket, "config", include_version=True))
+    assert sorted(one.is_delete_marker for one in versions) == [False, True]
+    assert opened().get("config") == written

@@ -17,9 +17,11 @@ from backup_engine import (
     RepositoryError,
     RollingReport,
     Snapshot,
+    StorageDenied,
     Tuning,
 )
 from backup_engine.storage import LockMode, MemoryStorage
+from backup_engine.testing.faulty import FaultyStorage
 from backup_engine.testing.keys import LocalKeyWrapper
 from backup_engine.testing.seaweed import LOCK_BUCKET, SeaweedServer
 
@@ -336,8 +338,47 @@ def test_a_pack_that_somebody_covered_with_another_version_is_saved_from_below(
     thief.put_object(LOCK_BUCKET, f"{LOCKED}/{covered}", io.BytesIO(b"mine now"), 8)
     thief.remove_object(LOCK_BUCKET, f"{LOCKED}/{hidden}")  # without a version: a delete marker
     found = locked.verify()
-    assert [problem.key for problem in found.report.problems] == [covered]
+    assert {problem.key: problem.kind for problem in found.report.problems} == {
+        covered: "damaged_pack", hidden: "hidden_object",
+    }  # fmt: skip
     assert found.repaired.blobs > 0
     assert found.affected == ()
     assert locked.readable(point.id) == locked.mails
     assert locked.readable(locked.back_up().id) == locked.mails
+    thief.stat_object(LOCK_BUCKET, f"{LOCKED}/{hidden}")  # what hid it is gone
+    assert "hidden_object" not in {problem.kind for problem in locked.verify().report.problems}
+
+
+def test_every_object_behind_a_delete_marker_is_named_and_brought_back(
+    wrapper: LocalKeyWrapper, tuning: Tuning, mail: Mail, commit: Commit, ulid: Ulid
+) -> None:
+    storage = MemoryStorage(lock=LockMode.GOVERNANCE)
+    Repository.create(storage, wrapper, tenant="contoso", tuning=tuning)
+    mailbox = Mailbox(lambda: Repository.open(storage, wrapper, tuning=tuning), mail, commit, ulid)
+    point = mailbox.back_up()
+    assert mailbox.verify().report.good
+    everything = set(storage.objects)
+    for name in everything:
+        storage.hide(name)
+    found = mailbox.verify()
+    assert {problem.key for problem in found.report.problems if problem.kind == "hidden_object"} == everything
+    assert (found.damage, found.affected) == (None, ())
+    assert set(storage.objects) >= everything
+    assert mailbox.verify().report.good
+    assert mailbox.readable(point.id) == mailbox.mails
+
+
+def test_a_marker_that_may_not_be_removed_is_named_each_time(
+    wrapper: LocalKeyWrapper, tuning: Tuning, mail: Mail, commit: Commit, ulid: Ulid
+) -> None:
+    storage = MemoryStorage(lock=LockMode.GOVERNANCE)
+    refusing = FaultyStorage(storage)
+    Repository.create(storage, wrapper, tenant="contoso", tuning=tuning)
+    mailbox = Mailbox(lambda: Repository.open(refusing, wrapper, tuning=tuning), mail, commit, ulid)
+    pack = mailbox.back_up().packs[0].key
+    storage.hide(pack)
+    for _ in range(2):
+        refusing.plan("unhide", pack, StorageDenied("no right to delete versions", key=pack))
+        (problem,) = mailbox.verify().report.problems
+        assert (problem.kind, problem.key) == ("hidden_object", pack)
+        assert "no right to delete versions" in problem.detail

@@ -10,14 +10,15 @@ from datetime import datetime
 from backup_engine import commits, manifest, names, repair, rolling
 from backup_engine.backing import Backing
 from backup_engine.damage import AffectedItems, DamageRecord
-from backup_engine.errors import UNREADABLE, NotFound
+from backup_engine.errors import UNREADABLE, NotFound, ObjectLocked, StorageDenied
 from backup_engine.model import ItemRow, Problem, Snapshot, VerificationReport
-from backup_engine.object_check import COVERED_OBJECT, DAMAGED_OBJECT, MISSING_OBJECT, ObjectCheck
+from backup_engine.object_check import COVERED_OBJECT, DAMAGED_OBJECT, HIDDEN_OBJECT, MISSING_OBJECT, ObjectCheck
 from backup_engine.receipts import Attestation, Receipt, Receipts
 from backup_engine.repair import Repaired
 from backup_engine.rolling import Watch
+from backup_engine.storage.base import ObjectInfo
 
-_UNNAMED = {"missing_blob", "unindexed_pack", COVERED_OBJECT}  # problems nobody has to step around
+_UNNAMED = {"missing_blob", "unindexed_pack", COVERED_OBJECT, HIDDEN_OBJECT}  # problems nobody has to step around
 _KEPT = (names.CONFIG, names.KEYS, names.POLICIES, names.HOLDS, names.DAMAGE)
 
 
@@ -53,7 +54,8 @@ def verify_rolling(
     watch: Watch | None = None,
 ) -> RollingReport:
     """Read the next part of the repository whole; name, repair and record what is wrong."""
-    sizes = {info.key: info.size for info in backing.storage.list("")}
+    listed = list(backing.storage.list(""))
+    sizes = {info.key: info.size for info in listed}
     backing.damage.refresh()
     backing.condemned.refresh()
     backing.index.refresh()  # after the listing: it knows every pack a listed restore point needs
@@ -70,7 +72,7 @@ def verify_rolling(
         max_objects=limit.objects,
         watch=watch,
     )
-    report = _report(step, list(_gone(before, kept)))
+    report = _report(step, [*_gone(before, kept), *_unhidden(backing, listed)])
     known = set(backing.damage.named)
     found = {p.key: p.kind for p in report.problems if p.kind not in _UNNAMED}
     found |= dict.fromkeys(backing.index.damaged, DAMAGED_OBJECT)
@@ -89,14 +91,16 @@ def verify_rolling(
 
 def read_all(backing: Backing, receipts: Receipts, *, at: datetime, watch: Watch | None = None) -> VerificationReport:
     """Level 2 of everything at once, without a word in the repository: no receipt, no record, no repair."""
-    sizes = {info.key: info.size for info in backing.storage.list("")}
+    listed = list(backing.storage.list(""))
+    sizes = {info.key: info.size for info in listed}
     backing.damage.refresh()
     backing.condemned.refresh()
     backing.index.refresh()
     check = ObjectCheck(backing, receipts, sizes, at, frozenset())
     expected = _expected(backing, sizes)
     unlimited = {"max_bytes": math.inf, "max_objects": math.inf}
-    return _report(rolling.take_step(check, expected, rolling.START, watch=watch, **unlimited), [])
+    hidden = [_hidden(info.key, "readers look past it") for info in listed if info.hidden]
+    return _report(rolling.take_step(check, expected, rolling.START, watch=watch, **unlimited), hidden)
 
 
 def _expected(backing: Backing, sizes: Mapping[str, int]) -> dict[str, int]:
@@ -128,18 +132,34 @@ def _gone(before: Receipt | None, kept: Mapping[str, bytes]) -> Iterator[Problem
             yield Problem(MISSING_OBJECT, name, "it was there at the last check")
 
 
+def _unhidden(backing: Backing, listed: Iterable[ObjectInfo]) -> Iterator[Problem]:
+    """Every object behind a delete marker, which is removed where the store lets us."""
+    for info in listed:
+        if info.hidden:
+            try:
+                backing.storage.unhide(info.key)
+            except (ObjectLocked, StorageDenied) as error:
+                yield _hidden(info.key, f"readers look past it, but it cannot be removed ({error})")
+            else:
+                yield _hidden(info.key, "it has been removed")
+
+
+def _hidden(name: str, what: str) -> Problem:
+    return Problem(HIDDEN_OBJECT, name, f"somebody put a delete marker on it; {what}")
+
+
 def _changed(before: Receipt | None, kept: Mapping[str, bytes]) -> frozenset[str]:
     known = {} if before is None else before.attestation.kept
     return frozenset(name for name, digest in kept.items() if known.get(name, digest) != digest)
 
 
-def _report(step: rolling.Step, gone: list[Problem]) -> VerificationReport:
+def _report(step: rolling.Step, more: list[Problem]) -> VerificationReport:
     read = sum(finding.read for _, finding in step.findings)
     items = sum(finding.items for _, finding in step.findings)
     packs = sum(name.startswith(names.DATA) for name, _ in step.findings)
     good = sum(not finding.problems for _, finding in step.findings)
-    tried = len(step.findings) + len(gone)
-    return VerificationReport(rolling.LEVEL, items, packs, read, good, tried, (*step.problems, *gone))
+    tried = len(step.findings) + len(more)
+    return VerificationReport(rolling.LEVEL, items, packs, read, good, tried, (*step.problems, *more))
 
 
 def _snapshots(backing: Backing, sizes: Iterable[str]) -> Iterator[tuple[str, str, Snapshot | None, bool]]:

@@ -97,6 +97,9 @@ class LockingStorage:
     def retention(self, key: str) -> Retention:
         return self._inner.retention(key)
 
+    def unhide(self, key: str) -> None:
+        self._inner.unhide(key)
+
     def clock(self) -> datetime | None:
         return self._inner.clock()
 

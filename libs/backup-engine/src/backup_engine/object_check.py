@@ -16,6 +16,7 @@ from backup_engine.segment_check import SegmentChecks
 DAMAGED_OBJECT = "damaged_object"
 MISSING_OBJECT = "missing_object"
 COVERED_OBJECT = "covered_object"
+HIDDEN_OBJECT = "hidden_object"
 
 _PACKS = 2  # in memory at the same time, each once: while one is opened, the next is fetched
 

@@ -23,6 +23,7 @@ class LockMode(StrEnum):
 class ObjectInfo:
     key: str
     size: int  # bytes
+    hidden: bool = False  # behind a delete marker; it is read all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,12 @@ class Storage(Protocol):
     def retention(self, key: str) -> Retention:
         """Return what protects the object from deletion; nothing on a store without locks. Raises NotFound."""
 
+    def unhide(self, key: str) -> None:
+        """Remove the delete markers that lie on the object; nothing to do on a store without versions.
+
+        Raises ObjectLocked or StorageDenied when the store refuses.
+        """
+
     def clock(self) -> datetime | None:
         """Return the store's own time, to the second; None when it has none but this machine's."""
 
@@ -97,6 +104,9 @@ class Unlockable:
 
     def hold(self, key: str, *, on: bool) -> None:  # noqa: ARG002 - port
         raise lock_unsupported(key)
+
+    def unhide(self, key: str) -> None:
+        pass
 
 
 def lock_unsupported(key: str) -> LockUnsupported:

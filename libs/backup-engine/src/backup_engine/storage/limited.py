@@ -102,6 +102,10 @@ class LimitedStorage:
         with self._slot():
             return self._inner.retention(key)
 
+    def unhide(self, key: str) -> None:
+        with self._slot():
+            self._inner.unhide(key)
+
     def clock(self) -> datetime | None:
         with self._slot():
             return self._inner.clock()

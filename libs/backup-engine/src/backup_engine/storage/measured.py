@@ -80,6 +80,10 @@ class MeasuredStorage:
         self._meter.add("retention")
         return self._inner.retention(key)
 
+    def unhide(self, key: str) -> None:
+        self._meter.add("unhide")
+        self._inner.unhide(key)
+
     def clock(self) -> datetime | None:
         self._meter.add("clock")
         return self._inner.clock()

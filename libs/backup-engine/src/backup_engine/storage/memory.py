@@ -70,8 +70,12 @@ class MemoryStorage:
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         with self._mutex:
             oldest = {**self.objects, **self._covered}
-            found = sorted((key, len(body)) for key, body in oldest.items() if key.startswith(prefix))
-        return (ObjectInfo(key, size) for key, size in found)
+            found = [
+                ObjectInfo(key, len(oldest[key]), hidden=key not in self.objects)
+                for key in sorted(oldest)
+                if key.startswith(prefix)
+            ]
+        return iter(found)
 
     def delete(self, key: str) -> None:
         with self._mutex:
@@ -102,6 +106,11 @@ class MemoryStorage:
     def retention(self, key: str) -> Retention:
         with self._mutex:
             return self._retention(key)
+
+    def unhide(self, key: str) -> None:
+        with self._mutex:
+            if key not in self.objects and key in self._covered:
+                self.objects[key] = self._covered.pop(key)
 
     def clock(self) -> datetime | None:
         return self._clock() if self._clock is not None else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 from backup_engine.errors import StorageError
@@ -35,7 +36,7 @@ class PrefixedStorage:
         strip = len(self._prefix)
         with _named(prefix):
             for found in self._inner.list(self._prefix + prefix):
-                yield ObjectInfo(found.key[strip:], found.size)
+                yield replace(found, key=found.key[strip:])
 
     def delete(self, key: str) -> None:
         with _named(key):
@@ -52,6 +53,10 @@ class PrefixedStorage:
     def retention(self, key: str) -> Retention:
         with _named(key):
             return self._inner.retention(self._prefix + check_key(key))
+
+    def unhide(self, key: str) -> None:
+        with _named(key):
+            self._inner.unhide(self._prefix + check_key(key))
 
     def clock(self) -> datetime | None:
         return self._inner.clock()

@@ -86,6 +86,9 @@ class RetryingStorage:
     def retention(self, key: str) -> Retention:
         return self._retry(lambda: self._inner.retention(key))
 
+    def unhide(self, key: str) -> None:
+        self._retry(lambda: self._inner.unhide(key))
+
     def clock(self) -> datetime | None:
         return self._retry(self._inner.clock)
 

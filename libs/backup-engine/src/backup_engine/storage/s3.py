@@ -85,7 +85,7 @@ class S3Storage:
         self._bucket = bucket
         self._mode = lock
         self._clock = clock
-        self._versioned = lock is not None  # otherwise learned from the store's answers
+        self._versioned: bool | None = True if lock is not None else None  # learned from the store's answers
         self._http = pool(trust(ca_file), proxy, connections)
         try:
             self._prefix = check_key(prefix.strip("/")) + "/" if prefix else ""
@@ -130,7 +130,7 @@ class S3Storage:
         try:
             return self._read(key, offset, length)
         except NotFound:
-            if not self._versioned:
+            if not self._keeps_versions(key):
                 raise
             return self._read(key, offset, length, self._oldest(key))
 
@@ -144,12 +144,15 @@ class S3Storage:
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         found: dict[str, int] = {}
+        hidden: set[str] = set()
         with mapped(prefix):
             for entry in self._entries(self._prefix + prefix):
                 if not entry.is_delete_marker:
                     found[entry.object_name] = entry.size  # versions come newest first: the oldest one stays
+                elif entry.is_latest == "true":
+                    hidden.add(entry.object_name)
         strip = len(self._prefix)
-        return (ObjectInfo(name[strip:], found[name]) for name in sorted(found))
+        return (ObjectInfo(name[strip:], found[name], name in hidden) for name in sorted(found))
 
     def delete(self, key: str) -> None:
         # Without naming versions a versioned bucket would only hide the object and keep it for ever.
@@ -204,6 +207,15 @@ class S3Storage:
         with mapped(key):
             return not list(self._client.remove_objects(self._bucket, [victim], bypass_governance_mode=True))
 
+    def unhide(self, key: str) -> None:
+        name = self._name(key)
+        with mapped(key):
+            markers = [
+                one.version_id for one in self._entries(name) if one.object_name == name and one.is_delete_marker
+            ]
+            for version in markers:
+                self._client.remove_object(self._bucket, name, version_id=version)
+
     def clock(self) -> datetime:
         name = "probe/clock"
         with mapped(name):
@@ -227,10 +239,19 @@ class S3Storage:
         return self._mode
 
     def _learn(self, version: str | None) -> None:
-        self._versioned = self._versioned or version not in _UNVERSIONED
+        self._versioned = bool(self._versioned) or version not in _UNVERSIONED
+
+    def _keeps_versions(self, key: str) -> bool:
+        """As long as no answer has told: ask for those of the object that was not found."""
+        if self._versioned is None:
+            with suppress(StorageDenied), mapped(key):  # who may not see older versions cannot read them either
+                found = self._client.list_objects(self._bucket, self._name(key), include_version=True)
+                if any(entry.object_name == self._name(key) for entry in found):
+                    self._versioned = True
+        return bool(self._versioned)
 
     def _entries(self, prefix: str) -> Iterator[Any]:
-        found = self._client.list_objects(self._bucket, prefix, recursive=True, include_version=self._versioned)
+        found = self._client.list_objects(self._bucket, prefix, recursive=True, include_version=bool(self._versioned))
         return (entry for entry in found if not entry.is_dir)
 
     def _versions(self, key: str, *, markers: bool = False) -> Sequence[str | None]:

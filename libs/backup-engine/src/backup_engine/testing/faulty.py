@@ -17,7 +17,7 @@ class SimulatedCrash(BaseException):
 
 @dataclass(slots=True)
 class Fault:
-    operation: str  # put, get, versions, list, delete, extend, hold, retention, clock
+    operation: str  # put, get, versions, list, delete, extend, hold, retention, unhide, clock
     prefix: str  # of the key
     error: BaseException
     times: int = 1
@@ -65,6 +65,9 @@ class WrappedStorage(ABC):
 
     def retention(self, key: str) -> Retention:
         return self._run("retention", key, lambda: self._inner.retention(key))
+
+    def unhide(self, key: str) -> None:
+        self._run("unhide", key, lambda: self._inner.unhide(key))
 
     def clock(self) -> datetime | None:
         return self._run("clock", "", self._inner.clock)

@@ -70,6 +70,9 @@ class ScriptedStorage:
     def retention(self, key: str) -> Retention:
         return self._run("retention", key, lambda: self._inner.retention(key))
 
+    def unhide(self, key: str) -> None:
+        self._run("unhide", key, lambda: self._inner.unhide(key))
+
     def clock(self) -> datetime | None:
         return self._run("clock", "", self._inner.clock)
 
