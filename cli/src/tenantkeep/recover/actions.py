@@ -8,7 +8,6 @@ from backup_engine import Repository, Snapshot, key_records, shredding
 from backup_engine.exporting import letters, mail_rows
 from backup_engine.exporting.names import part
 from backup_engine.exporting.subject import subject_of
-from backup_engine.key_records import TRANSIT, KeyRecord
 from backup_engine.model import ItemRow
 from contracts.texts import Text
 from tenantkeep.commands import figures, labels
@@ -21,7 +20,6 @@ from tenantkeep.recover.access import Access
 from tenantkeep.recover.explain import explained
 from tenantkeep.recover.exports import Selection, Written, write
 from tenantkeep.recover.place import repository_at
-from tenantkeep.recover.transit import TransitKey, VaultAccess, transit_key
 
 _FINGERPRINT = 16  # hex digits people compare
 _POINTS = Text("Restore points", "Stände")
@@ -119,35 +117,6 @@ def show_documents(access: Access, screen: Screen) -> None:
         exported = repository.documents
         found = {service: versions[0] for service in exported.services() if (versions := exported.versions(service))}
     screen.document({"tenant": repository.tenant, "documents": found})
-
-
-def rewrap(access: Access, screen: Screen, vault: VaultAccess, transit_name: str) -> None:
-    """Wrap every data key to a key of a new vault; what the recovery key opens stays."""
-    with explained():
-        repository = open_repository(access, screen)
-        with transit_key(vault, transit_name or f"tenant-{repository.tenant}") as wrapper:
-            done = repository.keys.rewrap(wrapper)
-            for record in repository.keys.records():
-                _prove(wrapper, record)
-    if screen.as_json:
-        screen.document({"tenant": repository.tenant, "written": done.written, "transit_key": wrapper.name})
-        return
-    screen.say(
-        Text(
-            "{} data keys are wrapped by {} now, and each was unwrapped again. Backups go on as "
-            "soon as the vault holds the target's credentials, too.",
-            "{} Datenschlüssel sind jetzt mit {} verschlüsselt und wurden probeweise entschlüsselt. "
-            "Sicherungen laufen weiter, sobald der Vault auch die Zugangsdaten des Ziels enthält.",
-        ),
-        len(done.written),
-        wrapper.name,
-    )
-
-
-def _prove(wrapper: TransitKey, record: KeyRecord) -> None:
-    """A wrap counts when the vault opens it again."""
-    for wrap in record.of_kind(TRANSIT):
-        wrapper.unwrap(wrap["ciphertext"])
 
 
 def show_keys(access: Access, screen: Screen) -> None:

@@ -216,12 +216,40 @@ def rewrap(
     Example: tenantkeep recover --storage … --key … rewrap --vault https://vault.example:8200 --role-id backup-service
     --secret-id-file backup-service.secret-id
     """
-    from tenantkeep.recover import actions  # noqa: PLC0415 - loads the engine, see the package
+    from tenantkeep.recover import vault_keys  # noqa: PLC0415 - loads the engine, see the package
     from tenantkeep.recover.transit import VaultAccess  # noqa: PLC0415 - as above
 
     access: Access = context.obj
     where = VaultAccess(vault, role_id, secret_id_file, access.ca_file)
-    actions.rewrap(access, Screen(lang, as_json=as_json), where, transit_key)
+    vault_keys.rewrap(access, Screen(lang, as_json=as_json), where, transit_key)
+
+
+@app.command("rotate")
+@reported
+def rotate(
+    context: typer.Context,
+    *,
+    vault: Annotated[str, typer.Option(help="https URL of the vault.")],
+    role_id: Annotated[str, typer.Option(help="AppRole role id that may wrap with the tenant's key.")],
+    secret_id_file: Annotated[Path, typer.Option(help="File with its secret id.", exists=True, dir_okay=False)],
+    transit_key: Annotated[str, typer.Option(help="Name of the key. [default: tenant-<tenant>]")] = "",
+    lang: Lang = "en",
+    as_json: Json = False,
+) -> None:
+    """Draw a new data key; what is written from now on is sealed with it, what is stored stays under the older ones.
+
+    After a data key may have become known, or as often as your rules want it. It is wrapped to the vault's key and to
+    the recovery key: the file there is opens it, too. Restart the workers to have it at once.
+
+    Example: tenantkeep recover --storage … --key … rotate --vault https://vault.example:8200 --role-id backup-service
+    --secret-id-file backup-service.secret-id
+    """
+    from tenantkeep.recover import vault_keys  # noqa: PLC0415 - loads the engine, see the package
+    from tenantkeep.recover.transit import VaultAccess  # noqa: PLC0415 - as above
+
+    access: Access = context.obj
+    where = VaultAccess(vault, role_id, secret_id_file, access.ca_file)
+    vault_keys.rotate(access, Screen(lang, as_json=as_json), where, transit_key)
 
 
 @app.command("maintain")

@@ -1,4 +1,4 @@
-"""A new vault's transit engine, as far as `recover rewrap` needs it: log in, wrap one data key after the other.
+"""A new vault's transit engine, as far as `recover rewrap` and `rotate` need it: log in, wrap data keys, draw one.
 
 Sources: openbao.org/api-docs/auth/approle, openbao.org/api-docs/secret/transit.
 """
