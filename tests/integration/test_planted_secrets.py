@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +19,13 @@ from stack_fixture import RunningStack, wait_until
 from two_tenants import MINE, PROFILES, Api, Customer, Pair, target_body
 from urllib3 import PoolManager
 
+from backup_engine.derivation import derive
 from backup_engine.testing.openssh import OpenSSHServer
 from chassis.clock import SystemClock
 from chassis.openbao import open_vault
 from contracts.audit_chain import AuditHead, check
-from tenantkeep.stack import objects, secrets, trust
+from tenantkeep.recover.transit import VaultAccess, transit_key
+from tenantkeep.stack import objects, secrets, trust, vault
 from token_service.settings import TokenServiceSettings
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(600)]
@@ -34,6 +37,7 @@ WRONG = {
     "secret_key": "PLANTED-wrong-storage-key-Xv9_2Lm4",
     "bearer": "PLANTED-no-token-at-all-Hq7.4Rt2",
 }
+USES = ("id", "data", "meta", "chunk", "proof")
 NO_LEAK = {"planted access_key in logs:objects.log"}
 """An S3 server names the access key id it does not know; it is the name of a key, and travels with every request."""
 
@@ -128,7 +132,25 @@ async def _secrets_of(life: Life) -> Scan:
         scan.know(name, value)
     for name, text in life.planted.texts.items():
         scan.know_text(name, text)
+    for name, key in (await asyncio.to_thread(_data_keys, stack)).items():
+        scan.know(name, key)
     return scan
+
+
+def _data_keys(stack: RunningStack) -> dict[str, bytes]:
+    """Every data key of the tenant's repositories, and every key that comes from one (format, section 3)."""
+    role = VaultAccess(
+        vault.url(stack.ports), "backup-service", secrets.vault_secret_id(stack.home, "backup-service"), stack.home.ca
+    )
+    found: dict[str, bytes] = {}
+    with transit_key(role, f"tenant-{TENANT}") as transit:
+        for name, body in _objects(stack):
+            if "/keys/" in name:
+                for wrap in json.loads(body)["wraps"]:
+                    if wrap["kind"] == "transit":
+                        key = found[f"data key {name}"] = transit.unwrap(wrap["ciphertext"])
+                        found |= {f"{use} key of {name}": derive(key, f"tenantkeep/1/{use}") for use in USES}
+    return found
 
 
 async def _access_tokens(stack: RunningStack) -> dict[str, str]:
@@ -147,13 +169,18 @@ def _read_metrics(scan: Scan, stack: RunningStack) -> None:
                 scan.read(f"metrics:{name}/{path}", answer.text + str(answer.headers))
 
 
-def _read_objects(scan: Scan, stack: RunningStack) -> None:
+def _objects(stack: RunningStack) -> Iterator[tuple[str, bytes]]:
     keys = target_body(stack, TENANT)["credentials"]
     pool = PoolManager(ssl_context=trust.context(stack.home.ca))
     client = Minio(f"127.0.0.1:{stack.ports['objects']}", **keys, region="us-east-1", http_client=pool)
     for entry in client.list_objects(objects.BUCKET, prefix=f"{TENANT}/", recursive=True):
-        scan.read(f"objects:{entry.object_name}", client.get_object(objects.BUCKET, entry.object_name).data)
+        yield entry.object_name, client.get_object(objects.BUCKET, entry.object_name).data
     pool.clear()
+
+
+def _read_objects(scan: Scan, stack: RunningStack) -> None:
+    for name, body in _objects(stack):
+        scan.read(f"objects:{name}", body)
 
 
 def _audit(api: Api) -> list[dict[str, Any]]:
@@ -199,9 +226,12 @@ async def test_no_secret_is_in_anything_that_can_be_read(life: Life) -> None:
     stack = life.api.stack
     scan = await _secrets_of(life)
     assert "access token of exchange-backup" in scan.needles.values()
+    assert "data" in {name.partition(" ")[0] for name in scan.needles.values() if "/keys/" in name}
     secret_scan.files(scan, stack.home.logs.iterdir(), "logs")
     secret_scan.files(scan, [stack.home.root.with_name("up.log")], "logs")
     secret_scan.files(scan, stack.home.run.iterdir(), "state")
+    for cache in ("engine", "search", "scratch"):
+        secret_scan.files(scan, (stack.home.root / cache).rglob("*"), "cache of the workers")
     configurations = [stack.home.nats / "nats.conf", stack.home.vault / "bao.hcl", stack.home.documents / "server.toml"]
     secret_scan.files(scan, configurations, "configuration")
     secret_scan.files(scan, stack.home.root.rglob("core*"), "crash output")
@@ -219,6 +249,7 @@ async def test_no_secret_is_in_anything_that_can_be_read(life: Life) -> None:
     places = {
         "logs",
         "state",
+        "cache of the workers",
         "configuration",
         "arguments",
         "environment",
