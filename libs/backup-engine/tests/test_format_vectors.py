@@ -57,6 +57,14 @@ def test_nobody_has_touched_the_vector(vector: Vector) -> None:
     assert digests == vector.expected["objects"]
 
 
+def test_what_is_expected_of_a_vector_is_only_ever_added() -> None:
+    """Without this, an expectation could be changed together with the objects it speaks of."""
+    lines = (VECTORS / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    sums = dict(reversed(line.split("  ")) for line in lines)
+    assert sorted(sums) == sorted(path.relative_to(VECTORS).as_posix() for path in VECTORS.glob("*/*.json"))
+    assert [name for name in sums if hashlib.sha256((VECTORS / name).read_bytes()).hexdigest() != sums[name]] == []
+
+
 def test_the_engine_reads_it_with_the_vaults_key(vector: Vector) -> None:
     repository = Repository.open(vector.storage, vector.wrapper)
     vector.check(repository)
