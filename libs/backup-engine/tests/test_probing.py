@@ -1,10 +1,12 @@
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from backup_engine import StorageDenied, StorageUnreachable
-from backup_engine.storage import Finding, LockMode, MemoryStorage, S3Storage, SFTPStorage, probe
+from backup_engine import StorageDenied, StorageFull, StorageUnreachable
+from backup_engine.storage import Finding, LockMode, MemoryStorage, ObjectInfo, S3Storage, SFTPStorage, probe
 from backup_engine.testing.faulty import FaultyStorage
 from backup_engine.testing.openssh import OpenSSHServer
 from backup_engine.testing.seaweed import BUCKET, OPERATOR, SeaweedServer
@@ -25,6 +27,70 @@ def test_a_store_that_overwrites_is_found_out() -> None:
     assert [step.name for step in failed] == ["overwrite_refused"]
     assert "If-None-Match" in failed[0].error
     assert storage.objects == {}
+
+
+class Flipping(MemoryStorage):
+    def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+        return super().get(key, offset, length)[::-1]
+
+
+class Rangeless(MemoryStorage):
+    def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+        return super().get(key)
+
+
+class Late(MemoryStorage):
+    """Listings show what was there some time ago."""
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        return iter(())
+
+
+class Keeping(MemoryStorage):
+    def delete(self, key: str) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("kind", "step", "finding"),
+    [
+        (Flipping, "read", Finding.OTHER_BYTES),
+        (Rangeless, "range_read", Finding.RANGE_IGNORED),
+        (Late, "list", Finding.NOT_LISTED),
+        (Keeping, "delete", Finding.NOT_DELETED),
+    ],
+)
+def test_a_store_that_breaks_a_promise_is_found_out(kind: type[MemoryStorage], step: str, finding: Finding) -> None:
+    failed = [one for one in probe(kind()).steps if not one.ok]
+    assert [(one.name, one.finding) for one in failed][:1] == [(step, finding)]
+
+
+def test_a_full_store_is_told_from_a_refusing_one() -> None:
+    with FaultyStorage(MemoryStorage()) as storage:
+        storage.plan("put", "probe/", StorageFull("quota exceeded", key="probe/x"))
+        (step,) = probe(storage).steps
+    assert (step.name, step.finding) == ("write", Finding.FULL)
+    assert "raise the quota" in step.error
+
+
+def test_an_sftp_server_whose_rename_replaces_is_found_out(tmp_path: Path) -> None:
+    with SFTPTestServer(tmp_path) as server:
+        server.replaces = True
+        storage = server.address.storage("replacing")
+        failed = [step for step in probe(storage).steps if not step.ok]
+        storage.close()
+    assert [(step.name, step.finding) for step in failed] == [("overwrite_refused", Finding.OVERWRITES)]
+
+
+def test_an_sftp_server_that_syncs_nothing_is_said_to_be_the_wrong_one(tmp_path: Path) -> None:
+    with SFTPTestServer(tmp_path) as server:
+        server.fsync = False
+        storage = SFTPStorage(server.address.login(), f"{server.address.folder}/unsynced")
+        (step,) = probe(storage).steps
+        storage.close()
+    assert (step.name, step.finding) == ("folders", Finding.DENIED)
+    assert "fsync@openssh.com" in step.error
+    assert "folders with an account that may" not in step.error
 
 
 class Racing(MemoryStorage):

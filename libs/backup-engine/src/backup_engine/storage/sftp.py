@@ -162,7 +162,7 @@ class SFTPStorage(Unlockable):
             for level in all_folders():
                 await asyncio.gather(*(_made(client, self._path(name)) for name in level))
             await self._write_synced(client, self._path(MARKER), b"")
-        except _REFUSED as error:
+        except (asyncssh.SFTPPermissionDenied, asyncssh.SFTPWriteProtect) as error:
             raise NotPrepared(f"{self._folder}: the folders are missing and this account may not make them") from error
 
     async def _require_folders(self, client: asyncssh.SFTPClient) -> None:
@@ -175,6 +175,8 @@ class SFTPStorage(Unlockable):
             async with client.open(path, _NEW, encoding=None, block_size=-1) as file:
                 await file.write(body)
                 await file.fsync()
+        except asyncssh.SFTPOpUnsupported as error:
+            raise StorageDenied("the server has no fsync@openssh.com: nothing is sure to survive power loss") from error
         except asyncssh.SFTPFailure as error:  # what version 3 says for a full disk, among others
             free = await self._free(client)
             if free is not None and free < len(body) + _HEADROOM:

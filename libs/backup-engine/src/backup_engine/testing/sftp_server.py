@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Awaitable
 from datetime import timedelta
+from io import FileIO
 from pathlib import Path
 from typing import Self
 
@@ -25,6 +26,9 @@ class SFTPTestServer:
         self.password = "correct horse"  # noqa: S105 - of a server that lives for a test
         self.room: int | None = None  # bytes the disk still takes; None: no end
         self.cut_after: int | None = None  # bytes that may still be written before all connections are cut, once
+        self.fsync = True  # offered; without it files may be renamed unsynced
+        self.replaces = False  # whether a rename replaces what is there
+        self.synced: set[bytes] = set()  # local paths
         self.ahead = timedelta(0)  # of its clock before this machine's, as the times of its files show it
         self.address: SFTPAddress
         self._folder = folder
@@ -166,10 +170,22 @@ class _Files(asyncssh.SFTPServer):
         self._require_admin()
         super().rmdir(path)
 
+    def fsync(self, file_obj: object) -> None:
+        if not self._server.fsync:
+            raise asyncssh.SFTPOpUnsupported("Operation not supported")
+        super().fsync(file_obj)
+        assert isinstance(file_obj, FileIO)
+        self._server.synced.add(file_obj.name)
+
     def rename(self, oldpath: bytes, newpath: bytes) -> None:
         if self._account == READ_ONLY:
             raise asyncssh.SFTPPermissionDenied("Permission denied")
-        super().rename(oldpath, newpath)
+        if self.map_path(oldpath) not in self._server.synced:
+            raise asyncssh.SFTPFailure("published before it was synced")
+        if self._server.replaces:
+            super().posix_rename(oldpath, newpath)
+        else:
+            super().rename(oldpath, newpath)
 
     def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
         self._require_admin()
