@@ -1,6 +1,6 @@
 """From rounds to figures: medians, ratios to restic, a table, a plot."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from statistics import median
 from typing import Any
 
@@ -19,18 +19,44 @@ NAMES = {
     "restore_one": "restore one mail",
     "verify": "full verification",
 }
+MUSTS: dict[tuple[str, str], float] = {
+    ("first", "wall"): 0.8,
+    ("first", "cpu"): 0.7,
+    ("unchanged", "wall"): 0.9,
+    ("changed", "wall"): 0.9,
+    ("restore_all", "wall"): 1.2,
+    ("restore_one", "wall"): 0.6,
+    ("verify", "wall"): 0.8,
+    **{(step, "memory"): 2.0 for step in STEPS},
+}
+"""Ratios to restic that may not be exceeded, by step and measure."""
+MUST_SIZE, MUST_REQUESTS = 0.7, 20.0
 
 
 def figures(rounds: list[Round], mails: int) -> Figures:
     """The median over the rounds of every figure; a ratio is taken within its round first."""
     targets = list(dict.fromkeys(one["target"] for one in rounds))
     of = {target: [one for one in rounds if one["target"] == target] for target in targets}
+    ratios, requests = {target: _ratios(of[target]) for target in targets}, _requests(of.get("s3", []), mails)
     return {
-        "ratio_to_restic": {target: _ratios(of[target]) for target in targets},
-        "requests_per_1000_mails": _requests(of.get("s3", []), mails),
+        "ratio_to_restic": ratios,
+        "requests_per_1000_mails": requests,
+        "exceeded": list(_exceeded(ratios, requests)),
         "median": {target: _medians(of[target]) for target in targets},
         "rounds": rounds,
     }
+
+
+def _exceeded(ratios: dict[str, Figures], requests: float | None) -> Iterator[str]:
+    """In words, every figure that is worse than it must be."""
+    for target, found in ratios.items():
+        for (step, measure), must in MUSTS.items():
+            if found[step][measure] > must:
+                yield f"{target}: {NAMES[step]}, {measure} {found[step][measure]:.2f} (must: {must:g})"
+        if found["size"] > MUST_SIZE:
+            yield f"{target}: size {found['size']:.2f} (must: {MUST_SIZE:g})"
+    if requests is not None and requests > MUST_REQUESTS:
+        yield f"S3 requests per 1,000 mails: {requests:g} (must: {MUST_REQUESTS:g})"
 
 
 def _ratios(rounds: list[Round]) -> Figures:
@@ -90,6 +116,9 @@ def table(report: Figures) -> str:
     requests = report["requests_per_1000_mails"]
     if requests is not None:
         lines += ["", f"S3 requests per 1,000 mails of the first backup: **{requests:g}**."]
+    exceeded = report["exceeded"]
+    verdict = f"Worse than it must be: {'; '.join(exceeded)}." if exceeded else "Everything is as good as it must be."
+    lines += ["", verdict]
     return "\n".join(lines) + "\n"
 
 
