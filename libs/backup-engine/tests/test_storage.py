@@ -9,6 +9,8 @@ import pytest
 
 from backup_engine import AlreadyExists, LockUnsupported, NotFound, StorageDenied, StorageUnreachable
 from backup_engine.storage import (
+    LimitedStorage,
+    Limits,
     LocalStorage,
     MeasuredStorage,
     MemoryStorage,
@@ -41,7 +43,9 @@ def storage(request: pytest.FixtureRequest, scratch: Path) -> Iterator[Storage]:
     yield {
         "memory": MemoryStorage,
         "local": lambda: LocalStorage(scratch),
-        "wrapped": lambda: MeasuredStorage(RetryingStorage(PrefixedStorage(MemoryStorage(), "a/tenant")), Meter()),
+        "wrapped": lambda: MeasuredStorage(
+            LimitedStorage(RetryingStorage(PrefixedStorage(MemoryStorage(), "a/tenant")), Limits(requests=4)), Meter()
+        ),
     }[request.param]()
 
 
