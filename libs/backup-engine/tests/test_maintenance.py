@@ -14,6 +14,7 @@ from backup_engine import (
     Session,
     SessionFenced,
     Snapshot,
+    StorageFull,
     Tuning,
     commits,
 )
@@ -21,6 +22,7 @@ from backup_engine.header import Kind
 from backup_engine.holds import Hold, Scope
 from backup_engine.maintenance.merging import MERGE_ABOVE
 from backup_engine.storage import LockMode, MemoryStorage
+from backup_engine.testing.faulty import FaultyStorage
 from backup_engine.testing.keys import LocalKeyWrapper
 from backup_engine.testing.scripted import Script, ScriptedStorage
 
@@ -171,6 +173,19 @@ def test_a_clock_a_year_behind_the_storage_costs_time_not_data(make: Make) -> No
     report = backups.maintain(NOW - 365 * DAY)
     assert (report.good, report.deleted) == (True, 0)
     backups.check(*points)
+
+
+def test_a_full_storage_that_cannot_tell_its_time_is_swept_all_the_same(make: Make) -> None:
+    backups = make(MemoryStorage(clock=lambda: NOW + DAY))
+    backups.backup(*range(20), expires_at=BEFORE)
+    backups.maintain(grace=DAY)
+    with FaultyStorage(backups.storage) as full:
+        full.plan("clock", "", StorageFull("no space left", key=""))
+        full.plan("put", "", StorageFull("no space left", key=""))  # the word that the run has ended
+        collector = Repository.open(full, backups.wrapper, tuning=backups.tuning)
+        with pytest.raises(StorageFull):
+            collector.maintain(NOW + DAY, grace=DAY, session_grace=NEVER)
+    assert backups.packs() == set()
 
 
 def test_where_the_storage_has_no_clock_a_collector_goes_by_its_own(backups: Backups) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from backup_engine import names
 from backup_engine.backing import Backing
 from backup_engine.condemned import Run
-from backup_engine.errors import UNREADABLE
+from backup_engine.errors import UNREADABLE, StorageFull
 from backup_engine.maintenance import condemning, rewriting, sweeping
 from backup_engine.maintenance.call import Call, Policy
 from backup_engine.maintenance.report import MaintenanceReport, Waste
@@ -22,13 +22,20 @@ def maintain(backing: Backing, read_commit: ReadCommit, now: datetime, policy: P
 
     A moment has passed when it has by `now` and by the storage's own clock, where it has one.
     """
-    theirs = backing.storage.clock()
-    call = Call(backing, read_commit, now if theirs is None else min(now, theirs), policy)
+    call = Call(backing, read_commit, _agreed(backing, now), policy)
     for _ in range(_ATTEMPTS):
         run, survey = _once(call)
         if not call.blocked:
             break
     return replace(_report(call, run, survey), clock_ahead=now - call.now)
+
+
+def _agreed(backing: Backing, now: datetime) -> datetime:
+    try:
+        theirs = backing.storage.clock()
+    except StorageFull:
+        theirs = None  # some stores tell it by a file: what makes room must not need any
+    return now if theirs is None else min(now, theirs)
 
 
 def _once(call: Call) -> tuple[Run | None, Survey | None]:
