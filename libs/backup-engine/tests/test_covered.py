@@ -85,3 +85,22 @@ def test_a_bucket_that_keeps_versions_is_known_by_its_delete_marker(
     versions = list(operator.list_objects(bucket, "config", include_version=True))
     assert sorted(one.is_delete_marker for one in versions) == [False, True]
     assert opened().get("config") == written
+
+
+def test_a_bucket_that_began_to_keep_versions_later_is_known_by_what_is_older(
+    seaweed: SeaweedServer, wrapper: LocalKeyWrapper, tuning: Tuning
+) -> None:
+    """The version of `config` is called "null" there: what is newer may be hidden all the same."""
+    operator, bucket = seaweed.client(OPERATOR), "versions-since-later"
+    operator.make_bucket(bucket)
+
+    def opened() -> S3Storage:
+        return S3Storage(seaweed.endpoint, bucket, *seaweed.credentials(OPERATOR), ca_file=seaweed.ca_file)
+
+    Repository.create(opened(), wrapper, tenant="contoso", tuning=tuning)
+    operator.set_bucket_versioning(bucket, VersioningConfig(ENABLED))
+    opened().put("policies/00000001", b"x")
+    operator.remove_object(bucket, "policies/00000001")  # without a version: a delete marker
+    storage = opened()
+    storage.get("config")
+    assert [info.key for info in storage.list("") if info.hidden] == ["policies/00000001"]

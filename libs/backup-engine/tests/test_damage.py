@@ -363,6 +363,7 @@ def test_every_object_behind_a_delete_marker_is_named_and_brought_back(
     found = mailbox.verify()
     assert {problem.key for problem in found.report.problems if problem.kind == "hidden_object"} == everything
     assert (found.damage, found.affected) == (None, ())
+    assert (found.report.covered, found.report.denominator) == (0, len(everything))
     assert set(storage.objects) >= everything
     assert mailbox.verify().report.good
     assert mailbox.readable(point.id) == mailbox.mails

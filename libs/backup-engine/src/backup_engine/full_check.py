@@ -72,7 +72,7 @@ def verify_rolling(
         max_objects=limit.objects,
         watch=watch,
     )
-    report = _report(step, [*_gone(before, kept), *_unhidden(backing, listed)])
+    report = _report(step, list(_gone(before, kept)), list(_unhidden(backing, listed)))
     known = set(backing.damage.named)
     found = {p.key: p.kind for p in report.problems if p.kind not in _UNNAMED}
     found |= dict.fromkeys(backing.index.damaged, DAMAGED_OBJECT)
@@ -100,7 +100,7 @@ def read_all(backing: Backing, receipts: Receipts, *, at: datetime, watch: Watch
     expected = _expected(backing, sizes)
     unlimited = {"max_bytes": math.inf, "max_objects": math.inf}
     hidden = [_hidden(info.key, "readers look past it") for info in listed if info.hidden]
-    return _report(rolling.take_step(check, expected, rolling.START, watch=watch, **unlimited), hidden)
+    return _report(rolling.take_step(check, expected, rolling.START, watch=watch, **unlimited), [], hidden)
 
 
 def _expected(backing: Backing, sizes: Mapping[str, int]) -> dict[str, int]:
@@ -153,13 +153,14 @@ def _changed(before: Receipt | None, kept: Mapping[str, bytes]) -> frozenset[str
     return frozenset(name for name, digest in kept.items() if known.get(name, digest) != digest)
 
 
-def _report(step: rolling.Step, more: list[Problem]) -> VerificationReport:
+def _report(step: rolling.Step, gone: list[Problem], hidden: list[Problem]) -> VerificationReport:
     read = sum(finding.read for _, finding in step.findings)
     items = sum(finding.items for _, finding in step.findings)
     packs = sum(name.startswith(names.DATA) for name, _ in step.findings)
-    good = sum(not finding.problems for _, finding in step.findings)
-    tried = len(step.findings) + len(more)
-    return VerificationReport(rolling.LEVEL, items, packs, read, good, tried, (*step.problems, *more))
+    behind = {problem.key for problem in hidden}
+    good = sum(not finding.problems and name not in behind for name, finding in step.findings)
+    tried = len(step.findings) + len(gone)
+    return VerificationReport(rolling.LEVEL, items, packs, read, good, tried, (*step.problems, *gone, *hidden))
 
 
 def _snapshots(backing: Backing, sizes: Iterable[str]) -> Iterator[tuple[str, str, Snapshot | None, bool]]:
