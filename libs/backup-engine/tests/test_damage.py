@@ -18,10 +18,11 @@ from backup_engine import (
     RollingReport,
     Snapshot,
     StorageDenied,
+    StorageUnreachable,
     Tuning,
 )
 from backup_engine.storage import LockMode, MemoryStorage
-from backup_engine.testing.faulty import FaultyStorage
+from backup_engine.testing.faulty import FaultyStorage, SimulatedCrash
 from backup_engine.testing.keys import LocalKeyWrapper
 from backup_engine.testing.seaweed import LOCK_BUCKET, SeaweedServer
 
@@ -378,8 +379,29 @@ def test_a_marker_that_may_not_be_removed_is_named_each_time(
     mailbox = Mailbox(lambda: Repository.open(refusing, wrapper, tuning=tuning), mail, commit, ulid)
     pack = mailbox.back_up().packs[0].key
     storage.hide(pack)
-    for _ in range(2):
-        refusing.plan("unhide", pack, StorageDenied("no right to delete versions", key=pack))
+    for error in (StorageDenied("no right to delete versions", key=pack), StorageUnreachable("gone", key=pack)):
+        refusing.plan("unhide", pack, error)
         (problem,) = mailbox.verify().report.problems
         assert (problem.kind, problem.key) == ("hidden_object", pack)
-        assert "no right to delete versions" in problem.detail
+    assert storage.objects.keys().isdisjoint({pack})
+
+
+def test_no_marker_goes_before_a_receipt_names_it(
+    wrapper: LocalKeyWrapper, tuning: Tuning, mail: Mail, commit: Commit, ulid: Ulid
+) -> None:
+    """Once removed nobody finds it again: whoever dies before the receipt leaves all of it to the next step."""
+    storage = MemoryStorage(lock=LockMode.GOVERNANCE)
+    dying = FaultyStorage(storage)
+    Repository.create(storage, wrapper, tenant="contoso", tuning=tuning)
+    mailbox = Mailbox(lambda: Repository.open(dying, wrapper, tuning=tuning), mail, commit, ulid)
+    mailbox.back_up()
+    everything = set(storage.objects)
+    for name in everything:
+        storage.hide(name)
+    dying.plan("put", "receipts/", SimulatedCrash())
+    with pytest.raises(SimulatedCrash):
+        mailbox.verify()
+    found = mailbox.verify()
+    assert {problem.key for problem in found.report.problems} == everything
+    assert found.receipt.attestation.reports == (found.report,)
+    assert mailbox.verify().report.good

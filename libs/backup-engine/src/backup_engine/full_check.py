@@ -10,16 +10,19 @@ from datetime import datetime
 from backup_engine import commits, manifest, names, repair, rolling
 from backup_engine.backing import Backing
 from backup_engine.damage import AffectedItems, DamageRecord
-from backup_engine.errors import UNREADABLE, NotFound, ObjectLocked, StorageDenied
+from backup_engine.errors import UNREADABLE, NotFound, StorageError
 from backup_engine.model import ItemRow, Problem, Snapshot, VerificationReport
 from backup_engine.object_check import COVERED_OBJECT, DAMAGED_OBJECT, HIDDEN_OBJECT, MISSING_OBJECT, ObjectCheck
 from backup_engine.receipts import Attestation, Receipt, Receipts
 from backup_engine.repair import Repaired
 from backup_engine.rolling import Watch
-from backup_engine.storage.base import ObjectInfo
 
 _UNNAMED = {"missing_blob", "unindexed_pack", COVERED_OBJECT, HIDDEN_OBJECT}  # problems nobody has to step around
 _KEPT = (names.CONFIG, names.KEYS, names.POLICIES, names.HOLDS, names.DAMAGE)
+
+_MARKER = (
+    "somebody put a delete marker on it; readers look past it, verification removes it where the store allows that"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,8 @@ def verify_rolling(
         max_objects=limit.objects,
         watch=watch,
     )
-    report = _report(step, list(_gone(before, kept)), list(_unhidden(backing, listed)))
+    hidden = [info.key for info in listed if info.hidden]
+    report = _report(step, list(_gone(before, kept)), hidden)
     known = set(backing.damage.named)
     found = {p.key: p.kind for p in report.problems if p.kind not in _UNNAMED}
     found |= dict.fromkeys(backing.index.damaged, DAMAGED_OBJECT)
@@ -80,12 +84,13 @@ def verify_rolling(
     backing.index.avoid(name for name in found if name.startswith(names.DATA))
     fixed = Repaired()
     affected: tuple[AffectedItems, ...] | None = None if known else ()
-    if report.problems or backing.index.damaged:
+    if len(report.problems) > len(hidden) or backing.index.damaged:
         fixed = repair.from_storage(backing, session, sizes, damaged=found, rows=_all_rows(backing, sizes))
         affected = tuple(_affected(backing, sizes, {*found, *known}))
     new = {name: kind for name, kind in found.items() if name not in known}
     record = backing.damage.write(new, at=at, sound=sound, affected=affected or ()) if new or sound else None
     receipt = receipts.append(Attestation(at, (report,), arc=step.arc, kept=kept))
+    _unhide(backing, hidden)  # what nobody would find again is told first
     return RollingReport(report, step.objects, rolling.read_since(receipts), affected, fixed, record, receipt)
 
 
@@ -99,8 +104,8 @@ def read_all(backing: Backing, receipts: Receipts, *, at: datetime, watch: Watch
     check = ObjectCheck(backing, receipts, sizes, at, frozenset())
     expected = _expected(backing, sizes)
     unlimited = {"max_bytes": math.inf, "max_objects": math.inf}
-    hidden = [_hidden(info.key, "readers look past it") for info in listed if info.hidden]
-    return _report(rolling.take_step(check, expected, rolling.START, watch=watch, **unlimited), [], hidden)
+    step = rolling.take_step(check, expected, rolling.START, watch=watch, **unlimited)
+    return _report(step, [], [info.key for info in listed if info.hidden])
 
 
 def _expected(backing: Backing, sizes: Mapping[str, int]) -> dict[str, int]:
@@ -132,20 +137,11 @@ def _gone(before: Receipt | None, kept: Mapping[str, bytes]) -> Iterator[Problem
             yield Problem(MISSING_OBJECT, name, "it was there at the last check")
 
 
-def _unhidden(backing: Backing, listed: Iterable[ObjectInfo]) -> Iterator[Problem]:
-    """Every object behind a delete marker, which is removed where the store lets us."""
-    for info in listed:
-        if info.hidden:
-            try:
-                backing.storage.unhide(info.key)
-            except (ObjectLocked, StorageDenied) as error:
-                yield _hidden(info.key, f"readers look past it, but it cannot be removed ({error})")
-            else:
-                yield _hidden(info.key, "it has been removed")
-
-
-def _hidden(name: str, what: str) -> Problem:
-    return Problem(HIDDEN_OBJECT, name, f"somebody put a delete marker on it; {what}")
+def _unhide(backing: Backing, hidden: Iterable[str]) -> None:
+    """Remove the delete markers where the store lets us; what stays hidden is named by the next step again."""
+    for name in hidden:
+        with suppress(StorageError):
+            backing.storage.unhide(name)
 
 
 def _changed(before: Receipt | None, kept: Mapping[str, bytes]) -> frozenset[str]:
@@ -153,14 +149,15 @@ def _changed(before: Receipt | None, kept: Mapping[str, bytes]) -> frozenset[str
     return frozenset(name for name, digest in kept.items() if known.get(name, digest) != digest)
 
 
-def _report(step: rolling.Step, gone: list[Problem], hidden: list[Problem]) -> VerificationReport:
+def _report(step: rolling.Step, gone: list[Problem], hidden: list[str]) -> VerificationReport:
     read = sum(finding.read for _, finding in step.findings)
     items = sum(finding.items for _, finding in step.findings)
     packs = sum(name.startswith(names.DATA) for name, _ in step.findings)
-    behind = {problem.key for problem in hidden}
+    behind = set(hidden)
     good = sum(not finding.problems and name not in behind for name, finding in step.findings)
     tried = len(step.findings) + len(gone)
-    return VerificationReport(rolling.LEVEL, items, packs, read, good, tried, (*step.problems, *gone, *hidden))
+    problems = (*step.problems, *gone, *(Problem(HIDDEN_OBJECT, name, _MARKER) for name in hidden))
+    return VerificationReport(rolling.LEVEL, items, packs, read, good, tried, problems)
 
 
 def _snapshots(backing: Backing, sizes: Iterable[str]) -> Iterator[tuple[str, str, Snapshot | None, bool]]:
