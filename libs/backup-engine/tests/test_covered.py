@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from minio.commonconfig import ENABLED
@@ -9,10 +12,14 @@ from minio.versioningconfig import VersioningConfig
 
 from backup_engine import NewItem, Repository, Snapshot, Tuning
 from backup_engine.storage import LockMode, MemoryStorage, S3Storage
+from backup_engine.storage.base import ObjectInfo
 from backup_engine.testing.keys import LocalKeyWrapper
 from backup_engine.testing.seaweed import OPERATOR, SeaweedServer
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+REFUSED = b"<Error><Code>AccessDenied</Code><Message>s3:ListBucketVersions is not allowed</Message></Error>"
+LISTED = b"""<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>bucket</Name><Contents><Key>config</Key>
+<LastModified>2026-03-01T12:00:00.000Z</LastModified><Size>7</Size></Contents></ListBucketResult>"""
 
 
 def hidden(storage: MemoryStorage, key: str) -> None:
@@ -85,6 +92,48 @@ def test_a_bucket_that_keeps_versions_is_known_by_its_delete_marker(
     versions = list(operator.list_objects(bucket, "config", include_version=True))
     assert sorted(one.is_delete_marker for one in versions) == [False, True]
     assert opened().get("config") == written
+
+
+def test_a_hidden_key_opens_where_nothing_has_told_yet_that_there_are_versions(
+    seaweed: SeaweedServer, wrapper: LocalKeyWrapper
+) -> None:
+    """`keys/` may be listed before the first object was read: with threads that is a race."""
+    operator, bucket = seaweed.client(OPERATOR), "versions-of-keys"
+    operator.make_bucket(bucket)
+    operator.set_bucket_versioning(bucket, VersioningConfig(ENABLED))
+
+    def opened() -> S3Storage:
+        return S3Storage(seaweed.endpoint, bucket, *seaweed.credentials(OPERATOR), ca_file=seaweed.ca_file)
+
+    Repository.create(opened(), wrapper, tenant="contoso")
+    operator.remove_object(bucket, "keys/1")  # without a version: a delete marker
+    assert [info.key for info in opened().list("keys/") if info.hidden] == ["keys/1"]
+    Repository.open(opened(), wrapper)
+
+
+class WithoutVersions(BaseHTTPRequestHandler):
+    """What a bucket answers whose policy allows to list objects, not versions; SeaweedFS knows no such policy."""
+
+    def do_GET(self) -> None:
+        refused = "versions" in parse_qs(urlsplit(self.path).query, keep_blank_values=True)
+        body = REFUSED if refused else LISTED
+        self.send_response(403 if refused else 200)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_bucket_whose_versions_may_not_be_listed_is_listed_without() -> None:
+    """A least-privilege policy of a bucket that never kept any need not allow it."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), WithoutVersions) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        storage = S3Storage(f"127.0.0.1:{server.server_port}", "bucket", "key", "secret", secure=False)
+        assert list(storage.list("")) == [ObjectInfo("config", 7)]
+        server.shutdown()
 
 
 def test_a_bucket_that_began_to_keep_versions_later_is_known_by_what_is_older(

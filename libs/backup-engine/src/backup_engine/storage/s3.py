@@ -254,7 +254,14 @@ class S3Storage:
         return bool(self._versioned)
 
     def _entries(self, prefix: str) -> Iterator[Any]:
-        found = self._client.list_objects(self._bucket, prefix, recursive=True, include_version=bool(self._versioned))
+        """As long as no answer has told whether there are versions, asked for with them if the store allows it."""
+        if self._versioned is None:
+            with suppress(StorageDenied), mapped(prefix):
+                return iter(list(self._asked(prefix, versions=True)))
+        return self._asked(prefix, versions=bool(self._versioned))
+
+    def _asked(self, prefix: str, *, versions: bool) -> Iterator[Any]:
+        found = self._client.list_objects(self._bucket, prefix, recursive=True, include_version=versions)
         return (entry for entry in found if not entry.is_dir)
 
     def _versions(self, key: str, *, markers: bool = False) -> Sequence[str | None]:
