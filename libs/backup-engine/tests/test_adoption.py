@@ -25,6 +25,7 @@ from backup_engine.storage import MemoryStorage, RetryingStorage
 from backup_engine.testing.append_only import AppendOnlyAccount, AppendOnlyMemory
 from backup_engine.testing.faulty import FaultyStorage
 from backup_engine.testing.keys import LocalKeyWrapper
+from backup_engine.testing.scripted import ScriptedStorage
 from backup_engine.testing.seaweed import SeaweedServer
 
 Mail = Callable[..., bytes]
@@ -115,6 +116,20 @@ def test_a_fenced_session_cannot_commit(repository: Repository, mail: Mail, comm
     assert repository.snapshots("box") == [snapshot]
     with pytest.raises(NotFound, match="fenced"):
         repository.snapshot("box", ulid(1))
+
+
+def test_a_fence_whose_name_a_collector_frees_meanwhile_is_put_again(
+    repository: Repository, memory: MemoryStorage, wrapper: LocalKeyWrapper, commit: Commit, ulid: Ulid
+) -> None:
+    """The session had committed, and its restore point expired and went between the fence's two looks."""
+    with repository.open_session("box", ulid(1), parent=None) as session:
+        commit(session)
+    scripted = ScriptedStorage(memory)
+    objects = Repository.open(scripted, wrapper)._backing.objects
+    scripted.play({1: lambda: memory.objects.pop(f"snapshots/box/{ulid(1)}")})
+    assert commits.fence(objects, "box", ulid(1), by=ulid(2)) is None
+    with pytest.raises(SessionFenced):
+        commits.raise_if_fenced(objects, "box", ulid(1))
 
 
 def test_a_session_that_had_committed_is_the_result(

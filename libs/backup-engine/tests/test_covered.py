@@ -11,6 +11,7 @@ from minio.commonconfig import ENABLED
 from minio.versioningconfig import VersioningConfig
 
 from backup_engine import NewItem, Repository, Snapshot, Tuning
+from backup_engine.errors import AlreadyCommitted, NotFound, SessionFenced
 from backup_engine.storage import LockMode, MemoryStorage, S3Storage
 from backup_engine.storage.base import ObjectInfo
 from backup_engine.testing.keys import LocalKeyWrapper
@@ -153,3 +154,42 @@ def test_a_bucket_that_began_to_keep_versions_later_is_known_by_what_is_older(
     storage = opened()
     storage.get("config")
     assert [info.key for info in storage.list("") if info.hidden] == ["policies/00000001"]
+
+
+def test_a_fenced_session_cannot_commit_over_its_hidden_tombstone(
+    wrapper: LocalKeyWrapper, tuning: Tuning, commit: Callable[..., Snapshot], ulid: Callable[[int], str]
+) -> None:
+    """On storage that keeps versions a put over a delete marker is accepted."""
+    storage = MemoryStorage(lock=LockMode.COMPLIANCE, clock=lambda: NOW)
+    repository = Repository.create(storage, wrapper, tenant="contoso", tuning=tuning)
+    zombie = repository.open_session("box", ulid(1), parent=None)
+    zombie.checkpoint(b"1")
+    another = Repository.open(storage, wrapper, tuning=tuning)
+    with another.open_session("box", ulid(2), parent=None, adopt=ulid(1)) as session:
+        storage.hide(f"snapshots/box/{ulid(1)}")
+        with pytest.raises(SessionFenced):
+            commit(zombie)
+        snapshot = commit(session)
+    zombie.abort()
+    for reader in (repository, Repository.open(storage, wrapper, tuning=tuning)):
+        assert reader.snapshots("box") == [snapshot]
+        with pytest.raises(NotFound, match="fenced"):
+            reader.snapshot("box", ulid(1))
+    found = repository.checks.rolling(at=NOW, session=ulid(3)).report
+    assert [(problem.kind, problem.key) for problem in found.problems] == [
+        ("covered_object", f"snapshots/box/{ulid(1)}")
+    ]
+
+
+def test_a_hidden_restore_point_stays_one_when_its_session_is_fenced(
+    wrapper: LocalKeyWrapper, tuning: Tuning, commit: Callable[..., Snapshot], ulid: Callable[[int], str]
+) -> None:
+    storage = MemoryStorage(lock=LockMode.COMPLIANCE, clock=lambda: NOW)
+    repository = Repository.create(storage, wrapper, tenant="contoso", tuning=tuning)
+    with repository.open_session("box", ulid(1), parent=None) as session:
+        snapshot = commit(session)
+    storage.hide(f"snapshots/box/{ulid(1)}")
+    again = Repository.open(storage, wrapper, tuning=tuning)
+    with pytest.raises(AlreadyCommitted):
+        again.open_session("box", ulid(2), parent=None, adopt=ulid(1))
+    assert Repository.open(storage, wrapper, tuning=tuning).snapshots("box") == [snapshot]

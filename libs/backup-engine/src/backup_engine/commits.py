@@ -28,7 +28,7 @@ def read(objects: SealedObjects, shard: str, session: str, size: int | None = No
     expired and was removed, a collector that takes its session for dead may put a tombstone under the same name.
     """
     name = names.snapshot(shard, session)
-    kind, payload = objects.get_any(name) if size is None else objects.get_kept(name, size)
+    kind, payload = _first(objects, name) if size is None else objects.get_kept(name, size)
     if kind is Kind.TOMBSTONE:
         return None
     if kind is not Kind.SNAPSHOT:
@@ -65,33 +65,34 @@ def commit(objects: SealedObjects, snapshot: Snapshot) -> None:
     name = names.snapshot(snapshot.shard, snapshot.id)
     try:
         objects.put(name, Kind.SNAPSHOT, _encoded(snapshot))
+        found = objects.oldest(name)  # a put over somebody's delete marker is accepted, whatever lies under it
     except AlreadyExists:
-        kind, payload = objects.get_any(name)
-        if kind is Kind.TOMBSTONE:
-            raise SessionFenced(snapshot.id, fenced_by=payload["fenced_by"]) from None
-        # A put whose answer was lost: the nonce tells that the snapshot is ours.
-        if payload.get("nonce") != snapshot.nonce:
-            raise IntegrityError(f"{name} was written by somebody else", key=name) from None
+        found = _first(objects, name)
+    if found is None:
+        return
+    kind, payload = found
+    if kind is Kind.TOMBSTONE:
+        raise SessionFenced(snapshot.id, fenced_by=payload["fenced_by"])
+    # A put whose answer was lost: the nonce tells that the snapshot is ours.
+    if payload.get("nonce") != snapshot.nonce:
+        raise IntegrityError(f"{name} was written by somebody else", key=name)
 
 
 def fence(objects: SealedObjects, shard: str, session: str, *, by: str) -> Snapshot | None:
     """Make sure `session` never commits; its snapshot when it did already."""
     name, payload = names.snapshot(shard, session), {"session": session, "fenced_by": by}
     for _ in range(_ATTEMPTS):
-        try:
+        with suppress(AlreadyExists):
             objects.put(name, Kind.TOMBSTONE, payload)
-        except AlreadyExists:
-            with suppress(NotFound):  # an expired snapshot, removed since: its name is free now
-                return read(objects, shard, session)
-        else:
-            return None
+        with suppress(NotFound):  # an expired snapshot, removed since: its name is free now
+            return read(objects, shard, session)
     raise IntegrityError(f"{name} can neither be written nor read", key=name)
 
 
 def raise_if_fenced(objects: SealedObjects, shard: str, session: str) -> None:
     """Raises SessionFenced when there is a tombstone at the commit name."""
     with suppress(NotFound):
-        kind, payload = objects.get_any(names.snapshot(shard, session))
+        kind, payload = _first(objects, names.snapshot(shard, session))
         if kind is Kind.TOMBSTONE:
             raise SessionFenced(session, fenced_by=payload["fenced_by"])
 
@@ -101,6 +102,11 @@ def has_committed(objects: SealedObjects, shard: str, session: str) -> bool:
         return read(objects, shard, session) is not None
     except NotFound:
         return False
+
+
+def _first(objects: SealedObjects, name: str) -> tuple[Kind, dict[str, Any]]:
+    """What was written under a commit name first: it decides, whatever was put on top of it. Raises NotFound."""
+    return objects.oldest(name) or objects.get_any(name)
 
 
 def _encoded(snapshot: Snapshot) -> dict[str, Any]:

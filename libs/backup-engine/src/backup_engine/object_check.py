@@ -18,6 +18,7 @@ MISSING_OBJECT = "missing_object"
 COVERED_OBJECT = "covered_object"
 HIDDEN_OBJECT = "hidden_object"
 
+_COVERED = "somebody put other bytes on top; readers look past them"
 _PACKS = 2  # in memory at the same time, each once: while one is opened, the next is fetched
 
 
@@ -79,9 +80,10 @@ class ObjectCheck:
         return Finding(self._sizes[name])
 
     def _sealed(self, name: str) -> Finding:
-        objects = self._backing.objects
+        objects, storage = self._backing.objects, self._backing.storage
         try:
-            objects.open(name, self._backing.storage.get(name))
+            body = storage.get(name)
+            objects.open(name, body)
         except NotFound:
             return Finding()  # collected since it was listed
         except UNREADABLE as error:
@@ -89,7 +91,9 @@ class ObjectCheck:
                 objects.get_any(name)
             except (*UNREADABLE, NotFound):
                 return _bad(DAMAGED_OBJECT, name, str(error))
-            return _bad(COVERED_OBJECT, name, "somebody put other bytes on top; readers look past them")
+            return _bad(COVERED_OBJECT, name, _COVERED)
+        if len(body) != self._sizes[name] and next(storage.versions(name), body) != body:
+            return _bad(COVERED_OBJECT, name, _COVERED)
         return Finding(self._sizes[name])
 
     def _segment(self, name: str) -> Finding:

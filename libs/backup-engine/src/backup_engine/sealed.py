@@ -1,5 +1,6 @@
 """Sealed objects: everything in the repository that is not a pack or a wrapped key (format, section 2)."""
 
+from contextlib import suppress
 from typing import Any
 
 import zstandard
@@ -49,21 +50,27 @@ class SealedObjects:
     def get_any(self, name: str) -> tuple[Kind, dict[str, Any]]:
         return read_authentic(self._storage, name, lambda body: self.open(name, body))
 
+    def oldest(self, name: str) -> tuple[Kind, dict[str, Any]] | None:
+        """Like get_any, of the oldest version that opens; None where the storage keeps none, without a request."""
+        for body in self._storage.versions(name):
+            with suppress(*UNREADABLE):
+                return self.open(name, body)
+        return None
+
     def get_kept(self, name: str, size: int | None = None) -> tuple[Kind, dict[str, Any]]:
         """Like get_any, without a request when this machine has the object, in `size` bytes if that is given.
 
         For what storage was seen to list, or what the protocol keeps from being deleted: the answer does not say that
-        the object is still there.
+        the object is still there. Of several versions the oldest counts; its size is the one that listings give.
         """
         if (kept := self.cache.get(name)) is not None and size in {None, len(kept)}:
             try:
                 return self.open(name, kept)
             except UNREADABLE:
                 self.cache.drop(name)
-        return read_authentic(self._storage, name, lambda body: self._opened_to_keep(name, body))
-
-    def _opened_to_keep(self, name: str, body: bytes) -> tuple[Kind, dict[str, Any]]:
-        found = self.open(name, body)
+        body, found = read_authentic(self._storage, name, lambda body: (body, self.open(name, body)))
+        if size not in {None, len(body)} and (oldest := self.oldest(name)) is not None:
+            return oldest
         self.cache.put(name, body)
         return found
 

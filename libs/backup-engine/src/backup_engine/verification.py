@@ -8,9 +8,10 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from backup_engine import commits, names
+from backup_engine import names
 from backup_engine.backing import Backing
 from backup_engine.errors import UNREADABLE, NotFound
+from backup_engine.header import Kind
 from backup_engine.index import PackInfo, Place
 from backup_engine.model import ItemRow, PackRef, Problem, Recipe, Snapshot, VerificationReport
 from backup_engine.pack_check import MISSING_PACK, PackFinding, check_bytes, check_trailer
@@ -127,10 +128,11 @@ def _holders(backing: Backing, rows: Iterable[ItemRow]) -> Iterator[tuple[ItemRo
 def _reads_back(backing: Backing, snapshot: Snapshot) -> Problem | None:
     name = names.snapshot(snapshot.shard, snapshot.id)
     try:
-        stored = commits.existing(backing.objects, snapshot.shard, snapshot.id)
+        stored = backing.objects.get(name, Kind.SNAPSHOT)
     except (NotFound, *UNREADABLE) as error:
         return Problem("damaged_object", name, str(error))
-    return None if stored.nonce == snapshot.nonce else Problem("damaged_object", name, "it is not what was written")
+    ours = stored.get("nonce") == snapshot.nonce
+    return None if ours else Problem("damaged_object", name, "it is not what was written")
 
 
 def listed_packs(backing: Backing, wanted: Iterable[str]) -> dict[str, int]:

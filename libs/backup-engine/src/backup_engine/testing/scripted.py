@@ -19,7 +19,7 @@ class Event(enum.Enum):
     LOST = "no answer, the operation did happen"
 
 
-Script = Mapping[int, "Event | Callable[[], None]"]  # by number of the operation from now; a call goes first
+Script = Mapping[int, "Event | Callable[[], object]"]  # by number of the operation from now; a call goes first
 
 
 class ScriptedStorage:
