@@ -273,6 +273,20 @@ def test_a_writer_does_not_rely_on_what_is_condemned(backups: Backups) -> None:
     backups.check(snapshot)
 
 
+def test_own_copies_of_what_is_condemned_come_from_below_what_somebody_put_on_top(make: Make) -> None:
+    storage = MemoryStorage(lock=LockMode.GOVERNANCE, clock=lambda: NOW)
+    backups = make(storage)
+    old = backups.backup(*range(20), expires_at=BEFORE)
+    session = backups.open("other")
+    backups.put(session, *range(20))  # nothing to store, nothing known to anybody
+    backups.maintain(grace=DAY)
+    for pack in old.packs:
+        storage.cover(pack.key, b"nothing")
+    snapshot = backups.finish(session)
+    assert snapshot.stored_bytes > 0
+    assert backups.another().verify("other", snapshot.id, 2).good
+
+
 def test_what_was_collected_under_a_writer_makes_it_start_again(backups: Backups) -> None:
     backups.backup(*range(20), expires_at=BEFORE)
     session = backups.open("other")

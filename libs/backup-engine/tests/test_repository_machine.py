@@ -31,7 +31,7 @@ from backup_engine import (
     Tuning,
 )
 from backup_engine.holds import Hold, Release, Scope
-from backup_engine.storage import MemoryStorage, RetryingStorage, RetryPolicy
+from backup_engine.storage import LockMode, MemoryStorage, RetryingStorage, RetryPolicy
 from backup_engine.testing.faulty import SimulatedCrash
 from backup_engine.testing.keys import LocalKeyWrapper
 from backup_engine.testing.scripted import Event, Script, ScriptedStorage
@@ -101,6 +101,7 @@ class Writer:
 class World:
     """What the rules share, and what they know to be true."""
 
+    lock: LockMode | None = None
     memory: MemoryStorage = field(init=False)
     time: datetime = START  # as it is, and as the storage's clock has it
     now: datetime = START  # as a collector's clock has it
@@ -115,7 +116,7 @@ class World:
     holds: dict[str, str] = field(default_factory=dict)  # id: commit name, placed and not released
 
     def __post_init__(self) -> None:
-        self.memory = MemoryStorage(clock=lambda: self.time)
+        self.memory = MemoryStorage(lock=self.lock, clock=lambda: self.time)
 
     def pass_time(self, time: timedelta) -> None:
         self.time += time
@@ -263,6 +264,7 @@ class Actions:
 
 
 class RepositoryMachine(RuleBasedStateMachine):
+    lock: LockMode | None = None
     world: World
     actions: Actions
 
@@ -274,7 +276,7 @@ class RepositoryMachine(RuleBasedStateMachine):
 
     @initialize()
     def create(self) -> None:
-        self.world = World()
+        self.world = World(self.lock)
         self.actions = Actions(self.world)
         Repository.create(self.world.memory, WRAPPER, tenant="contoso", tuning=TUNING)
         self.world.processes = [Process.start(self.world.memory) for _ in range(3)]
@@ -286,14 +288,18 @@ class RepositoryMachine(RuleBasedStateMachine):
         self.witness = Process.start(self.world.memory)  # reads for ever with what it once knew
 
     def script(self, faults: dict[int, Event], overtaken: dict[int, int], process: Process) -> Script:
-        """Faults at some operations; at others, somebody in another process goes first."""
-        others: list[Callable[[], None]] = [
+        """Faults at some operations; at others, somebody goes first."""
+        others = self.others(process)
+        return {**faults, **{at: others[who % len(others)] for at, who in overtaken.items()}}
+
+    def others(self, process: Process) -> list[Callable[[], None]]:
+        """What happens in other processes."""
+        return [
             lambda: self._maintain_in_another(process, timedelta(0), NEVER),
             lambda: self._maintain_in_another(process, timedelta(0), timedelta(0)),
             lambda: self._maintain_in_another(process, DAY, NEVER),
             *(lambda shard=shard: self._go_on(shard, process) for shard in SHARDS),  # type: ignore[misc]  # bound now
         ]
-        return {**faults, **{at: others[who % len(others)] for at, who in overtaken.items()}}
 
     def _maintain_in_another(self, process: Process, grace: timedelta, session_grace: timedelta) -> None:
         other = next(one for one in self.world.processes if one is not process)
@@ -314,7 +320,7 @@ class RepositoryMachine(RuleBasedStateMachine):
         shard=shards,
         n=st.integers(0, 2),
         faults=faults,
-        overtaken=st.dictionaries(st.integers(0, 15), st.integers(0, 4), max_size=2),
+        overtaken=st.dictionaries(st.integers(0, 15), st.integers(0, 6), max_size=2),
     )
     def open(self, shard: str, n: int, faults: dict[int, Event], overtaken: dict[int, int]) -> None:
         process = self.world.processes[n]
@@ -331,7 +337,7 @@ class RepositoryMachine(RuleBasedStateMachine):
         shard=shards,
         days=st.sampled_from([5, 30, 400]),
         faults=faults,
-        overtaken=st.dictionaries(st.integers(0, 25), st.integers(0, 4), max_size=2),
+        overtaken=st.dictionaries(st.integers(0, 25), st.integers(0, 6), max_size=2),
     )
     def commit(self, shard: str, days: int, faults: dict[int, Event], overtaken: dict[int, int]) -> None:
         writer = self.world.writers.get(shard)
@@ -358,7 +364,7 @@ class RepositoryMachine(RuleBasedStateMachine):
 
     @rule(
         n=st.integers(0, 2), faults=faults, policy=policies,
-        overtaken=st.dictionaries(st.integers(0, 50), st.integers(0, 4), max_size=3),
+        overtaken=st.dictionaries(st.integers(0, 50), st.integers(0, 6), max_size=3),
     )  # fmt: skip
     def maintain(
         self, n: int, faults: dict[int, Event], policy: tuple[timedelta, timedelta, float], overtaken: dict[int, int]
@@ -450,7 +456,8 @@ class RepositoryMachine(RuleBasedStateMachine):
         assert not list(world.memory.list("sessions/"))
         report = process.repository.maintain(world.now, grace=timedelta(0), session_grace=timedelta(0))
         # A condemned pack that a held restore point turned out to need stays as long as that one.
-        assert (report.waste.total, report.deleted) == (0, 0)
+        assert (report.waste.waiting, report.deleted) == (0, 0)
+        assert report.waste.total == 0 or self.lock is not None  # what is locked stays, needed or not
 
 
 def test_a_shard_whose_packs_were_collected_under_a_writer_believed_dead_is_backed_up_again() -> None:
@@ -530,19 +537,75 @@ def test_what_a_stalled_writer_says_beside_the_next_one_stops_no_collector() -> 
     machine.teardown()
 
 
-class ReducedMachine(RepositoryMachine):
-    pass
+class ThiefMachine(RepositoryMachine):
+    """The same on storage with object lock, while a thief of its credentials hides and covers whatever he likes."""
+
+    lock = LockMode.COMPLIANCE
+
+    def others(self, process: Process) -> list[Callable[[], None]]:
+        newest: Callable[[], None] = lambda: self._newest(process)  # noqa: E731 - as the others
+        return [*super().others(process), newest]
+
+    def _newest(self, process: Process) -> None:
+        """What the process has written or read last is hidden before its next operation."""
+        for _, key in reversed(process.storage.operations):
+            if key in self.world.memory.objects:
+                say(f"  somebody hides {key}")
+                self.world.memory.hide(key)
+                return
+
+    @rule(n=st.integers(0, 1000))
+    def hide(self, n: int) -> None:
+        self._put_on_top(n, None)
+
+    @rule(n=st.integers(0, 1000), other=st.none() | st.integers(0, 1000))
+    def cover(self, n: int, other: int | None) -> None:
+        """With bytes that are nothing, or an object of the repository that belongs elsewhere."""
+        self._put_on_top(n, b"nothing" if other is None else self.world.memory.get(self._one(other)))
+
+    def _put_on_top(self, n: int, body: bytes | None) -> None:
+        memory, key = self.world.memory, self._one(n)
+        if key in memory.objects:  # otherwise hidden already
+            memory.hide(key)
+        if body is not None:
+            memory.objects[key] = body
+
+    def _one(self, n: int) -> str:
+        found = [info.key for info in self.world.memory.list("")]
+        return found[n % len(found)]
 
 
-TestRepository = ReducedMachine.TestCase
-TestRepository.settings = settings(
-    max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
-)
+def test_a_pack_that_somebody_covered_is_rewritten_from_the_version_below() -> None:
+    machine = ThiefMachine()
+    machine.create()
+    machine.open(shard="anna", n=0, faults={}, overtaken={})
+    machine.cover(n=1, other=None)
+    assert machine.world.memory.objects[machine._one(1)] == b"nothing"
+    assert machine._one(1).startswith("data/")
+    machine.put(shard="anna", change={"a": 0}, checkpoint=True, faults={})
+    machine.maintain(n=0, faults={}, overtaken={}, policy=(timedelta(0), NEVER, 0.5))
+    machine.teardown()
+
+
+REDUCED = settings(max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+FULL = settings(REDUCED, max_examples=3000, stateful_step_count=60)
+
+
+class TestRepository(RepositoryMachine.TestCase):
+    settings = REDUCED
+
+
+class TestThief(ThiefMachine.TestCase):
+    settings = REDUCED
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(4 * 3600)
 class TestRepositoryAtLength(RepositoryMachine.TestCase):
-    settings = settings(
-        max_examples=3000, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
-    )
+    settings = FULL
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(4 * 3600)
+class TestThiefAtLength(ThiefMachine.TestCase):
+    settings = FULL

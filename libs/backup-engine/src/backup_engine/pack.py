@@ -11,14 +11,24 @@ import zstandard
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from backup_engine import header
+from backup_engine import header, names
 from backup_engine.compression import decompress
 from backup_engine.entries import BlobEntries, BlobEntry
 from backup_engine.errors import IntegrityError
 from backup_engine.header import Codec, Header, Kind
 from backup_engine.keys import DataKey, KeyRing
 
-__all__ = ["TAIL", "BlobEntry", "PackBuilder", "PackEntry", "PackOpener", "blob_id", "open_trailer", "trailer_size"]
+__all__ = [
+    "TAIL",
+    "BlobEntry",
+    "PackBuilder",
+    "PackEntry",
+    "PackOpener",
+    "blob_id",
+    "check_digest",
+    "open_trailer",
+    "trailer_size",
+]
 
 _LENGTH = struct.Struct(">I")
 _TRAILER_NONCE = b"\xff" * 12
@@ -112,6 +122,13 @@ class PackOpener:
             return BlobEntries(zstandard.ZstdDecompressor().decompress(frame))
         except (InvalidTag, zstandard.ZstdError, ValueError) as error:
             raise IntegrityError(f"the trailer of {self._name} is damaged", key=self._name) from error
+
+
+def check_digest(name: str, body: bytes) -> bytes:
+    """The body, when it is the pack of that name. Raises IntegrityError."""
+    if hashlib.sha256(body).hexdigest() != names.pack_sha256(name):
+        raise IntegrityError("the bytes do not have the digest the name says", key=name)
+    return body
 
 
 def trailer_size(tail: bytes, name: str) -> int:

@@ -1,15 +1,14 @@
 """Is one pack what was written? By its trailer (one range read) or by every byte."""
 
-import hashlib
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from backup_engine import header, names
+from backup_engine import header
 from backup_engine.backing import Backing
 from backup_engine.errors import UNREADABLE, IntegrityError, NotFound, RepositoryError
 from backup_engine.index import PackInfo
 from backup_engine.model import Problem
-from backup_engine.pack import BlobEntry, PackEntry, PackOpener, open_trailer
+from backup_engine.pack import BlobEntry, PackEntry, PackOpener, check_digest, open_trailer
 
 MISSING_PACK = "missing_pack"
 DAMAGED_PACK = "damaged_pack"
@@ -88,8 +87,7 @@ def _missing(backing: Backing, info: PackInfo) -> PackFinding:
 
 
 def _check_frame(name: str, body: bytes, entry: PackEntry) -> None:
-    if hashlib.sha256(body).hexdigest() != names.pack_sha256(name):
-        raise IntegrityError("the bytes do not have the digest the name says", key=name)
+    check_digest(name, body)
     if body[: header.LENGTH] != entry.header:
         raise IntegrityError("the two headers differ", key=name)
 

@@ -6,6 +6,7 @@ its list first and looks for intents second, so that one of the two sees the oth
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from backup_engine import floor, names
@@ -17,6 +18,7 @@ from backup_engine.model import ItemRow, PackRef, Problem, VerificationReport
 from backup_engine.pack import PackEntry, PackOpener
 from backup_engine.packer import Packer
 from backup_engine.pools import side_by_side
+from backup_engine.storage.authentic import read_authentic
 from backup_engine.verification import References, listed_packs
 
 
@@ -116,8 +118,8 @@ def _read(backing: Backing, places: list[Place]) -> bytes:
     cause: Exception | None = None
     for pack, entry in places:
         try:
-            record = backing.storage.get(pack.name, entry.offset, entry.stored)
-            return PackOpener(backing.ring, pack.header, pack.name).blob(entry, record)
+            opened = partial(PackOpener(backing.ring, pack.header, pack.name).blob, entry)
+            return read_authentic(backing.storage, pack.name, opened, entry.offset, entry.stored)
         except (NotFound, IntegrityError) as error:
             cause = error
     name = places[0].pack.name

@@ -1,16 +1,17 @@
 """Repair from what the storage still has: records that open are stored again, packs without an index named again."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from backup_engine import names
 from backup_engine.backing import Backing
-from backup_engine.errors import UNREADABLE, NotFound
+from backup_engine.errors import UNREADABLE, IntegrityError, NotFound
 from backup_engine.model import ItemRow
-from backup_engine.pack import TAIL, PackEntry, open_trailer, trailer_size
+from backup_engine.pack import TAIL, PackEntry, check_digest, open_trailer, trailer_size
 from backup_engine.pack_check import readable_records
 from backup_engine.packer import Packer
+from backup_engine.storage.authentic import read_authentic
 from backup_engine.upkeep import upkeep_session
 
 
@@ -52,11 +53,10 @@ def _save(backing: Backing, packer: Packer, name: str, needed: set[bytes]) -> in
 
 def _best(backing: Backing, name: str) -> bytes:
     """The bytes with the digest in the name, if the store keeps a version that has them; else what it gives."""
-    body = backing.storage.get(name)
-    for version in backing.storage.versions(name):
-        if hashlib.sha256(version).hexdigest() == names.pack_sha256(name):
-            return version
-    return body
+    try:
+        return read_authentic(backing.storage, name, partial(check_digest, name))
+    except IntegrityError:
+        return backing.storage.get(name)
 
 
 def _unnamed(backing: Backing, sizes: Mapping[str, int], missing: set[bytes]) -> list[PackEntry]:

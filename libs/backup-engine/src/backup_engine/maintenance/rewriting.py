@@ -1,6 +1,7 @@
 """Packs of which little is needed are copied into new ones, so that the next verdict takes the old ones away."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from backup_engine import names
 from backup_engine.errors import IntegrityError, NotFound
@@ -10,8 +11,9 @@ from backup_engine.maintenance.condemning import needed_packs
 from backup_engine.maintenance.marking import LiveBlobs
 from backup_engine.maintenance.survey import Survey
 from backup_engine.model import Problem
-from backup_engine.pack import PackEntry, PackOpener
+from backup_engine.pack import PackEntry, PackOpener, check_digest
 from backup_engine.packer import Packer
+from backup_engine.storage.authentic import read_authentic
 from backup_engine.upkeep import upkeep_session
 
 
@@ -95,7 +97,7 @@ def _copy(call: Call, pack: PackInfo, live: LiveBlobs, packer: Packer) -> None:
     """A pack that cannot be read keeps its blobs and stands in the report, unless a collector has taken it away."""
     backing = call.backing
     try:
-        body = backing.storage.get(pack.name)
+        body = read_authentic(backing.storage, pack.name, partial(check_digest, pack.name))
         opener = PackOpener(backing.ring, pack.header, pack.name)
         for entry in live.among(backing.index.entries(pack.name)):
             packer.add(entry.id, opener.blob(entry, body[entry.offset : entry.offset + entry.stored]))
