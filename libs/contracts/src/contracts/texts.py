@@ -87,8 +87,8 @@ LEGAL_HOLD_STATES: dict[LegalHoldState, Text] = {
 
 STORAGE_FINDINGS: dict[StorageFinding, Text] = {
     StorageFinding.DENIED: Text(
-        "Refused: check credentials, bucket or folder, and permissions.",
-        "Verweigert: Zugangsdaten, Bucket oder Ordner und Berechtigungen prüfen.",
+        "Refused: check credentials, region, bucket or folder, and permissions.",
+        "Verweigert: Zugangsdaten, Region, Bucket oder Ordner und Berechtigungen prüfen.",
     ),
     StorageFinding.UNREACHABLE: Text(
         "No usable answer: check address, TLS and network.",

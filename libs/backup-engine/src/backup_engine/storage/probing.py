@@ -53,7 +53,7 @@ class Finding(StrEnum):
 
 _MEANINGS = (
     (NotPrepared, Finding.NOT_PREPARED, "make the folders with an account that may"),
-    (StorageDenied, Finding.DENIED, "refused: check credentials, bucket or folder, and permissions"),
+    (StorageDenied, Finding.DENIED, "refused: check credentials, region, bucket or folder, and permissions"),
     (StorageFull, Finding.FULL, "no room: free some, or raise the quota"),
     (StorageUnreachable, Finding.UNREACHABLE, "no usable answer: check address, TLS and network"),
 )

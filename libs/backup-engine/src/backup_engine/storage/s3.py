@@ -15,7 +15,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from minio.deleteobjects import DeleteObject
 from minio.error import S3Error
 from minio.helpers import check_bucket_name
 from minio.retention import Retention as S3Retention
@@ -190,25 +189,23 @@ class S3Storage:
     def shorten(self, key: str, retain_until: datetime) -> None:
         """Ask the store to end a retention sooner, as whoever may bypass governance mode can; no part of the port.
 
-        Raises ObjectLocked when it refuses; without an error the object is unprotected, or gone.
+        Raises ObjectLocked when it refuses; without an error the object is unprotected.
         """
         mode = self._require_lock(key)
-        if mode is LockMode.GOVERNANCE and self._bypassed(key):
-            return
-        config = S3Retention(mode.value, _whole_seconds(retain_until))
-        try:
-            with mapped(key):
-                self._client.set_object_retention(self._bucket, self._name(key), config, version_id=self._oldest(key))
-        except StorageDenied as error:
-            raise ObjectLocked(f"{key}: {error}", key=key) from error
-
-    def _bypassed(self, key: str) -> bool:
-        victim = DeleteObject(self._name(key), self._oldest(key))
-        try:
-            with mapped(key):
-                return not list(self._client.remove_objects(self._bucket, [victim], bypass_governance_mode=True))
-        except StorageDenied:
-            return False
+        config, version = S3Retention(mode.value, _whole_seconds(retain_until)), self._oldest(key)
+        ways = [self._client.set_object_retention]
+        if mode is LockMode.GOVERNANCE:
+            ways.append(self._client.bypass_object_retention)
+        refused: StorageDenied | None = None
+        for way in ways:
+            try:
+                with mapped(key):
+                    way(self._bucket, self._name(key), config, version_id=version)
+            except StorageDenied as error:
+                refused = error
+            else:
+                return
+        raise ObjectLocked(f"{key}: {refused}", key=key) from refused
 
     def unhide(self, key: str) -> None:
         name = self._name(key)
