@@ -73,7 +73,7 @@ def _kill_worker_during_backup(job: MainJob, name: str, moment: int) -> Json:
     wait_until(lambda: job.requests() >= moment or running.poll() is not None, seconds=60, what=f"request {moment}")
     assert running.poll() is None, "the run ended before the kill: choose an earlier moment"
     job.kill("backup-worker")
-    out, _ = running.communicate(timeout=240)
+    out, _ = running.communicate(timeout=900)  # some forty runs use up what Graph allows a mailbox in ten minutes
     done: Json = json.loads(out)
     return done
 
